@@ -1,0 +1,90 @@
+// Labelled image files: class folders, train/validation/test folders, CSV; and the loader that decodes ahead.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "headstart/image.h"
+#include "headstart/preprocessing.h"
+#include "headstart/tensor.h"
+
+namespace headstart {
+
+struct Sample {
+  std::string path;
+  int label = -1;  // index into class_names; -1: none
+  std::string group;
+};
+
+struct Dataset {
+  std::vector<std::string> class_names;  // byte-wise sorted (Keras, torchvision)
+  std::vector<Sample> samples;           // by class, then byte-wise by path
+  std::vector<std::string> skipped;      // hidden and non-image files
+};
+
+struct DatasetSplits {
+  Dataset train;
+  std::optional<Dataset> validation, test;
+};
+
+// A folder of class folders; or one with train/, validation/ (val, valid) and test/ inside; or a CSV `path,label[,split][,group]`
+// (paths relative to the CSV). All splits share the class list. Throws Error for an empty folder, a single class, a class
+// without images (named), a missing column.
+DatasetSplits read_dataset(const std::string& path);
+
+struct SplitFractions {
+  double train = 0.8, validation = 0.2, test = 0.0;
+};
+// Stratified, deterministic in the seed.
+DatasetSplits split_dataset(const Dataset& dataset, const SplitFractions& fractions, std::uint64_t seed);
+
+// One batch in the order asked for. Unreadable images are left out of the batch and reported.
+struct Batch {
+  Tensor images;  // (N, H, W, C)
+  std::vector<int> labels;
+  std::vector<int> samples;  // index into Dataset::samples
+  std::vector<int> views;    // which augmented view of the sample
+};
+
+struct UnreadableImage {
+  int sample = 0;
+  std::string message;
+};
+
+// One item of an epoch: the sample and the number that its random augmentation is drawn from.
+struct LoaderItem {
+  int sample = 0;
+  int view = 0;
+};
+
+struct LoaderOptions {
+  Preprocessing preprocessing{};
+  int batch_size = 32;
+  int workers = 0;         // 0: measured default
+  int batches_ahead = 4;   // bound on finished batches waiting
+  bool strict = false;     // an unreadable image throws in place of being left out
+  // Applied to the decoded picture between fitting and normalising; must be a pure function of its arguments. Null: none.
+  std::function<Image(const Image&, const LoaderItem&)> augment;
+};
+
+// Decodes ahead on its own threads; batches come in the order of `items` whatever the number of workers.
+class Loader {
+ public:
+  Loader(const Dataset& dataset, std::vector<LoaderItem> items, LoaderOptions options);
+  ~Loader();
+  Loader(Loader&&) noexcept;
+
+  // Empty at the end. Every batch is full but the last (unreadable images are made up for by the following items).
+  std::optional<Batch> next();
+  const std::vector<UnreadableImage>& unreadable() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace headstart

@@ -1,0 +1,107 @@
+// Compiling and running a graph: partition, the frozen (inference) program, the training program.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "headstart/graph.h"
+#include "headstart/parameters.h"
+#include "headstart/tensor.h"
+
+namespace headstart {
+
+// automatic: bf16 where a measurement on this CPU found it faster, else f32. Parameters, statistics, gradients of parameters and
+// the tensors handed in and out are always f32.
+enum class Precision { automatic, f32, bf16 };
+Precision precision_from(const std::string& name);  // "auto", "f32", "bf16"; throws Error
+std::string to_string(Precision precision);
+// `automatic` resolved for this machine (a measurement of a few milliseconds, once a process).
+Precision resolve(Precision precision);
+
+// Threads of the engine for the calling thread's programs; 0: all cores.
+void set_engine_threads(int threads);
+
+enum class BatchNormMode {
+  frozen,   // moving statistics everywhere (fine-tuning's default)
+  training  // trainable batch norms use the batch's statistics and update the moving ones
+};
+
+// Idea 2 of the design: a node is frozen when its value for a given image cannot change from step to step: neither it nor an
+// ancestor is trainable or random.
+struct Partition {
+  std::vector<bool> frozen;      // by node id
+  std::vector<NodeId> boundary;  // frozen nodes (the Input too) whose values the trainable part reads, ascending
+};
+Partition partition(const Graph& graph, BatchNormMode batch_norm);
+
+// What `headstart bench` prints.
+struct StepReport {
+  std::string node;            // layer, or several joined by "+" when fused
+  std::string kind;            // "convolution forward", ...
+  std::string implementation;  // oneDNN's, e.g. "jit:avx512_core_bf16"
+  double milliseconds = 0;     // median of the measured runs; 0 when not measured
+};
+
+// Inference: batch norm folded, activations and residual additions fused, buffers planned.
+class FrozenProgram {
+ public:
+  // `outputs` are computed from the Input. With `logits` true an output that ends in softmax or sigmoid is given before it.
+  struct Options {
+    int batch = 1;
+    Precision precision = Precision::f32;
+    bool logits = false;
+  };
+  FrozenProgram(const Graph& graph, const Parameters& parameters, std::vector<NodeId> outputs, const Options& options);
+  ~FrozenProgram();
+  FrozenProgram(FrozenProgram&&) noexcept;
+  FrozenProgram& operator=(FrozenProgram&&) noexcept;
+
+  int batch() const;
+  // `input`: batch x input shape. `outputs[i]`: batch x shape of output i, all f32 channels-last.
+  void run(const float* input, std::span<float* const> outputs);
+  std::vector<StepReport> report(int measured_runs);
+  std::int64_t activation_bytes() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Forward, backward and parameter gradients of the trainable part.
+class TrainingProgram {
+ public:
+  struct Options {
+    int batch = 1;
+    Precision precision = Precision::f32;
+    BatchNormMode batch_norm = BatchNormMode::training;
+    std::uint64_t dropout_seed = 0;
+  };
+  // Reads parameters by reference at every forward pass; moving statistics are written back to them. The result is the
+  // pre-activation value (logits) when the graph ends in softmax or sigmoid, else the output.
+  TrainingProgram(const Graph& graph, Parameters& parameters, const Options& options);
+  ~TrainingProgram();
+  TrainingProgram(TrainingProgram&&) noexcept;
+  TrainingProgram& operator=(TrainingProgram&&) noexcept;
+
+  int batch() const;
+  const std::vector<NodeId>& boundary() const;  // as Partition::boundary
+  // boundary[i]: batch x shape of boundary node i. `step` keys the dropout masks. Returns batch x classes.
+  const Tensor& forward(std::span<const float* const> boundary, std::uint64_t step);
+  // diff_logits: as forward's result. Overwrites gradients().
+  void backward(const float* diff_logits);
+  // By parameter name, Keras layouts; only trainable parameters of trainable nodes.
+  const Parameters& gradients() const;
+  Parameters& gradients();
+  std::vector<StepReport> report(int measured_runs);
+  std::int64_t activation_bytes() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace headstart

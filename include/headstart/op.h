@@ -1,0 +1,152 @@
+// The closed set of layer operations. Each is a plain struct; passes are functions that visit the variant.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "headstart/tensor.h"
+
+namespace headstart {
+
+struct Size2 {
+  int height = 1;
+  int width = 1;
+  bool operator==(const Size2&) const = default;
+};
+
+// `same` is TensorFlow's: output = ceil(input / stride), the odd element of padding goes to the bottom and right.
+// `explicit_` pads by the four numbers (PyTorch's symmetric padding among them).
+struct Padding {
+  enum class Kind { valid, same, explicit_ };
+  Kind kind = Kind::valid;
+  int top = 0, bottom = 0, left = 0, right = 0;
+
+  static Padding valid() { return {}; }
+  static Padding same() { return {.kind = Kind::same}; }
+  static Padding symmetric(int p) {
+    return {.kind = Kind::explicit_, .top = p, .bottom = p, .left = p, .right = p};
+  }
+  bool operator==(const Padding&) const = default;
+};
+
+// Elementwise (softmax: over the last axis) activation. `alpha`: slope of leaky_relu, scale of elu.
+struct Activation {
+  enum class Kind {
+    linear, relu, relu6, leaky_relu, elu, sigmoid, tanh, softmax, swish,
+    hard_sigmoid,  // relu6(x + 3) / 6 (MobileNetV3, PyTorch, Keras 3)
+    hard_swish,    // x * hard_sigmoid(x)
+    gelu,          // exact, with erf
+    gelu_tanh,
+  };
+  Kind kind = Kind::linear;
+  float alpha = 0.0F;
+  bool operator==(const Activation&) const = default;
+};
+
+struct Input {
+  Shape shape;  // (H, W, C) or (features)
+};
+
+struct Conv2D {
+  int filters = 0;
+  Size2 kernel{};
+  Size2 strides{};
+  Size2 dilation{};
+  Padding padding{};
+  int groups = 1;
+  bool use_bias = true;
+  Activation activation{};
+};
+
+struct DepthwiseConv2D {
+  Size2 kernel{};
+  Size2 strides{};
+  Size2 dilation{};
+  Padding padding{};
+  int depth_multiplier = 1;
+  bool use_bias = true;
+  Activation activation{};
+};
+
+// Depthwise then pointwise; the bias and the activation belong to the pointwise part (Keras).
+struct SeparableConv2D {
+  int filters = 0;
+  Size2 kernel{};
+  Size2 strides{};
+  Size2 dilation{};
+  Padding padding{};
+  int depth_multiplier = 1;
+  bool use_bias = true;
+  Activation activation{};
+};
+
+struct Dense {
+  int units = 0;
+  bool use_bias = true;
+  Activation activation{};
+};
+
+// Padding never wins a maximum.
+struct MaxPooling2D {
+  Size2 pool{};
+  Size2 strides{};
+  Padding padding{};
+};
+
+struct AveragePooling2D {
+  Size2 pool{};
+  Size2 strides{};
+  Padding padding{};
+  bool count_padding = false;  // PyTorch's count_include_pad; Keras never counts
+};
+
+struct GlobalAveragePooling2D {
+  bool keep_dims = false;  // (1, 1, C) in place of (C)
+};
+
+struct GlobalMaxPooling2D {
+  bool keep_dims = false;
+};
+
+// Zeros around the image, and before and after the channels (the CIFAR ResNets' shortcut A).
+struct ZeroPadding2D {
+  int top = 0, bottom = 0, left = 0, right = 0;
+  int channels_before = 0, channels_after = 0;
+};
+
+struct ActivationLayer {
+  Activation activation{};
+};
+
+// Over the last axis. momentum is Keras's: the share of the moving statistics that is kept at a step.
+struct BatchNormalization {
+  float epsilon = 1e-3F;
+  float momentum = 0.99F;
+  bool scale = true;
+  bool center = true;
+};
+
+struct Add {};          // any number of inputs of one shape
+struct Multiply {};     // two inputs; the second may be (1, 1, C) or (C) against (H, W, C): squeeze and excitation
+struct Concatenate {};  // last axis
+
+struct Flatten {};  // (H, W, C) order, as Keras
+
+struct Reshape {
+  Shape shape;
+};
+
+struct Dropout {
+  float rate = 0.5F;  // share of values set to zero in training; the rest is scaled by 1 / (1 - rate)
+};
+
+struct Rescaling {  // x * scale + offset
+  float scale = 1.0F;
+  float offset = 0.0F;
+};
+
+using Op = std::variant<Input, Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, MaxPooling2D, AveragePooling2D,
+                        GlobalAveragePooling2D, GlobalMaxPooling2D, ZeroPadding2D, ActivationLayer,
+                        BatchNormalization, Add, Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling>;
+
+}  // namespace headstart

@@ -1,0 +1,61 @@
+// Other people's weight files: reading, mapping onto a graph with a strict report, writing, the download cache.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "headstart/graph.h"
+#include "headstart/model.h"
+#include "headstart/parameters.h"
+
+namespace headstart {
+
+enum class WeightFormat { keras_h5, tfjs, pytorch, safetensors };
+
+// A file's tensors under the file's own names and layouts, in the file's order.
+struct WeightFile {
+  WeightFormat format = WeightFormat::safetensors;
+  Parameters tensors;
+  // Keras: one entry a layer group with weights, in file order: its name and the names (keys of `tensors`) of its weights.
+  struct Layer {
+    std::string name;
+    std::vector<std::string> weights;
+  };
+  std::vector<Layer> layers;
+  std::string architecture_json;  // Keras model_config / tfjs modelTopology, else empty
+};
+
+// The format is told by content. Hostile input (truncated, bit flips, huge lengths) gives an Error, never a crash or an
+// allocation beyond a small multiple of the file's size. Nothing of a pickle is executed.
+WeightFile read_weight_file(const std::string& path);
+
+struct WeightReport {
+  struct Mapped {
+    std::string parameter, source;
+    std::string transform;  // "", "transposed", "flatten order"
+  };
+  std::vector<Mapped> mapped;
+  std::vector<std::string> missing;     // parameters of the graph that the file lacks
+  std::vector<std::string> unused;      // tensors of the file that the graph has no place for
+  std::vector<std::string> mismatched;  // "name: expected (3, 3, 3, 64), received (7, 7, 3, 64)"
+  std::int64_t parameters = 0;          // elements mapped
+};
+
+struct MappedWeights {
+  Parameters parameters;
+  WeightReport report;
+};
+
+// Maps a file onto the graph: Keras files by layer name, else by order; PyTorch names by the family's name map. A file with a
+// top loads into a graph without one (its top is unused, reported). Throws Error with the differences when a parameter is missing
+// or has another shape.
+MappedWeights map_weights(const Graph& graph, const WeightFile& file);
+// Never throws for differences: the report says them.
+MappedWeights map_weights_leniently(const Graph& graph, const WeightFile& file);
+
+// Writes by the extension of `path`: .safetensors (our names), .h5 (Keras legacy weights file).
+void write_weights(const Graph& graph, const Parameters& parameters, const std::string& path);
+
+}  // namespace headstart

@@ -1,0 +1,49 @@
+// The registry of networks: names to graphs, with published figures.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "headstart/graph.h"
+#include "headstart/preprocessing.h"
+
+namespace headstart {
+
+enum class Flavour { keras, torch };
+
+struct ArchitectureOptions {
+  int height = 0, width = 0, channels = 0;  // 0: the network's default
+  double alpha = 1.0;                       // width multiplier (MobileNets)
+  bool include_top = true;
+  int classes = 1000;
+};
+
+// One row of the zoo.
+struct Architecture {
+  std::string name;        // "mobilenet_v2"
+  std::string title;       // "MobileNetV2"
+  Flavour flavour = Flavour::keras;
+  int input_size = 224;
+  int channels = 3;
+  int minimum_size = 32;
+  int classes = 1000;
+  std::string preprocessing = "tf";  // named mode
+  ResizeKernel kernel = ResizeKernel::bilinear_aa;
+  std::optional<double> top1, top5;  // ImageNet, per cent
+  std::optional<int> depth;          // as Keras's table counts it
+  std::int64_t parameters = 0;       // published, with top
+  Graph (*build)(const ArchitectureOptions&) = nullptr;
+};
+
+const std::vector<Architecture>& architectures();
+// Throws Error that offers the nearest names.
+const Architecture& architecture(const std::string& name);
+
+// The graph with defaults filled in; throws Error for an input below minimum_size (says the minimum), an alpha the network
+// does not take, a non-positive class count. The graph's name is the architecture's.
+Graph build_architecture(const Architecture& architecture, ArchitectureOptions options);
+Preprocessing default_preprocessing(const Architecture& architecture, const Graph& graph);
+
+}  // namespace headstart

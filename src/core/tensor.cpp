@@ -1,0 +1,76 @@
+#include "headstart/tensor.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+#include <new>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "headstart/error.h"
+
+namespace headstart {
+namespace {
+
+std::shared_ptr<float> allocate(std::int64_t count) {
+  if (count == 0) {
+    return nullptr;
+  }
+  constexpr std::size_t kAlignment = 64;
+  const auto bytes = (static_cast<std::size_t>(count) * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment;
+  auto* memory = static_cast<float*>(std::aligned_alloc(kAlignment, bytes));
+  if (memory == nullptr) {
+    throw Error(fmt::format("[tensor] out of memory for {} bytes", bytes));
+  }
+  return {memory, [](float* p) { std::free(p); }};
+}
+
+}  // namespace
+
+std::int64_t element_count(const Shape& shape) {
+  std::int64_t count = 1;
+  for (const auto extent : shape) {
+    if (extent < 0 || (extent > 0 && count > std::numeric_limits<std::int64_t>::max() / 8 / extent)) {
+      throw Error(fmt::format("[tensor] shape {} is not one of a tensor", to_string(shape)));
+    }
+    count *= extent;
+  }
+  return count;
+}
+
+std::string to_string(const Shape& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
+
+Tensor::Tensor(Shape shape) : shape_(std::move(shape)), size_(element_count(shape_)), storage_(allocate(size_)) {
+  std::fill_n(storage_.get(), size_, 0.0F);
+}
+
+Tensor::Tensor(Shape shape, std::span<const float> values)
+    : shape_(std::move(shape)), size_(element_count(shape_)), storage_(allocate(size_)) {
+  if (size_ != static_cast<std::int64_t>(values.size())) {
+    throw Error(fmt::format("[tensor] shape {} needs {} values; received {}", to_string(shape_), size_, values.size()));
+  }
+  std::copy(values.begin(), values.end(), storage_.get());
+}
+
+Tensor::Tensor(Shape shape, std::shared_ptr<float> storage)
+    : shape_(std::move(shape)), size_(element_count(shape_)), storage_(std::move(storage)) {}
+
+Tensor::Tensor(const Tensor& other) : Tensor(other.shape_, other.values()) {}
+
+Tensor& Tensor::operator=(const Tensor& other) {
+  if (this != &other) {
+    *this = Tensor(other);
+  }
+  return *this;
+}
+
+Tensor Tensor::reshaped(Shape shape) && {
+  if (element_count(shape) != size_) {
+    throw Error(fmt::format("[tensor] cannot view {} as {}", to_string(shape_), to_string(shape)));
+  }
+  shape_ = std::move(shape);
+  return std::move(*this);
+}
+
+}  // namespace headstart
