@@ -1,0 +1,39 @@
+// Files: whole reads, memory maps, atomic replacement, caches in the user's home.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace headstart {
+
+// Throws Error with the path and the system's reason; a directory, or a file beyond `maximum_bytes`, is refused.
+std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_t maximum_bytes = std::uint64_t{1} << 36);
+
+// A whole file, mapped MAP_PRIVATE: writes through `data` stay private to the process. Movable. An empty file maps to an empty span.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::string& path);
+  std::span<const std::uint8_t> bytes() const { return {data_.get(), size_}; }
+  // Shares ownership of the mapping, for tensors that alias it.
+  std::shared_ptr<std::uint8_t> data() const { return data_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::shared_ptr<std::uint8_t> data_;
+  std::size_t size_ = 0;
+};
+
+// Writes a temporary file beside `path`, flushes it to disk and renames it over `path`. When anything fails (disk full, an
+// exception in `write`) the old file stays, the temporary file is removed, and an Error is thrown.
+void write_file_atomically(const std::string& path, const std::function<void(std::ostream&)>& write);
+
+// $HEADSTART_CACHE, else $XDG_CACHE_HOME/headstart, else ~/.cache/headstart. Not created.
+std::filesystem::path cache_directory();
+
+}  // namespace headstart

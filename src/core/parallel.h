@@ -1,0 +1,12 @@
+// A fixed set of threads for loops over independent items outside oneDNN.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+namespace headstart {
+
+// Calls body(i) for every i in [0, count) on up to `threads` threads (0: all cores). Rethrows the exception of the lowest index.
+void parallel_for(std::size_t count, int threads, const std::function<void(std::size_t)>& body);
+
+}  // namespace headstart
