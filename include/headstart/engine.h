@@ -49,11 +49,13 @@ struct StepReport {
 // Inference: batch norm folded, activations and residual additions fused, buffers planned.
 class FrozenProgram {
  public:
-  // `outputs` are computed from the Input. With `logits` true an output that ends in softmax or sigmoid is given before it.
+  // `outputs` are computed from `sources` (default: the Input). With `logits` true the graph's output, when it is asked for and ends
+  // in softmax or sigmoid, is given before it.
   struct Options {
     int batch = 1;
     Precision precision = Precision::f32;
     bool logits = false;
+    std::vector<NodeId> sources{};
   };
   FrozenProgram(const Graph& graph, const Parameters& parameters, std::vector<NodeId> outputs, const Options& options);
   ~FrozenProgram();
@@ -61,8 +63,9 @@ class FrozenProgram {
   FrozenProgram& operator=(FrozenProgram&&) noexcept;
 
   int batch() const;
-  // `input`: batch x input shape. `outputs[i]`: batch x shape of output i, all f32 channels-last.
-  void run(const float* input, std::span<float* const> outputs);
+  // `inputs[i]`: batch x shape of source i. `outputs[i]`: batch x shape of output i. All f32, channels-last.
+  void run(std::span<const float* const> inputs, std::span<float* const> outputs);
+  void run(const float* input, std::span<float* const> outputs) { run(std::span(&input, 1), outputs); }
   std::vector<StepReport> report(int measured_runs);
   std::int64_t activation_bytes() const;
 
