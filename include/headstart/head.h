@@ -1,0 +1,31 @@
+// New heads on a base: the `--head` grammar, and what `--freeze` does.
+#pragma once
+
+#include <string>
+
+#include "headstart/graph.h"
+
+namespace headstart {
+
+// Layers separated by commas, each NAME[:ARGUMENT]...:
+//   flatten | gap | gmp | dense[:UNITS[:ACTIVATION]] | conv:FILTERS[:KERNEL[:ACTIVATION]] | maxpool[:POOL] |
+//   avgpool[:POOL] | dropout:RATE | batchnorm | activation:NAME
+// A last `dense` without units gets one unit with sigmoid for two classes (Keras's courses), else `classes`
+// units with softmax; "dense:softmax" asks for softmax in any case. `conv` is 3x3, `valid` and relu unless
+// said otherwise. Layers are named as Keras names them (dense, dense_1, ...). Throws Error that names the
+// layer and offers the nearest words.
+//
+// `base` becomes a nested model (scope) of the result called `model_name`, or with an Input only its layers
+// are the whole network.
+struct HeadOptions {
+  std::string head = "gap,dense:softmax";
+  int classes = 2;
+  std::string model_name = "model";
+};
+Graph attach_head(const Graph& base, const HeadOptions& options);
+
+// "all": the whole base; "none": nothing; NAME: the base up to the node, scope or prefix NAME, which is
+// trainable with all after it. The head is always trainable.
+void freeze_base(Graph& graph, const std::string& base_scope, const std::string& freeze);
+
+}  // namespace headstart

@@ -1,0 +1,81 @@
+// Optimizers with Keras's definitions and defaults, their state as named tensors; learning-rate schedules.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "headstart/parameters.h"
+
+namespace headstart {
+
+enum class OptimizerKind { sgd, rmsprop, adam, adamw };
+OptimizerKind optimizer_from(const std::string& name);  // throws Error that offers the names
+std::string to_string(OptimizerKind kind);
+
+struct OptimizerOptions {
+  OptimizerKind kind = OptimizerKind::adam;
+  double learning_rate = 0.0;  // 0: Keras's default (sgd 0.01, the others 0.001)
+  double momentum = 0.0;       // sgd, rmsprop
+  bool nesterov = false;       // sgd
+  double rho = 0.9;            // rmsprop
+  double beta_1 = 0.9, beta_2 = 0.999;
+  double epsilon = 1e-7;
+  double decay = 0.0;  // Keras 2: rate / (1 + decay * iterations)
+  // Decoupled (w -= rate * weight_decay * w before the update), on kernels only: biases and norms are left
+  // out.
+  double weight_decay = -1.0;  // below 0: Keras's default (adamw 0.004, the others 0)
+  double clip_norm = 0.0;  // 0: off; else all gradients are scaled so that their global norm is at most this
+};
+
+// Defaults filled in; throws Error for values out of range.
+OptimizerOptions resolve(OptimizerOptions options);
+
+// Updates parameters in place. One state tensor of a parameter's shape for each moment.
+//   sgd      v = momentum v - rate g; w += v (Nesterov: w += momentum v - rate g)
+//   rmsprop  s = rho s + (1 - rho) g^2; u = rate g / (sqrt(s) + epsilon); with momentum v = momentum v + u, w
+//   -= v; else w -= u adam     m, s as moving averages; w -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m /
+//   (sqrt(s) + epsilon) adamw    adam with weight decay
+class Optimizer {
+ public:
+  // `trainable` names and shapes what will be updated (for example TrainingProgram::gradients()).
+  Optimizer(const OptimizerOptions& options, const Parameters& trainable);
+
+  // One step over every gradient; `rate_factor` scales the learning rate (a schedule's value). Throws Error
+  // when a gradient is not among `trainable`.
+  void step(Parameters& parameters, const Parameters& gradients, double rate_factor = 1.0);
+
+  const OptimizerOptions& options() const { return options_; }
+  std::int64_t iterations() const { return iterations_; }
+  // The rate of the next step before `rate_factor`, with `decay`.
+  double learning_rate() const;
+
+  // "NAME/velocity", "NAME/square", "NAME/mean": enough, with `iterations`, to go on exactly.
+  const Parameters& state() const { return state_; }
+  void restore(const Parameters& state, std::int64_t iterations);
+
+ private:
+  OptimizerOptions options_;
+  Parameters state_;
+  std::int64_t iterations_ = 0;
+};
+
+// What multiplies the learning rate at a step of a stage.
+struct Schedule {
+  enum class Kind { constant, cosine, step, exponential, one_cycle };
+  Kind kind = Kind::constant;
+  double warmup = 0.0;        // share of the steps over which the rate rises linearly from 0
+  double final_factor = 0.0;  // cosine, one_cycle: where it ends
+  double gamma = 0.1;         // step, exponential: factor each `every` epochs
+  int every = 10;
+};
+// "constant", "cosine", "step[:EVERY[:GAMMA]]", "exponential[:EVERY[:GAMMA]]", "one-cycle", each with
+// ",warmup:SHARE"; throws Error.
+Schedule schedule_from(const std::string& text);
+std::string to_string(const Schedule& schedule);
+
+struct SchedulePosition {
+  std::int64_t step = 0, steps_per_epoch = 1, total_steps = 1;
+};
+double schedule_factor(const Schedule& schedule, const SchedulePosition& position);
+
+}  // namespace headstart

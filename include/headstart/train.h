@@ -1,0 +1,144 @@
+// Training: a model and labelled images in, the best epoch's model, its history and a resumable run directory
+// out.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "headstart/dataset.h"
+#include "headstart/engine.h"
+#include "headstart/losses.h"
+#include "headstart/model.h"
+#include "headstart/optimizer.h"
+#include "headstart/progress.h"
+#include "headstart/tensor.h"
+
+namespace headstart {
+
+// Images that are in memory and preprocessed already: (N, H, W, C).
+struct MemoryDataset {
+  Tensor images;
+  std::vector<int> labels;
+};
+struct MemorySplits {
+  MemoryDataset train;
+  std::optional<MemoryDataset> validation;
+};
+
+enum class CacheMode {
+  automatic,  // the frozen part's boundary is kept on disk when it fits into the cache's limit
+  off         // the frozen part is run at every step
+};
+
+// Which epoch is the best: `val_accuracy` (ties: lower val_loss) or `val_loss`.
+enum class Monitor { val_accuracy, val_loss };
+
+struct StageOptions {
+  int epochs = 0;
+  OptimizerOptions optimizer{};
+  Schedule schedule{};
+  BatchNormMode batch_norm = BatchNormMode::training;
+};
+
+struct TrainOptions {
+  // The head stage trains what is trainable in the model's graph.
+  StageOptions head{.epochs = 30};
+  // Then, when not empty, everything from this node, scope or prefix on (Graph::set_trainable_from); epochs
+  // counted on.
+  std::string fine_tune_from;
+  StageOptions fine_tune{
+      .epochs = 10, .optimizer = {.learning_rate = 1e-5}, .batch_norm = BatchNormMode::frozen};
+
+  std::optional<Loss> loss;  // unset: loss_for(graph)
+  int batch_size = 32;
+  int steps_per_epoch = 0;  // 0: every sample once an epoch; more than that goes round again in a new order
+  std::uint64_t seed = 0;
+  Precision precision = Precision::automatic;
+  CacheMode cache = CacheMode::automatic;
+  Monitor monitor = Monitor::val_accuracy;
+  int patience = 0;  // 0: off; else a stage ends after this many epochs without a better one
+  bool balanced_class_weights = false;  // n / (classes * n_c)
+  std::vector<float> class_weights;     // by label; empty: all 1
+  double validation_fraction = 0.2;     // stratified, when there is no validation split
+  bool strict = false;                  // an unreadable image ends the run
+  int workers = 0;                      // decoding threads; 0: measured default
+
+  // Empty: nothing is written. Else model.safetensors, history.csv, config.json, checkpoint/.
+  std::string out_directory;
+  bool resume = false;  // go on from out_directory's checkpoint; the options must be those of the broken run
+  // Written into config.json under "command": what the caller was asked for (data, base, weights, head ...).
+  std::map<std::string, std::string> command;
+};
+
+// One line of history.csv.
+struct EpochRecord {
+  int epoch = 0;      // 1-based, counted through both stages
+  std::string stage;  // "head" or "fine_tune"
+  double loss = 0, accuracy = 0, val_loss = 0, val_accuracy = 0;
+  double learning_rate = 0;  // of the epoch's last step
+  double seconds = 0;        // training and validation
+};
+
+// How far an epoch is; `record` is set at its end.
+struct EpochProgress {
+  int epoch = 0, epochs = 0;  // through both stages
+  int step = 0, steps = 0;
+  double loss = 0, accuracy = 0;  // running means of this epoch
+  double seconds = 0;             // since its start
+  std::optional<EpochRecord> record;
+};
+
+// What a run tells while it goes; the default object says nothing. `message` gets whole lines ("Found 2000
+// images belonging to 2 classes.", "frozen: 2,257,984 parameters, hash unchanged"). Feature extraction
+// reports through `progress`.
+class TrainObserver {
+ public:
+  virtual ~TrainObserver() = default;
+  virtual void message(const std::string& line) { (void)line; }
+  virtual void epoch_begins(int epoch, int epochs) { (void)epoch, (void)epochs; }
+  virtual void step_done(const EpochProgress& progress) { (void)progress; }
+  virtual void epoch_ends(const EpochProgress& progress) { (void)progress; }
+  virtual Progress& progress() { return silent_; }
+
+ private:
+  Progress silent_;
+};
+
+// Keras's line: "100/100 [==============================] - 11s 114ms/step - loss: 0.6868 - accuracy: 0.5510
+// - val_loss: ...".
+std::string progress_line(const EpochProgress& progress);
+
+// What stood still in a stage: every parameter and statistic that the stage may not touch.
+struct FrozenReport {
+  std::string stage;
+  std::int64_t parameters = 0;
+  std::string sha256_before, sha256_after;
+};
+
+struct SecondsByPhase {
+  double features = 0, training = 0, validation = 0, saving = 0;
+};
+
+struct TrainResult {
+  Model model;  // the best epoch
+  std::vector<EpochRecord> history;
+  int best_epoch = 0;  // EpochRecord::epoch; 0: no epoch was finished
+  bool interrupted = false;
+  std::vector<FrozenReport> frozen;
+  std::vector<std::string> unreadable;  // "path: reason"
+  SecondsByPhase seconds{};
+};
+
+// Trains `model` on files (decoded with model.preprocessing) or on tensors. Class names are taken over from
+// the data when the model has none. Polls stop_requested(): the step is finished, the best model so far
+// stays, `interrupted` is set. Throws Error when the loss is not a number (the best model so far stays on
+// disk), when labels and outputs do not fit, when every image is unreadable.
+TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& options,
+                  TrainObserver& observer);
+TrainResult train(Model model, const MemorySplits& data, const TrainOptions& options,
+                  TrainObserver& observer);
+
+}  // namespace headstart
