@@ -7,7 +7,8 @@
 
 namespace headstart {
 
-// Where long work says how far it is. The default object says nothing.
+// Where long work says how far it is: begin("decoding", 2000), advance(how many are done so far) as often as it likes, end().
+// Called from one thread. The default object says nothing.
 class Progress {
  public:
   virtual ~Progress() = default;

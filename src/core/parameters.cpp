@@ -21,6 +21,8 @@ Tensor& Parameters::at(const std::string& name) {
   return entries_[found->second].second;
 }
 
-const Tensor& Parameters::at(const std::string& name) const { return const_cast<Parameters*>(this)->at(name); }
+const Tensor& Parameters::at(const std::string& name) const {
+  return const_cast<Parameters*>(this)->at(name);
+}
 
 }  // namespace headstart

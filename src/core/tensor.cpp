@@ -18,7 +18,8 @@ std::shared_ptr<float> allocate(std::int64_t count) {
     return nullptr;
   }
   constexpr std::size_t kAlignment = 64;
-  const auto bytes = (static_cast<std::size_t>(count) * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment;
+  const auto bytes =
+      (static_cast<std::size_t>(count) * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment;
   auto* memory = static_cast<float*>(std::aligned_alloc(kAlignment, bytes));
   if (memory == nullptr) {
     throw Error(fmt::format("[tensor] out of memory for {} bytes", bytes));
@@ -41,14 +42,16 @@ std::int64_t element_count(const Shape& shape) {
 
 std::string to_string(const Shape& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
 
-Tensor::Tensor(Shape shape) : shape_(std::move(shape)), size_(element_count(shape_)), storage_(allocate(size_)) {
+Tensor::Tensor(Shape shape)
+    : shape_(std::move(shape)), size_(element_count(shape_)), storage_(allocate(size_)) {
   std::fill_n(storage_.get(), size_, 0.0F);
 }
 
 Tensor::Tensor(Shape shape, std::span<const float> values)
     : shape_(std::move(shape)), size_(element_count(shape_)), storage_(allocate(size_)) {
   if (size_ != static_cast<std::int64_t>(values.size())) {
-    throw Error(fmt::format("[tensor] shape {} needs {} values; received {}", to_string(shape_), size_, values.size()));
+    throw Error(fmt::format("[tensor] shape {} needs {} values; received {}", to_string(shape_), size_,
+                            values.size()));
   }
   std::copy(values.begin(), values.end(), storage_.get());
 }

@@ -1,0 +1,98 @@
+#include "core/text.h"
+
+#include <algorithm>
+#include <cctype>
+#include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace headstart {
+namespace {
+
+// Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours cost 1.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1), previous(b.size() + 1), current(b.size() + 1);
+  std::iota(previous.begin(), previous.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    current[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substitution = previous[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      current[j] = std::min({previous[j] + 1, current[j - 1] + 1, substitution});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        current[j] = std::min(current[j], before[j - 2] + 1);
+      }
+    }
+    before.swap(previous);
+    previous.swap(current);
+  }
+  return previous[b.size()];
+}
+
+// Separators and case are what people get wrong most: they do not count.
+std::string plain(std::string_view text) {
+  std::string result;
+  for (const char c : lower(text)) {
+    if (c != '-' && c != '_' && c != ' ') {
+      result += c;
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<std::string> nearest_names(std::string_view word, const std::vector<std::string>& candidates,
+                                       std::size_t count) {
+  constexpr std::size_t kLongestWord = 256;  // a hostile name must not cost minutes
+  const std::string wanted = plain(word.substr(0, kLongestWord));
+  if (wanted.empty()) {
+    return {};
+  }
+  std::vector<std::pair<std::size_t, std::string>> near;
+  for (const auto& candidate : candidates) {
+    const std::string name = plain(std::string_view(candidate).substr(0, kLongestWord));
+    std::size_t distance = edit_distance(wanted, name);
+    const bool contains = wanted.size() >= 3 && name.find(wanted) != std::string::npos;
+    const bool contained = name.size() >= 3 && wanted.find(name) != std::string::npos;
+    if (contains || contained) {
+      distance = std::min<std::size_t>(distance, 2);
+    }
+    if (distance <= std::max<std::size_t>(1, wanted.size() / 3)) {
+      near.emplace_back(distance, candidate);
+    }
+  }
+  std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < std::min(count, near.size()); ++i) {
+    names.push_back(near[i].second);
+  }
+  return names;
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
+  const auto names = nearest_names(word, candidates);
+  return names.empty() ? "" : fmt::format("; did you mean {}?", fmt::join(names, ", "));
+}
+
+std::string with_thousands(long long value) {
+  const std::string digits = std::to_string(value);
+  std::string result;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    const bool boundary = i > 0 && (digits.size() - i) % 3 == 0 && digits[i - 1] != '-';
+    result += boundary ? "," : "";
+    result += digits[i];
+  }
+  return result;
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) {
+    return c < 0x80 ? static_cast<char>(std::tolower(c)) : static_cast<char>(c);
+  });
+  return result;
+}
+
+}  // namespace headstart

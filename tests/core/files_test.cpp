@@ -1,0 +1,194 @@
+// Reads, maps and atomic replacement, with the failures that a full disk gives.
+#include "core/files.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "headstart/error.h"
+
+namespace headstart {
+namespace {
+
+class FilesTest : public testing::Test {
+ protected:
+  FilesTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "headstart_files.XXXXXX").string();
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  ~FilesTest() override { std::filesystem::remove_all(directory_); }
+
+  std::string path(const std::string& name) const { return (directory_ / name).string(); }
+  static std::string text_of(const std::string& file) {
+    std::ifstream stream(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+  std::size_t entries() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(directory_), {}));
+  }
+
+  std::filesystem::path directory_;
+};
+
+// No file of this process may grow beyond `bytes` while it lives: writes fail as on a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &old_);
+    const rlimit limit{bytes, old_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &old_);
+    std::signal(SIGXFSZ, old_handler_);
+  }
+
+ private:
+  rlimit old_{};
+  void (*old_handler_)(int);
+};
+
+std::string message_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no Error";
+}
+
+TEST_F(FilesTest, WritesAndReadsBack) {
+  std::string content(1'000'003, 'x');
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    content[i] = static_cast<char>(i * 31 % 251);
+  }
+  write_file_atomically(path("a"), [&](std::ostream& out) {
+    out << content.substr(0, 10);
+    out.write(content.data() + 10, 600'000);
+    for (std::size_t i = 600'010; i < content.size(); ++i) {
+      out.put(content[i]);
+    }
+  });
+  const auto bytes = read_file(path("a"));
+  EXPECT_EQ(std::string(bytes.begin(), bytes.end()), content);
+  EXPECT_EQ(entries(), 1U);
+}
+
+TEST_F(FilesTest, ReadRefusesMissingDirectoryAndTooLarge) {
+  EXPECT_NE(message_of([&] { read_file(path("none")); }).find(path("none") + ": No such file"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] { read_file(directory_.string()); }).find("directory"), std::string::npos);
+  std::ofstream(path("five")) << "12345";
+  EXPECT_EQ(read_file(path("five"), 5).size(), 5U);
+  EXPECT_NE(message_of([&] { read_file(path("five"), 4); }).find("larger than the 4 bytes"),
+            std::string::npos);
+}
+
+TEST_F(FilesTest, ReadsAPipe) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  const std::string content(200'000, 'p');
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::ofstream(path("pipe")) << content;
+    ::_exit(0);
+  }
+  EXPECT_EQ(read_file(path("pipe")).size(), content.size());
+}
+
+TEST_F(FilesTest, MapIsPrivate) {
+  std::ofstream(path("m")) << "abc";
+  MappedFile map(path("m"));
+  ASSERT_EQ(map.size(), 3U);
+  map.data().get()[0] = 'Z';
+  EXPECT_EQ(map.bytes()[0], 'Z');
+  EXPECT_EQ(text_of(path("m")), "abc");
+  const auto shared = map.data();
+  map = MappedFile(path("m"));
+  EXPECT_EQ(shared.get()[0], 'Z');  // the first mapping lives as long as somebody holds it
+  EXPECT_EQ(map.bytes()[0], 'a');
+}
+
+TEST_F(FilesTest, MapOfEmptyFileIsEmptyAndOfDirectoryFails) {
+  std::ofstream(path("e")).flush();
+  EXPECT_TRUE(MappedFile(path("e")).bytes().empty());
+  EXPECT_THROW(MappedFile{directory_.string()}, Error);
+}
+
+TEST_F(FilesTest, FullDiskKeepsTheOldFile) {
+  std::ofstream(path("model")) << "old";
+  const std::string content(1 << 20, 'n');
+  std::string message;
+  {
+    const FileSizeLimit limit(4096);
+    message =
+        message_of([&] { write_file_atomically(path("model"), [&](std::ostream& out) { out << content; }); });
+  }
+  EXPECT_NE(message.find("cannot write " + path("model") + ": File too large"), std::string::npos) << message;
+  EXPECT_EQ(text_of(path("model")), "old");
+  EXPECT_EQ(entries(), 1U) << "the temporary file is left over";
+}
+
+TEST_F(FilesTest, FullDiskIsSeenThroughTheBufferToo) {
+  const std::string content(5000,
+                            'n');  // smaller than the stream's buffer: only the last flush meets the limit
+  const FileSizeLimit limit(4096);
+  EXPECT_THROW(write_file_atomically(path("model"), [&](std::ostream& out) { out << content; }), Error);
+  EXPECT_EQ(entries(), 0U);
+}
+
+TEST_F(FilesTest, ExceptionOfTheWriterKeepsTheOldFile) {
+  std::ofstream(path("model")) << "old";
+  EXPECT_THROW(write_file_atomically(path("model"),
+                                     [](std::ostream& out) {
+                                       out << "half";
+                                       throw std::runtime_error("stop");
+                                     }),
+               std::runtime_error);
+  EXPECT_EQ(text_of(path("model")), "old");
+  EXPECT_EQ(entries(), 1U);
+}
+
+TEST_F(FilesTest, ReplacesTheTargetOfALinkAndKeepsItsMode) {
+  std::ofstream(path("real")) << "old";
+  ::chmod(path("real").c_str(), 0640);
+  std::filesystem::create_symlink("real", path("link"));
+  write_file_atomically(path("link"), [](std::ostream& out) { out << "new"; });
+  EXPECT_TRUE(std::filesystem::is_symlink(path("link")));
+  EXPECT_EQ(text_of(path("real")), "new");
+  struct stat status {};
+  ASSERT_EQ(::stat(path("real").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0640U);
+}
+
+TEST_F(FilesTest, DevicesAreWrittenNotReplaced) {
+  write_file_atomically("/dev/null", [](std::ostream& out) { out << "gone"; });
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+}
+
+TEST_F(FilesTest, UnwritableFolderIsNamed) {
+  const auto message = message_of([&] { write_file_atomically(path("no/model"), [](std::ostream&) {}); });
+  EXPECT_NE(message.find(path("no/model") + ": No such file"), std::string::npos) << message;
+}
+
+TEST(CacheDirectory, FollowsTheEnvironment) {
+  ::setenv("HOME", "/home/u", 1);
+  ::unsetenv("XDG_CACHE_HOME");
+  ::unsetenv("HEADSTART_CACHE");
+  EXPECT_EQ(cache_directory(), "/home/u/.cache/headstart");
+  ::setenv("XDG_CACHE_HOME", "/x", 1);
+  EXPECT_EQ(cache_directory(), "/x/headstart");
+  ::setenv("HEADSTART_CACHE", "/own", 1);
+  EXPECT_EQ(cache_directory(), "/own");
+}
+
+}  // namespace
+}  // namespace headstart

@@ -1,0 +1,56 @@
+// Suggestions for mistyped names, and numbers as people write them.
+#include "core/text.h"
+
+#include <limits>
+
+#include <gtest/gtest.h>
+
+namespace headstart {
+namespace {
+
+const std::vector<std::string>& zoo_names() {
+  static const std::vector<std::string> names{"vgg16",        "vgg19",         "mobilenet",
+                                              "mobilenet_v2", "squeezenet1_1", "resnet20"};
+  return names;
+}
+
+TEST(NearestNames, NearestFirstAndFarOnesLeftOut) {
+  EXPECT_EQ(nearest_names("vgg17", zoo_names()), (std::vector<std::string>{"vgg16", "vgg19"}));
+  EXPECT_EQ(nearest_names("mobilnet_v2", zoo_names()).front(), "mobilenet_v2");
+  EXPECT_EQ(nearest_names("MobileNetV2", zoo_names()).front(), "mobilenet_v2");
+  EXPECT_EQ(nearest_names("rsenet20", zoo_names()), std::vector<std::string>{"resnet20"});
+  EXPECT_TRUE(nearest_names("transformer", zoo_names()).empty());
+  EXPECT_TRUE(nearest_names("", zoo_names()).empty());
+}
+
+TEST(NearestNames, ASubstringIsNear) {
+  EXPECT_EQ(nearest_names("squeezenet", zoo_names()), std::vector<std::string>{"squeezenet1_1"});
+  EXPECT_EQ(nearest_names("block5_conv1", {"vgg16/block5_conv1", "dense"}),
+            std::vector<std::string>{"vgg16/block5_conv1"});
+}
+
+TEST(NearestNames, AtMostCount) {
+  const std::vector<std::string> names{"conv1", "conv2", "conv3", "conv4"};
+  EXPECT_EQ(nearest_names("conv", names).size(), 3U);
+  EXPECT_EQ(nearest_names("conv", names, 2), (std::vector<std::string>{"conv1", "conv2"}));
+}
+
+TEST(DidYouMean, IsAClauseOrNothing) {
+  EXPECT_EQ(did_you_mean("vgg17", zoo_names()), "; did you mean vgg16, vgg19?");
+  EXPECT_EQ(did_you_mean("zzz", zoo_names()), "");
+}
+
+TEST(WithThousands, Separates) {
+  EXPECT_EQ(with_thousands(0), "0");
+  EXPECT_EQ(with_thousands(999), "999");
+  EXPECT_EQ(with_thousands(1000), "1,000");
+  EXPECT_EQ(with_thousands(14'714'688), "14,714,688");
+  EXPECT_EQ(with_thousands(-100), "-100");
+  EXPECT_EQ(with_thousands(-138'357'544), "-138,357,544");
+  EXPECT_EQ(with_thousands(std::numeric_limits<long long>::min()), "-9,223,372,036,854,775,808");
+}
+
+TEST(Lower, LeavesOtherAlphabetsAlone) { EXPECT_EQ(lower("Samoyed \xC3\x89"), "samoyed \xC3\x89"); }
+
+}  // namespace
+}  // namespace headstart
