@@ -1,0 +1,110 @@
+// Fresh parameters for a graph, and the check that given ones fit it.
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/random.h"
+#include "headstart/error.h"
+#include "headstart/model.h"
+
+namespace headstart {
+namespace {
+
+// FNV-1a: the same on every machine, so that a parameter's numbers depend on the seed and its name alone.
+std::uint64_t name_hash(std::string_view name) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : name) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  }
+  return hash;
+}
+
+void fill_glorot_uniform(Tensor& tensor, const ParameterSpec& spec, Random& random) {
+  const float limit = std::sqrt(6.0F / static_cast<float>(spec.fan_in + spec.fan_out));
+  for (float& value : tensor.values()) {
+    value = random.uniform(-limit, limit);
+  }
+}
+
+// Keras's he_normal: a normal distribution cut at two standard deviations, rescaled to the variance 2 /
+// fan_in.
+void fill_he_normal(Tensor& tensor, const ParameterSpec& spec, Random& random) {
+  constexpr float kStandardDeviationOfCutNormal = 0.87962566103423978F;
+  const float scale = std::sqrt(2.0F / static_cast<float>(spec.fan_in)) / kStandardDeviationOfCutNormal;
+  for (float& value : tensor.values()) {
+    float draw = random.normal();
+    while (std::abs(draw) > 2.0F) {
+      draw = random.normal();
+    }
+    value = draw * scale;
+  }
+}
+
+Tensor fresh_tensor(const ParameterSpec& spec, const std::string& name, std::uint64_t seed) {
+  Tensor tensor(spec.shape);
+  Random random(seed, RandomPurpose::initialise, name_hash(name));
+  switch (spec.initializer) {
+    case ParameterSpec::Initializer::zeros:
+      break;
+    case ParameterSpec::Initializer::ones:
+      for (float& value : tensor.values()) {
+        value = 1.0F;
+      }
+      break;
+    case ParameterSpec::Initializer::glorot_uniform:
+      fill_glorot_uniform(tensor, spec, random);
+      break;
+    case ParameterSpec::Initializer::he_normal:
+      fill_he_normal(tensor, spec, random);
+      break;
+  }
+  return tensor;
+}
+
+}  // namespace
+
+Parameters initialize(const Graph& graph, std::uint64_t seed) {
+  Parameters parameters;
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    for (const ParameterSpec& spec : parameter_specs(graph, static_cast<NodeId>(i))) {
+      const std::string name = graph.nodes()[i].name + "/" + spec.name;
+      parameters.insert(name, fresh_tensor(spec, name, seed));
+    }
+  }
+  return parameters;
+}
+
+void check_parameters(const Graph& graph, const Parameters& parameters) {
+  constexpr std::size_t kListed = 8;
+  std::vector<std::string> differences;
+  std::size_t expected = 0;
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    for (const ParameterSpec& spec : parameter_specs(graph, static_cast<NodeId>(i))) {
+      ++expected;
+      const std::string name = graph.nodes()[i].name + "/" + spec.name;
+      if (!parameters.contains(name)) {
+        differences.push_back(name + " is missing");
+      } else if (parameters.at(name).shape() != spec.shape) {
+        differences.push_back(name + " has shape " + to_string(parameters.at(name).shape()) +
+                              " in place of " + to_string(spec.shape));
+      }
+    }
+  }
+  if (differences.empty()) {
+    return;
+  }
+  std::string listed;
+  for (std::size_t i = 0; i < differences.size() && i < kListed; ++i) {
+    listed += (i == 0 ? "" : ", ") + differences[i];
+  }
+  if (differences.size() > kListed) {
+    listed += " and " + std::to_string(differences.size() - kListed) + " more";
+  }
+  throw Error("[parameters] expected the " + std::to_string(expected) + " parameters of \"" + graph.name() +
+              "\"; received " + std::to_string(parameters.size()) + " of which " + listed +
+              "; use weights of this architecture");
+}
+
+}  // namespace headstart

@@ -1,0 +1,151 @@
+// Building, finding, nesting and freezing.
+#include "headstart/graph.h"
+
+#include <gtest/gtest.h>
+
+#include "headstart/error.h"
+
+namespace headstart {
+namespace {
+
+Graph small_base() {
+  Graph graph("base");
+  NodeId x = graph.add("input_1", Input{{8, 8, 3}}, std::vector<NodeId>{});
+  x = graph.add("block1_conv1", Conv2D{.filters = 4, .kernel = {3, 3}, .padding = Padding::same()}, x);
+  x = graph.add("block2_conv1", Conv2D{.filters = 4, .kernel = {3, 3}, .padding = Padding::same()}, x);
+  graph.add("block2_bn", BatchNormalization{}, x);
+  return graph;
+}
+
+Graph classifier() {
+  Graph graph("classifier");
+  NodeId x = graph.add("input_1", Input{{8, 8, 3}}, std::vector<NodeId>{});
+  x = graph.nest(small_base(), x);
+  x = graph.add("flatten", Flatten{}, x);
+  graph.add("dense", Dense{.units = 1, .activation = {Activation::Kind::sigmoid}}, x);
+  return graph;
+}
+
+std::string message_of(const auto& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Graph, NestKeepsTheScope) {
+  const Graph graph = classifier();
+  ASSERT_EQ(graph.scopes().size(), 1U);
+  EXPECT_EQ(graph.scopes()[0].name, "base");
+  EXPECT_EQ(graph.nodes().size(), 6U);
+  EXPECT_EQ(graph.node(2).name, "base/block2_conv1");
+  EXPECT_EQ(graph.output_shape(), (Shape{1}));
+  EXPECT_EQ(graph.find("base/block2_conv1"), 2);
+  EXPECT_EQ(graph.find("block2_conv1"), 2);
+  EXPECT_EQ(graph.find("conv1"), std::nullopt);
+  EXPECT_EQ(graph.node(graph.find("flatten").value()).inputs, (std::vector<NodeId>{3}));
+}
+
+TEST(Graph, NestFollowsTheInnerOutput) {
+  Graph inner = small_base();
+  inner.set_output(1);
+  Graph graph;
+  const NodeId input = graph.add("input_1", Input{{8, 8, 3}}, std::vector<NodeId>{});
+  EXPECT_EQ(graph.nest(inner, input), 1);
+  EXPECT_EQ(graph.output(), 1);
+}
+
+TEST(Graph, NestRefusesAnotherInputShape) {
+  Graph graph;
+  const NodeId input = graph.add("input_1", Input{{9, 8, 3}}, std::vector<NodeId>{});
+  EXPECT_THROW(graph.nest(small_base(), input), Error);
+}
+
+TEST(Graph, BadNodesAreErrorsThatNameTheLayer) {
+  Graph graph = small_base();
+  EXPECT_NE(message_of([&] { graph.add("block2_bn", Flatten{}, 0); }).find("block2_bn"), std::string::npos);
+  EXPECT_NE(message_of([&] { graph.add("late", Flatten{}, 9); }).find("late"), std::string::npos);
+  EXPECT_NE(message_of([&] { graph.add("fc", Dense{.units = 3}, 0); }).find("fc"), std::string::npos);
+  EXPECT_THROW(graph.add("input_2", Input{{3}}, std::vector<NodeId>{}), Error);
+  EXPECT_THROW(Graph().add("flatten", Flatten{}, std::vector<NodeId>{}), Error);
+  EXPECT_EQ(graph.nodes().size(), 4U);
+}
+
+TEST(Graph, HugeShapesAreErrors) {
+  Graph graph;
+  EXPECT_THROW(graph.add("input_1", Input{{1LL << 40, 1LL << 40, 3}}, std::vector<NodeId>{}), Error);
+  EXPECT_THROW(graph.add("input_1", Input{{-1, 8, 3}}, std::vector<NodeId>{}), Error);
+}
+
+TEST(Graph, RequireOffersNearNames) {
+  const Graph graph = classifier();
+  EXPECT_NE(message_of([&] { graph.require("block2_conv"); }).find("block2_conv1"), std::string::npos);
+  EXPECT_THROW(Graph(graph).set_trainable_from("blok2"), Error);
+}
+
+TEST(Graph, TrainableFlags) {
+  Graph graph = classifier();
+  EXPECT_EQ(graph.set_trainable_under("base", false), 3);
+  EXPECT_FALSE(graph.node(1).trainable);
+  EXPECT_TRUE(graph.node(5).trainable);
+  EXPECT_EQ(graph.set_trainable_under("base/block2", true), 0);
+  graph.set_trainable_from("block2_conv1");
+  EXPECT_FALSE(graph.node(1).trainable);
+  EXPECT_TRUE(graph.node(2).trainable);
+  EXPECT_TRUE(graph.node(5).trainable);
+  graph.set_trainable_from("base");
+  EXPECT_TRUE(graph.node(1).trainable);
+}
+
+TEST(Graph, PrefixesStopAtTheirSeparators) {
+  Graph graph;
+  NodeId x = graph.add("input", Input{{4}}, std::vector<NodeId>{});
+  for (const char* name : {"layer1.0.fc", "layer10.fc", "layer4.0.fc", "layer4.1.fc"}) {
+    x = graph.add(name, Dense{.units = 4}, x);
+  }
+  EXPECT_EQ(graph.set_trainable_under("layer1", false), 1);
+  EXPECT_EQ(graph.set_trainable_under("layer1.", false), 1);
+  EXPECT_EQ(graph.set_trainable_under("layer4.", false), 2);
+  graph.set_trainable_from("layer4");
+  EXPECT_FALSE(graph.node(2).trainable);
+  EXPECT_TRUE(graph.node(3).trainable);
+}
+
+TEST(Graph, AutomaticNamesAreKeras) {
+  Graph graph;
+  EXPECT_EQ(graph.automatic_name(Input{}), "input_1");
+  NodeId x = graph.add(graph.automatic_name(Input{}), Input{{8, 8, 3}}, std::vector<NodeId>{});
+  for (const char* expected : {"max_pooling2d", "max_pooling2d_1", "max_pooling2d_2"}) {
+    EXPECT_EQ(graph.automatic_name(MaxPooling2D{}), expected);
+    x = graph.add(graph.automatic_name(MaxPooling2D{}), MaxPooling2D{}, x);
+  }
+  EXPECT_EQ(graph.automatic_name(Conv2D{}), "conv2d");
+  EXPECT_EQ(graph.automatic_name(DepthwiseConv2D{}), "depthwise_conv2d");
+  EXPECT_EQ(graph.automatic_name(GlobalAveragePooling2D{}), "global_average_pooling2d");
+  EXPECT_EQ(graph.automatic_name(BatchNormalization{}), "batch_normalization");
+  EXPECT_EQ(graph.automatic_name(ActivationLayer{{Activation::Kind::relu6}}), "re_lu");
+  EXPECT_EQ(graph.automatic_name(ActivationLayer{{Activation::Kind::leaky_relu}}), "leaky_re_lu");
+  EXPECT_EQ(graph.automatic_name(ActivationLayer{{Activation::Kind::elu}}), "elu");
+  EXPECT_EQ(graph.automatic_name(ActivationLayer{{Activation::Kind::tanh}}), "activation");
+}
+
+TEST(Graph, OutputActivation) {
+  EXPECT_EQ(output_activation(classifier()), OutputActivation::sigmoid);
+  EXPECT_EQ(output_activation(small_base()), OutputActivation::none);
+  Graph graph = small_base();
+  graph.add("softmax", ActivationLayer{{Activation::Kind::softmax}}, graph.output());
+  EXPECT_EQ(output_activation(graph), OutputActivation::softmax);
+}
+
+TEST(Graph, Consumers) {
+  Graph graph;
+  const NodeId x = graph.add("input", Input{{4}}, std::vector<NodeId>{});
+  const NodeId a = graph.add("a", Dense{.units = 4}, x);
+  graph.add("sum", Add{}, std::vector<NodeId>{x, a});
+  EXPECT_EQ(graph.consumers(), (std::vector<std::vector<NodeId>>{{1, 2}, {2}, {}}));
+}
+
+}  // namespace
+}  // namespace headstart
