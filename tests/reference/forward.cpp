@@ -1,0 +1,156 @@
+// The forward half of the interpreter.
+#include <variant>
+
+#include "reference/activation.h"
+#include "reference/convolution.h"
+#include "reference/dense.h"
+#include "reference/elementwise.h"
+#include "reference/interpreter.h"
+#include "reference/node_parameters.h"
+#include "reference/pooling.h"
+
+namespace headstart::reference {
+
+namespace {
+
+// The value of one node from the values of its inputs.
+struct ForwardVisitor {
+  const Graph& graph;
+  const ParameterArrays& parameters;
+  const Options& options;
+  NodeId id;
+  Trace& trace;
+
+  const Array& input(std::size_t i = 0) const {
+    return trace.values[static_cast<std::size_t>(graph.node(id).inputs[i])];
+  }
+
+  std::vector<Array> inputs() const {
+    std::vector<Array> all;
+    for (std::size_t i = 0; i < graph.node(id).inputs.size(); ++i) {
+      all.push_back(input(i));
+    }
+    return all;
+  }
+
+  // The node's shape with the batch in front, for ops that only rearrange.
+  Array renamed() const {
+    Array output = input();
+    const std::int64_t batch = output.shape.front();
+    output.shape = graph.node(id).shape;
+    output.shape.insert(output.shape.begin(), batch);
+    return output;
+  }
+
+  Array activated(Array linear, const Activation& activation) const {
+    Array output = activate(linear, activation);
+    trace.pre_activations[static_cast<std::size_t>(id)] = std::move(linear);
+    return output;
+  }
+
+  Array global(PoolingKind kind) const {
+    Array output = pooling(input(), global_pooling_geometry(kind, input()));
+    const std::int64_t batch = output.shape.front();
+    output.shape = graph.node(id).shape;
+    output.shape.insert(output.shape.begin(), batch);
+    return output;
+  }
+
+  Array operator()(const Input&) const { return input(); }
+
+  Array operator()(const Conv2D& op) const {
+    const auto p = kernels_and_bias(graph, parameters, id, 1);
+    const auto geometry =
+        convolution_geometry(op.padding, op.kernel, op.strides, op.dilation, op.groups, input());
+    return activated(convolution(input(), *p.kernels[0], p.bias, geometry), op.activation);
+  }
+
+  Array operator()(const DepthwiseConv2D& op) const {
+    const auto p = kernels_and_bias(graph, parameters, id, 1);
+    const auto channels = static_cast<int>(input().shape.back());
+    const auto geometry =
+        convolution_geometry(op.padding, op.kernel, op.strides, op.dilation, channels, input());
+    return activated(convolution(input(), as_grouped_kernel(*p.kernels[0]), p.bias, geometry), op.activation);
+  }
+
+  Array operator()(const SeparableConv2D& op) const {
+    const auto p = kernels_and_bias(graph, parameters, id, 2);
+    const auto channels = static_cast<int>(input().shape.back());
+    const auto geometry =
+        convolution_geometry(op.padding, op.kernel, op.strides, op.dilation, channels, input());
+    const Array spatial = convolution(input(), as_grouped_kernel(*p.kernels[0]), nullptr, geometry);
+    return activated(convolution(spatial, *p.kernels[1], p.bias, {}), op.activation);
+  }
+
+  Array operator()(const Dense& op) const {
+    const auto p = kernels_and_bias(graph, parameters, id, 1);
+    return activated(dense(input(), *p.kernels[0], p.bias), op.activation);
+  }
+
+  Array operator()(const MaxPooling2D& op) const {
+    return pooling(input(), pooling_geometry(PoolingKind::maximum, op.padding, op.pool, op.strides, input()));
+  }
+
+  Array operator()(const AveragePooling2D& op) const {
+    const auto kind = op.count_padding ? PoolingKind::average_counting_padding : PoolingKind::average;
+    return pooling(input(), pooling_geometry(kind, op.padding, op.pool, op.strides, input()));
+  }
+
+  Array operator()(const GlobalAveragePooling2D&) const { return global(PoolingKind::average); }
+  Array operator()(const GlobalMaxPooling2D&) const { return global(PoolingKind::maximum); }
+  Array operator()(const ZeroPadding2D& op) const { return zero_padding(input(), op); }
+  Array operator()(const ActivationLayer& op) const { return activate(input(), op.activation); }
+
+  Array operator()(const BatchNormalization& op) const {
+    const auto p = batch_norm_parameters(graph, parameters, id);
+    BatchStatistics statistics = p.moving;
+    if (uses_batch_statistics(graph.node(id), options)) {
+      statistics = batch_statistics(input());
+      trace.statistics[id] = statistics;
+    }
+    return batch_norm(input(), statistics, p.gamma, p.beta, static_cast<double>(op.epsilon));
+  }
+
+  Array operator()(const Add&) const {
+    Array sum;
+    for (const Array& term : inputs()) {
+      accumulate(sum, term);
+    }
+    return sum;
+  }
+
+  Array operator()(const Multiply&) const { return multiply(input(0), input(1)); }
+  Array operator()(const Concatenate&) const { return concatenate(inputs()); }
+  Array operator()(const Flatten&) const { return renamed(); }
+  Array operator()(const Reshape&) const { return renamed(); }
+
+  Array operator()(const Dropout&) const {
+    const auto mask = options.dropout_masks.find(id);
+    return mask == options.dropout_masks.end() ? input() : multiply(input(), mask->second);
+  }
+
+  Array operator()(const Rescaling& op) const {
+    Array output = input();
+    for (double& value : output.values) {
+      value = value * static_cast<double>(op.scale) + static_cast<double>(op.offset);
+    }
+    return output;
+  }
+};
+
+}  // namespace
+
+Trace forward(const Graph& graph, const ParameterArrays& parameters, const Array& input,
+              const Options& options) {
+  Trace trace;
+  trace.values.resize(graph.nodes().size());
+  trace.pre_activations.resize(graph.nodes().size());
+  trace.values[0] = input;
+  for (NodeId id = 1; id < static_cast<NodeId>(graph.nodes().size()); ++id) {
+    trace.values[static_cast<std::size_t>(id)] =
+        std::visit(ForwardVisitor{graph, parameters, options, id, trace}, graph.node(id).op);
+  }
+  return trace;
+}
+
+}  // namespace headstart::reference
