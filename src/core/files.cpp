@@ -247,7 +247,7 @@ std::filesystem::path cache_directory() {
     const char* value = std::getenv(name);
     return std::filesystem::path(value != nullptr ? value : "");
   };
-  if (const auto own = variable("HEADSTART_CACHE"); !own.empty()) {
+  if (auto own = variable("HEADSTART_CACHE"); !own.empty()) {
     return own;
   }
   if (const auto base = variable("XDG_CACHE_HOME"); !base.empty()) {
