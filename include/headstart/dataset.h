@@ -31,9 +31,9 @@ struct DatasetSplits {
   std::optional<Dataset> validation, test;
 };
 
-// A folder of class folders; or one with train/, validation/ (val, valid) and test/ inside; or a CSV `path,label[,split][,group]`
-// (paths relative to the CSV). All splits share the class list. Throws Error for an empty folder, a single class, a class
-// without images (named), a missing column.
+// A folder of class folders; or one with train/, validation/ (val, valid) and test/ inside; or a CSV
+// `path,label[,split][,group]` (paths relative to the CSV). All splits share the class list. Throws Error for
+// an empty folder, a single class, a class without images (named), a missing column.
 DatasetSplits read_dataset(const std::string& path);
 
 struct SplitFractions {
@@ -64,10 +64,11 @@ struct LoaderItem {
 struct LoaderOptions {
   Preprocessing preprocessing{};
   int batch_size = 32;
-  int workers = 0;         // 0: measured default
-  int batches_ahead = 4;   // bound on finished batches waiting
-  bool strict = false;     // an unreadable image throws in place of being left out
-  // Applied to the decoded picture between fitting and normalising; must be a pure function of its arguments. Null: none.
+  int workers = 0;        // 0: measured default
+  int batches_ahead = 4;  // bound on finished batches waiting
+  bool strict = false;    // an unreadable image throws in place of being left out
+  // Applied to the decoded picture between fitting and normalising; must be a pure function of its arguments.
+  // Null: none.
   std::function<Image(const Image&, const LoaderItem&)> augment;
 };
 
@@ -78,7 +79,8 @@ class Loader {
   ~Loader();
   Loader(Loader&&) noexcept;
 
-  // Empty at the end. Every batch is full but the last (unreadable images are made up for by the following items).
+  // Empty at the end. Every batch is full but the last (unreadable images are made up for by the following
+  // items).
   std::optional<Batch> next();
   const std::vector<UnreadableImage>& unreadable() const;
 

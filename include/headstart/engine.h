@@ -14,8 +14,8 @@
 
 namespace headstart {
 
-// automatic: bf16 where a measurement on this CPU found it faster, else f32. Parameters, statistics, gradients of parameters and
-// the tensors handed in and out are always f32.
+// automatic: bf16 where a measurement on this CPU found it faster, else f32. Parameters, statistics,
+// gradients of parameters and the tensors handed in and out are always f32.
 enum class Precision { automatic, f32, bf16 };
 Precision precision_from(const std::string& name);  // "auto", "f32", "bf16"; throws Error
 std::string to_string(Precision precision);
@@ -30,11 +30,12 @@ enum class BatchNormMode {
   training  // trainable batch norms use the batch's statistics and update the moving ones
 };
 
-// Idea 2 of the design: a node is frozen when its value for a given image cannot change from step to step: neither it nor an
-// ancestor is trainable or random.
+// Idea 2 of the design: a node is frozen when its value for a given image cannot change from step to step:
+// neither it nor an ancestor is trainable or random.
 struct Partition {
-  std::vector<bool> frozen;      // by node id
-  std::vector<NodeId> boundary;  // frozen nodes (the Input too) whose values the trainable part reads, ascending
+  std::vector<bool> frozen;  // by node id
+  // Frozen nodes (the Input too) whose values the trainable part reads, ascending.
+  std::vector<NodeId> boundary;
 };
 Partition partition(const Graph& graph, BatchNormMode batch_norm);
 
@@ -49,15 +50,16 @@ struct StepReport {
 // Inference: batch norm folded, activations and residual additions fused, buffers planned.
 class FrozenProgram {
  public:
-  // `outputs` are computed from `sources` (default: the Input). With `logits` true the graph's output, when it is asked for and ends
-  // in softmax or sigmoid, is given before it.
+  // `outputs` are computed from `sources` (default: the Input). With `logits` true the graph's output, when
+  // it is asked for and ends in softmax or sigmoid, is given before it.
   struct Options {
     int batch = 1;
     Precision precision = Precision::f32;
     bool logits = false;
     std::vector<NodeId> sources{};
   };
-  FrozenProgram(const Graph& graph, const Parameters& parameters, std::vector<NodeId> outputs, const Options& options);
+  FrozenProgram(const Graph& graph, const Parameters& parameters, std::vector<NodeId> outputs,
+                const Options& options);
   ~FrozenProgram();
   FrozenProgram(FrozenProgram&&) noexcept;
   FrozenProgram& operator=(FrozenProgram&&) noexcept;
@@ -83,8 +85,8 @@ class TrainingProgram {
     BatchNormMode batch_norm = BatchNormMode::training;
     std::uint64_t dropout_seed = 0;
   };
-  // Reads parameters by reference at every forward pass; moving statistics are written back to them. The result is the
-  // pre-activation value (logits) when the graph ends in softmax or sigmoid, else the output.
+  // Reads parameters by reference at every forward pass; moving statistics are written back to them. The
+  // result is the pre-activation value (logits) when the graph ends in softmax or sigmoid, else the output.
   TrainingProgram(const Graph& graph, Parameters& parameters, const Options& options);
   ~TrainingProgram();
   TrainingProgram(TrainingProgram&&) noexcept;

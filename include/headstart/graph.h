@@ -32,10 +32,12 @@ class Graph {
  public:
   explicit Graph(std::string name = "model") : name_(std::move(name)) {}
 
-  // Appends a node and infers its shape. Throws Error naming the layer when the name is taken, an input does not exist
-  // or the shapes do not fit (for example an input smaller than a valid convolution's kernel).
+  // Appends a node and infers its shape. Throws Error naming the layer when the name is taken, an input does
+  // not exist or the shapes do not fit (for example an input smaller than a valid convolution's kernel).
   NodeId add(std::string name, Op op, std::vector<NodeId> inputs);
-  NodeId add(std::string name, Op op, NodeId input) { return add(std::move(name), std::move(op), std::vector<NodeId>{input}); }
+  NodeId add(std::string name, Op op, NodeId input) {
+    return add(std::move(name), std::move(op), std::vector<NodeId>{input});
+  }
   // Keras's automatic name: "conv2d", "conv2d_1", ... within this graph.
   std::string automatic_name(const Op& op) const;
 
@@ -57,12 +59,14 @@ class Graph {
   // As find; throws Error that offers the nearest names.
   NodeId require(std::string_view name) const;
 
-  void set_trainable(NodeId id, bool trainable) { nodes_.at(static_cast<std::size_t>(id)).trainable = trainable; }
+  void set_trainable(NodeId id, bool trainable) {
+    nodes_.at(static_cast<std::size_t>(id)).trainable = trainable;
+  }
   void set_all_trainable(bool trainable);
   // Every node of a scope or with a name prefix "layer4." / "vgg16/"; returns how many nodes matched.
   int set_trainable_under(std::string_view prefix, bool trainable);
-  // Keras's fine-tuning loop: everything before the first node called `name` (or under the scope or prefix `name`) is
-  // frozen, it and everything after it is trainable. Throws as `require`.
+  // Keras's fine-tuning loop: everything before the first node called `name` (or under the scope or prefix
+  // `name`) is frozen, it and everything after it is trainable. Throws as `require`.
   void set_trainable_from(std::string_view name);
 
   // The users of every node.
@@ -85,10 +89,11 @@ std::string type_name(const Op& op);
 struct AxisPadding {
   int before = 0, after = 0;
 };
-AxisPadding resolve_padding(const Padding& padding, bool vertical, std::int64_t input, int kernel, int stride, int dilation);
+AxisPadding resolve_padding(const Padding& padding, bool vertical, std::int64_t input, int kernel, int stride,
+                            int dilation);
 
-// Names of a trailing activation that turns logits into probabilities: a last Dense/Conv2D with activation, or a last
-// Activation layer. `logits` is the node whose pre-activation value is the logits.
+// Names of a trailing activation that turns logits into probabilities: a last Dense/Conv2D with activation,
+// or a last Activation layer. `logits` is the node whose pre-activation value is the logits.
 enum class OutputActivation { none, sigmoid, softmax };
 OutputActivation output_activation(const Graph& graph);
 

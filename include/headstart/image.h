@@ -21,15 +21,15 @@ enum class ImageFormat { unknown, jpeg, png, webp, bmp, gif };
 ImageFormat image_format(std::span<const std::uint8_t> bytes);
 
 struct DecodeOptions {
-  // The decoded picture may be smaller than the original but not smaller than this in either side (after orientation):
-  // a JPEG is then decoded at 1/2, 1/4 or 1/8. 0: full size.
+  // The decoded picture may be smaller than the original but not smaller than this in either side (after
+  // orientation): a JPEG is then decoded at 1/2, 1/4 or 1/8. 0: full size.
   int minimum_width = 0, minimum_height = 0;
   // A picture with more pixels than this is refused with its size, before memory is taken.
   std::int64_t maximum_pixels = 178'956'970;  // Pillow's limit
 };
 
-// EXIF orientation is applied; alpha is composed over white; gray, palette, CMYK and 16-bit become 8-bit RGB; the first frame
-// of a GIF. Throws Error that says what is wrong (truncated, not an image, too large).
+// EXIF orientation is applied; alpha is composed over white; gray, palette, CMYK and 16-bit become 8-bit RGB;
+// the first frame of a GIF. Throws Error that says what is wrong (truncated, not an image, too large).
 Image decode_image(std::span<const std::uint8_t> bytes, const DecodeOptions& options = {});
 Image read_image(const std::string& path, const DecodeOptions& options = {});
 
@@ -41,7 +41,8 @@ Image fit_image(const Image& image, const Preprocessing& preprocessing);
 void normalize_into(const Image& image, const Preprocessing& preprocessing, float* output);
 // fit_image then normalize_into: (H, W, C).
 Tensor preprocess(const Image& image, const Preprocessing& preprocessing);
-// How far a picture may be decoded down for this preprocessing without changing more than rounding of the result.
+// How far a picture may be decoded down for this preprocessing without changing more than rounding of the
+// result.
 DecodeOptions decode_options_for(const Preprocessing& preprocessing);
 
 // Writes an 8-bit PNG atomically.

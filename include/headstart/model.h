@@ -18,18 +18,20 @@ struct Model {
   Preprocessing preprocessing{};
   std::vector<std::string> class_names;  // one for each output; "cat", "dog" for a sigmoid output of one unit
   std::vector<std::string> class_ids;    // WordNet ids ("n02112018") or empty
-  // Free text about where it came from and how it was trained: "architecture", "weights", "weights_sha256", "created", ...
+  // Free text about where it came from and how it was trained: "architecture", "weights", "weights_sha256",
+  // "created", ...
   std::map<std::string, std::string> provenance;
 };
 
-// Fresh parameters by the specs' initialisers (Keras's defaults: Glorot uniform kernels, zero biases). The same seed gives
-// the same bits anywhere.
+// Fresh parameters by the specs' initialisers (Keras's defaults: Glorot uniform kernels, zero biases). The
+// same seed gives the same bits anywhere.
 Parameters initialize(const Graph& graph, std::uint64_t seed);
 
 // Checks that every parameter of the graph is there with its shape; throws Error listing what differs.
 void check_parameters(const Graph& graph, const Parameters& parameters);
 
-// One safetensors file that is the whole contract (docs/model-file.md). Written atomically: a full disk leaves the old file.
+// One safetensors file that is the whole contract (docs/model-file.md). Written atomically: a full disk
+// leaves the old file.
 void save_model(const Model& model, const std::string& path);
 Model load_model(const std::string& path);
 

@@ -14,8 +14,8 @@ struct Size2 {
   bool operator==(const Size2&) const = default;
 };
 
-// `same` is TensorFlow's: output = ceil(input / stride), the odd element of padding goes to the bottom and right.
-// `explicit_` pads by the four numbers (PyTorch's symmetric padding among them).
+// `same` is TensorFlow's: output = ceil(input / stride), the odd element of padding goes to the bottom and
+// right. `explicit_` pads by the four numbers (PyTorch's symmetric padding among them).
 struct Padding {
   enum class Kind { valid, same, explicit_ };
   Kind kind = Kind::valid;
@@ -32,7 +32,15 @@ struct Padding {
 // Elementwise (softmax: over the last axis) activation. `alpha`: slope of leaky_relu, scale of elu.
 struct Activation {
   enum class Kind {
-    linear, relu, relu6, leaky_relu, elu, sigmoid, tanh, softmax, swish,
+    linear,
+    relu,
+    relu6,
+    leaky_relu,
+    elu,
+    sigmoid,
+    tanh,
+    softmax,
+    swish,
     hard_sigmoid,  // relu6(x + 3) / 6 (MobileNetV3, PyTorch, Keras 3)
     hard_swish,    // x * hard_sigmoid(x)
     gelu,          // exact, with erf
@@ -126,8 +134,9 @@ struct BatchNormalization {
   bool center = true;
 };
 
-struct Add {};          // any number of inputs of one shape
-struct Multiply {};     // two inputs; the second may be (1, 1, C) or (C) against (H, W, C): squeeze and excitation
+struct Add {};  // any number of inputs of one shape
+struct Multiply {
+};  // two inputs; the second may be (1, 1, C) or (C) against (H, W, C): squeeze and excitation
 struct Concatenate {};  // last axis
 
 struct Flatten {};  // (H, W, C) order, as Keras
@@ -145,8 +154,9 @@ struct Rescaling {  // x * scale + offset
   float offset = 0.0F;
 };
 
-using Op = std::variant<Input, Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, MaxPooling2D, AveragePooling2D,
-                        GlobalAveragePooling2D, GlobalMaxPooling2D, ZeroPadding2D, ActivationLayer,
-                        BatchNormalization, Add, Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling>;
+using Op =
+    std::variant<Input, Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, MaxPooling2D, AveragePooling2D,
+                 GlobalAveragePooling2D, GlobalMaxPooling2D, ZeroPadding2D, ActivationLayer,
+                 BatchNormalization, Add, Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling>;
 
 }  // namespace headstart

@@ -10,9 +10,10 @@
 
 namespace headstart {
 
-// Names are "node/kernel", "node/bias", "node/gamma", "node/beta", "node/moving_mean", "node/moving_variance", ...;
-// layouts are Keras's: Conv2D kernel (kh, kw, in / groups, out), DepthwiseConv2D kernel (kh, kw, channels, multiplier),
-// Dense kernel (in, out). A nested model's nodes carry its scope: "vgg16/block1_conv1/kernel".
+// Names are "node/kernel", "node/bias", "node/gamma", "node/beta", "node/moving_mean",
+// "node/moving_variance", ...; layouts are Keras's: Conv2D kernel (kh, kw, in / groups, out), DepthwiseConv2D
+// kernel (kh, kw, channels, multiplier), Dense kernel (in, out). A nested model's nodes carry its scope:
+// "vgg16/block1_conv1/kernel".
 class Parameters {
  public:
   using Entry = std::pair<std::string, Tensor>;

@@ -6,13 +6,13 @@
 
 namespace headstart {
 
-// How pixels are computed when the size changes. `bilinear_aa` and `bicubic_aa` equal Pillow's BILINEAR and BICUBIC
-// (support grows with the scale); `nearest` equals keras.utils.load_img's default; `bilinear` is OpenCV's and TensorFlow's
-// without antialias (half-pixel centres); `area` is OpenCV's INTER_AREA.
+// How pixels are computed when the size changes. `bilinear_aa` and `bicubic_aa` equal Pillow's BILINEAR and
+// BICUBIC (support grows with the scale); `nearest` equals keras.utils.load_img's default; `bilinear` is
+// OpenCV's and TensorFlow's without antialias (half-pixel centres); `area` is OpenCV's INTER_AREA.
 enum class ResizeKernel { nearest, bilinear, bilinear_aa, bicubic_aa, area };
 
-// squash: both sides to the target. crop: shorter side to `resize_to` (0: the target), then the central crop. pad: longer side to the
-// target, centred on the fill colour black.
+// squash: both sides to the target. crop: shorter side to `resize_to` (0: the target), then the central crop.
+// pad: longer side to the target, centred on the fill colour black.
 enum class ResizeFit { squash, crop, pad };
 
 // Input = (pixel[order] * scale - mean) / std for RGB bytes 0..255, per channel, after reordering.
@@ -30,8 +30,9 @@ struct Preprocessing {
   bool operator==(const Preprocessing&) const = default;
 };
 
-// The named arithmetic: "caffe" (BGR minus 103.939, 116.779, 123.68), "tf" (x / 127.5 - 1), "torch" (/255, ImageNet mean and
-// std), "none" (0..255), "unit" (x / 255). Throws Error for another name. Sets bgr, scale, mean, std and mode only.
+// The named arithmetic: "caffe" (BGR minus 103.939, 116.779, 123.68), "tf" (x / 127.5 - 1), "torch" (/255,
+// ImageNet mean and std), "none" (0..255), "unit" (x / 255). Throws Error for another name. Sets bgr, scale,
+// mean, std and mode only.
 Preprocessing with_mode(Preprocessing preprocessing, const std::string& mode);
 
 std::string to_string(ResizeKernel kernel);  // "bilinear-aa"

@@ -7,8 +7,8 @@
 
 namespace headstart {
 
-// Where long work says how far it is: begin("decoding", 2000), advance(how many are done so far) as often as it likes, end().
-// Called from one thread. The default object says nothing.
+// Where long work says how far it is: begin("decoding", 2000), advance(how many are done so far) as often as
+// it likes, end(). Called from one thread. The default object says nothing.
 class Progress {
  public:
   virtual ~Progress() = default;
@@ -18,11 +18,12 @@ class Progress {
   virtual void message(const std::string& line) { (void)line; }
 };
 
-// On stderr: a bar with rate and ETA when it is a terminal, else a line every few seconds; nothing for work under a second.
+// On stderr: a bar with rate and ETA when it is a terminal, else a line every few seconds; nothing for work
+// under a second.
 std::unique_ptr<Progress> make_console_progress();
 
-// True after SIGINT or SIGTERM once `install_stop_handler` was called; long work polls it and ends cleanly. A second signal
-// ends the process at once.
+// True after SIGINT or SIGTERM once `install_stop_handler` was called; long work polls it and ends cleanly. A
+// second signal ends the process at once.
 void install_stop_handler();
 bool stop_requested();
 void request_stop(bool value);  // for tests and embedders

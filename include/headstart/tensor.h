@@ -12,14 +12,15 @@ namespace headstart {
 // Extents, outermost first. Shapes of a graph's nodes leave out the batch dimension: (H, W, C) or (features).
 using Shape = std::vector<std::int64_t>;
 
-// Number of elements; 1 for the empty shape. Throws Error when an extent is negative or the product overflows.
+// Number of elements; 1 for the empty shape. Throws Error when an extent is negative or the product
+// overflows.
 std::int64_t element_count(const Shape& shape);
 
 // "(3, 3, 64)".
 std::string to_string(const Shape& shape);
 
-// Values are f32 in memory whatever the precision of a program. Copying copies the values; moving does not. The memory is
-// 64-byte aligned when the tensor allocated it itself.
+// Values are f32 in memory whatever the precision of a program. Copying copies the values; moving does not.
+// The memory is 64-byte aligned when the tensor allocated it itself.
 class Tensor {
  public:
   Tensor() = default;

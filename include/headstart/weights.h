@@ -1,4 +1,5 @@
-// Other people's weight files: reading, mapping onto a graph with a strict report, writing, the download cache.
+// Other people's weight files: reading, mapping onto a graph with a strict report, writing, the download
+// cache.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@ enum class WeightFormat { keras_h5, tfjs, pytorch, safetensors };
 struct WeightFile {
   WeightFormat format = WeightFormat::safetensors;
   Parameters tensors;
-  // Keras: one entry a layer group with weights, in file order: its name and the names (keys of `tensors`) of its weights.
+  // Keras: one entry a layer group with weights, in file order: its name and the names (keys of `tensors`) of
+  // its weights.
   struct Layer {
     std::string name;
     std::vector<std::string> weights;
@@ -27,8 +29,8 @@ struct WeightFile {
   std::string architecture_json;  // Keras model_config / tfjs modelTopology, else empty
 };
 
-// The format is told by content. Hostile input (truncated, bit flips, huge lengths) gives an Error, never a crash or an
-// allocation beyond a small multiple of the file's size. Nothing of a pickle is executed.
+// The format is told by content. Hostile input (truncated, bit flips, huge lengths) gives an Error, never a
+// crash or an allocation beyond a small multiple of the file's size. Nothing of a pickle is executed.
 WeightFile read_weight_file(const std::string& path);
 
 struct WeightReport {
@@ -48,9 +50,9 @@ struct MappedWeights {
   WeightReport report;
 };
 
-// Maps a file onto the graph: Keras files by layer name, else by order; PyTorch names by the family's name map. A file with a
-// top loads into a graph without one (its top is unused, reported). Throws Error with the differences when a parameter is missing
-// or has another shape.
+// Maps a file onto the graph: Keras files by layer name, else by order; PyTorch names by the family's name
+// map. A file with a top loads into a graph without one (its top is unused, reported). Throws Error with the
+// differences when a parameter is missing or has another shape.
 MappedWeights map_weights(const Graph& graph, const WeightFile& file);
 // Never throws for differences: the report says them.
 MappedWeights map_weights_leniently(const Graph& graph, const WeightFile& file);

@@ -12,10 +12,13 @@
 
 namespace headstart {
 
-// Throws Error with the path and the system's reason; a directory, or a file beyond `maximum_bytes`, is refused.
-std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_t maximum_bytes = std::uint64_t{1} << 36);
+// Throws Error with the path and the system's reason; a directory, or a file beyond `maximum_bytes`, is
+// refused.
+std::vector<std::uint8_t> read_file(const std::string& path,
+                                    std::uint64_t maximum_bytes = std::uint64_t{1} << 36);
 
-// A whole file, mapped MAP_PRIVATE: writes through `data` stay private to the process. Movable. An empty file maps to an empty span.
+// A whole file, mapped MAP_PRIVATE: writes through `data` stay private to the process. Movable. An empty file
+// maps to an empty span.
 class MappedFile {
  public:
   explicit MappedFile(const std::string& path);
@@ -29,8 +32,9 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// Writes a temporary file beside `path`, flushes it to disk and renames it over `path`. When anything fails (disk full, an
-// exception in `write`) the old file stays, the temporary file is removed, and an Error is thrown.
+// Writes a temporary file beside `path`, flushes it to disk and renames it over `path`. When anything fails
+// (disk full, an exception in `write`) the old file stays, the temporary file is removed, and an Error is
+// thrown.
 void write_file_atomically(const std::string& path, const std::function<void(std::ostream&)>& write);
 
 // $HEADSTART_CACHE, else $XDG_CACHE_HOME/headstart, else ~/.cache/headstart. Not created.

@@ -6,7 +6,8 @@
 
 namespace headstart {
 
-// Calls body(i) for every i in [0, count) on up to `threads` threads (0: all cores). Rethrows the exception of the lowest index.
+// Calls body(i) for every i in [0, count) on up to `threads` threads (0: all cores). Rethrows the exception
+// of the lowest index.
 void parallel_for(std::size_t count, int threads, const std::function<void(std::size_t)>& body);
 
 }  // namespace headstart

@@ -1,4 +1,5 @@
-// Counter-based random numbers: the value depends on the key and the counter alone, never on who asked before.
+// Counter-based random numbers: the value depends on the key and the counter alone, never on who asked
+// before.
 #pragma once
 
 #include <array>
@@ -13,14 +14,15 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::a
 
 enum class RandomPurpose : std::uint32_t { initialise, shuffle, split, augment, dropout, test };
 
-// A stream keyed by (seed, purpose, a, b): for example (seed, augment, sample, view). Streams of different keys are independent.
+// A stream keyed by (seed, purpose, a, b): for example (seed, augment, sample, view). Streams of different
+// keys are independent.
 class Random {
  public:
   Random(std::uint64_t seed, RandomPurpose purpose, std::uint64_t a = 0, std::uint32_t b = 0);
   std::uint32_t bits();
-  float uniform();                          // [0, 1)
-  float uniform(float low, float high);     // [low, high)
-  float normal();                           // standard normal
+  float uniform();                           // [0, 1)
+  float uniform(float low, float high);      // [low, high)
+  float normal();                            // standard normal
   std::uint32_t below(std::uint32_t limit);  // [0, limit), unbiased
 
  private:

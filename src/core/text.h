@@ -7,8 +7,10 @@
 
 namespace headstart {
 
-// Up to `count` candidates nearest to `word` by edit distance (a substring match counts as near), nearest first; far ones are left out.
-std::vector<std::string> nearest_names(std::string_view word, const std::vector<std::string>& candidates, std::size_t count = 3);
+// Up to `count` candidates nearest to `word` by edit distance (a substring match counts as near), nearest
+// first; far ones are left out.
+std::vector<std::string> nearest_names(std::string_view word, const std::vector<std::string>& candidates,
+                                       std::size_t count = 3);
 // "; did you mean a, b?" or "".
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 

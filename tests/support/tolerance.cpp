@@ -5,7 +5,8 @@
 
 namespace headstart::test {
 
-testing::AssertionResult all_close(std::span<const float> actual, std::span<const float> expected, Tolerance tolerance) {
+testing::AssertionResult all_close(std::span<const float> actual, std::span<const float> expected,
+                                   Tolerance tolerance) {
   if (actual.size() != expected.size()) {
     return testing::AssertionFailure() << "sizes differ: " << actual.size() << " and " << expected.size();
   }
@@ -15,7 +16,8 @@ testing::AssertionResult all_close(std::span<const float> actual, std::span<cons
   for (std::size_t i = 0; i < actual.size(); ++i) {
     const double a = static_cast<double>(actual[i]);
     const double b = static_cast<double>(expected[i]);
-    const double excess = std::abs(a - b) - (tolerance.atol + tolerance.rtol * std::max(std::abs(a), std::abs(b)));
+    const double excess =
+        std::abs(a - b) - (tolerance.atol + tolerance.rtol * std::max(std::abs(a), std::abs(b)));
     if (!(excess <= 0.0)) {
       ++failures;
       if (worst_index == actual.size() || excess > worst || std::isnan(excess)) {
@@ -27,8 +29,9 @@ testing::AssertionResult all_close(std::span<const float> actual, std::span<cons
   if (failures == 0) {
     return testing::AssertionSuccess();
   }
-  return testing::AssertionFailure() << failures << " of " << actual.size() << " differ; worst at " << worst_index << ": "
-                                     << actual[worst_index] << " and " << expected[worst_index] << " (excess " << worst << ")";
+  return testing::AssertionFailure() << failures << " of " << actual.size() << " differ; worst at "
+                                     << worst_index << ": " << actual[worst_index] << " and "
+                                     << expected[worst_index] << " (excess " << worst << ")";
 }
 
 }  // namespace headstart::test

@@ -13,6 +13,7 @@ struct Tolerance {
 };
 
 // Success, or a failure that names the worst element. NaN never passes.
-testing::AssertionResult all_close(std::span<const float> actual, std::span<const float> expected, Tolerance tolerance);
+testing::AssertionResult all_close(std::span<const float> actual, std::span<const float> expected,
+                                   Tolerance tolerance);
 
 }  // namespace headstart::test
