@@ -40,9 +40,9 @@ class Optimizer {
   // `trainable` names and shapes what will be updated (for example TrainingProgram::gradients()).
   Optimizer(const OptimizerOptions& options, const Parameters& trainable);
 
-  // One step over every gradient; `rate_factor` scales the learning rate (a schedule's value). Throws Error
-  // when a gradient is not among `trainable`.
-  void step(Parameters& parameters, const Parameters& gradients, double rate_factor = 1.0);
+  // One step over every gradient (scaled in place when they are clipped); `rate_factor` scales the learning
+  // rate (a schedule's value). Throws Error when a gradient is not among `trainable`.
+  void step(Parameters& parameters, Parameters& gradients, double rate_factor = 1.0);
 
   const OptimizerOptions& options() const { return options_; }
   std::int64_t iterations() const { return iterations_; }
@@ -54,6 +54,8 @@ class Optimizer {
   void restore(const Parameters& state, std::int64_t iterations);
 
  private:
+  void update(const std::string& name, Tensor& parameter, const Tensor& gradient, double rate);
+
   OptimizerOptions options_;
   Parameters state_;
   std::int64_t iterations_ = 0;

@@ -1,0 +1,278 @@
+// The update rules: one loop over a parameter's values each, vectorised and split over the engine's OpenMP
+// threads.
+#include "headstart/optimizer.h"
+
+#include <cmath>
+#include <span>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/text.h"
+#include "headstart/error.h"
+
+namespace headstart {
+namespace {
+
+constexpr OptimizerKind kKinds[] = {OptimizerKind::sgd, OptimizerKind::rmsprop, OptimizerKind::adam,
+                                    OptimizerKind::adamw};
+
+// Below this many values waking the threads costs more than they save.
+constexpr std::size_t kParallelSize = 1 << 15;
+
+constexpr const char* kVelocity = "/velocity";
+constexpr const char* kSquare = "/square";
+constexpr const char* kMean = "/mean";
+
+bool has_velocity(const OptimizerOptions& options) {
+  return (options.kind == OptimizerKind::sgd || options.kind == OptimizerKind::rmsprop) &&
+         options.momentum > 0.0;
+}
+bool has_square(const OptimizerOptions& options) { return options.kind != OptimizerKind::sgd; }
+bool has_mean(const OptimizerOptions& options) {
+  return options.kind == OptimizerKind::adam || options.kind == OptimizerKind::adamw;
+}
+
+void require_range(const char* what, double value, double low, double high) {
+  if (!(value >= low && value < high)) {
+    throw Error(
+        fmt::format("[optimizer] {} is at least {} and below {}; received {}", what, low, high, value));
+  }
+}
+
+// Kernels have two dimensions or more; biases and the parameters of norms have one.
+bool decays(const Tensor& parameter) { return parameter.shape().size() > 1; }
+
+void decay_weights(std::span<float> weights, float factor) {
+  for (float& weight : weights) {
+    weight -= factor * weight;
+  }
+}
+
+void sgd_update(std::span<float> weights, std::span<const float> gradient, float rate) {
+#pragma omp parallel for simd schedule(static) if (weights.size() > kParallelSize)
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    weights[i] -= rate * gradient[i];
+  }
+}
+
+struct MomentumRule {
+  float rate = 0.0F, momentum = 0.0F;
+  bool nesterov = false;
+};
+
+void momentum_update(std::span<float> weights, std::span<const float> gradient, std::span<float> velocity,
+                     const MomentumRule& rule) {
+  // Nesterov looks one step ahead: w += momentum v - rate g; else w += v.
+  const float from_velocity = rule.nesterov ? rule.momentum : 1.0F;
+  const float from_gradient = rule.nesterov ? rule.rate : 0.0F;
+#pragma omp parallel for simd schedule(static) if (weights.size() > kParallelSize)
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    velocity[i] = rule.momentum * velocity[i] - rule.rate * gradient[i];
+    weights[i] += from_velocity * velocity[i] - from_gradient * gradient[i];
+  }
+}
+
+struct RmspropRule {
+  float rate = 0.0F, rho = 0.0F, momentum = 0.0F, epsilon = 0.0F;
+};
+
+void rmsprop_update(std::span<float> weights, std::span<const float> gradient, std::span<float> square,
+                    const RmspropRule& rule) {
+#pragma omp parallel for simd schedule(static) if (weights.size() > kParallelSize)
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    square[i] = rule.rho * square[i] + (1.0F - rule.rho) * gradient[i] * gradient[i];
+    weights[i] -= rule.rate * gradient[i] / (std::sqrt(square[i]) + rule.epsilon);
+  }
+}
+
+void rmsprop_momentum_update(std::span<float> weights, std::span<const float> gradient,
+                             std::span<float> square, std::span<float> velocity, const RmspropRule& rule) {
+#pragma omp parallel for simd schedule(static) if (weights.size() > kParallelSize)
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    square[i] = rule.rho * square[i] + (1.0F - rule.rho) * gradient[i] * gradient[i];
+    velocity[i] =
+        rule.momentum * velocity[i] + rule.rate * gradient[i] / (std::sqrt(square[i]) + rule.epsilon);
+    weights[i] -= velocity[i];
+  }
+}
+
+struct AdamRule {
+  float rate = 0.0F, beta_1 = 0.0F, beta_2 = 0.0F, epsilon = 0.0F;
+};
+
+void adam_update(std::span<float> weights, std::span<const float> gradient, std::span<float> mean,
+                 std::span<float> square, const AdamRule& rule) {
+#pragma omp parallel for simd schedule(static) if (weights.size() > kParallelSize)
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    mean[i] += (gradient[i] - mean[i]) * (1.0F - rule.beta_1);
+    square[i] += (gradient[i] * gradient[i] - square[i]) * (1.0F - rule.beta_2);
+    weights[i] -= rule.rate * mean[i] / (std::sqrt(square[i]) + rule.epsilon);
+  }
+}
+
+// What all gradients are multiplied by so that their global norm is at most `limit`.
+float clip_factor(const Parameters& gradients, double limit) {
+  if (limit <= 0.0) {
+    return 1.0F;
+  }
+  double sum = 0.0;
+  for (const auto& [name, gradient] : gradients) {
+    for (const float value : gradient.values()) {
+      sum += static_cast<double>(value) * static_cast<double>(value);
+    }
+  }
+  const double norm = std::sqrt(sum);
+  return norm > limit ? static_cast<float>(limit / norm) : 1.0F;
+}
+
+}  // namespace
+
+OptimizerKind optimizer_from(const std::string& name) {
+  std::vector<std::string> names;
+  for (const OptimizerKind kind : kKinds) {
+    if (name == to_string(kind)) {
+      return kind;
+    }
+    names.push_back(to_string(kind));
+  }
+  throw Error(fmt::format("[optimizer] expected one of {}; received {}{}", fmt::join(names, ", "), name,
+                          did_you_mean(name, names)));
+}
+
+std::string to_string(OptimizerKind kind) {
+  switch (kind) {
+    case OptimizerKind::sgd:
+      return "sgd";
+    case OptimizerKind::rmsprop:
+      return "rmsprop";
+    case OptimizerKind::adam:
+      return "adam";
+    case OptimizerKind::adamw:
+      return "adamw";
+  }
+  throw Error("[optimizer] unknown optimizer");
+}
+
+OptimizerOptions resolve(OptimizerOptions options) {
+  constexpr double kAnything = 1e30;
+  if (options.learning_rate == 0.0) {
+    options.learning_rate = options.kind == OptimizerKind::sgd ? 0.01 : 0.001;
+  }
+  if (options.weight_decay < 0.0) {
+    options.weight_decay = options.kind == OptimizerKind::adamw ? 0.004 : 0.0;
+  }
+  require_range("the learning rate", options.learning_rate, 0.0, kAnything);
+  require_range("momentum", options.momentum, 0.0, 1.0);
+  require_range("rho", options.rho, 0.0, 1.0);
+  require_range("beta_1", options.beta_1, 0.0, 1.0);
+  require_range("beta_2", options.beta_2, 0.0, 1.0);
+  require_range("epsilon", options.epsilon, 0.0, kAnything);
+  require_range("decay", options.decay, 0.0, kAnything);
+  require_range("weight decay", options.weight_decay, 0.0, kAnything);
+  require_range("the gradient norm to clip to", options.clip_norm, 0.0, kAnything);
+  if (options.nesterov && (options.kind != OptimizerKind::sgd || options.momentum == 0.0)) {
+    throw Error(fmt::format("[optimizer] nesterov goes with sgd and a momentum; received {} with momentum {}",
+                            to_string(options.kind), options.momentum));
+  }
+  return options;
+}
+
+Optimizer::Optimizer(const OptimizerOptions& options, const Parameters& trainable)
+    : options_(resolve(options)) {
+  for (const auto& [name, parameter] : trainable) {
+    if (has_velocity(options_)) {
+      state_.insert(name + kVelocity, Tensor(parameter.shape()));
+    }
+    if (has_mean(options_)) {
+      state_.insert(name + kMean, Tensor(parameter.shape()));
+    }
+    if (has_square(options_)) {
+      state_.insert(name + kSquare, Tensor(parameter.shape()));
+    }
+  }
+}
+
+double Optimizer::learning_rate() const {
+  return options_.learning_rate / (1.0 + options_.decay * static_cast<double>(iterations_));
+}
+
+void Optimizer::step(Parameters& parameters, Parameters& gradients, double rate_factor) {
+  const double rate = learning_rate() * rate_factor;
+  ++iterations_;
+  if (const float factor = clip_factor(gradients, options_.clip_norm); factor != 1.0F) {
+    for (auto& [name, gradient] : gradients) {
+      for (float& value : gradient.values()) {
+        value *= factor;
+      }
+    }
+  }
+  for (const auto& [name, gradient] : gradients) {
+    Tensor& parameter = parameters.at(name);
+    if (parameter.size() != gradient.size()) {
+      throw Error(fmt::format("[optimizer] {} has shape {}; its gradient {}", name,
+                              to_string(parameter.shape()), to_string(gradient.shape())));
+    }
+    if (options_.weight_decay > 0.0 && decays(parameter)) {
+      decay_weights(parameter.values(), static_cast<float>(rate * options_.weight_decay));
+    }
+    update(name, parameter, gradient, rate);
+  }
+}
+
+void Optimizer::update(const std::string& name, Tensor& parameter, const Tensor& gradient, double rate) {
+  const auto weights = parameter.values();
+  const auto values = gradient.values();
+  const auto epsilon = static_cast<float>(options_.epsilon);
+  const auto momentum = static_cast<float>(options_.momentum);
+  switch (options_.kind) {
+    case OptimizerKind::sgd:
+      if (has_velocity(options_)) {
+        momentum_update(
+            weights, values, state_.at(name + kVelocity).values(),
+            {.rate = static_cast<float>(rate), .momentum = momentum, .nesterov = options_.nesterov});
+      } else {
+        sgd_update(weights, values, static_cast<float>(rate));
+      }
+      return;
+    case OptimizerKind::rmsprop: {
+      const RmspropRule rule{.rate = static_cast<float>(rate),
+                             .rho = static_cast<float>(options_.rho),
+                             .momentum = momentum,
+                             .epsilon = epsilon};
+      if (has_velocity(options_)) {
+        rmsprop_momentum_update(weights, values, state_.at(name + kSquare).values(),
+                                state_.at(name + kVelocity).values(), rule);
+      } else {
+        rmsprop_update(weights, values, state_.at(name + kSquare).values(), rule);
+      }
+      return;
+    }
+    case OptimizerKind::adam:
+    case OptimizerKind::adamw: {
+      const auto t = static_cast<double>(iterations_);
+      const double correction =
+          std::sqrt(1.0 - std::pow(options_.beta_2, t)) / (1.0 - std::pow(options_.beta_1, t));
+      adam_update(weights, values, state_.at(name + kMean).values(), state_.at(name + kSquare).values(),
+                  {.rate = static_cast<float>(rate * correction),
+                   .beta_1 = static_cast<float>(options_.beta_1),
+                   .beta_2 = static_cast<float>(options_.beta_2),
+                   .epsilon = epsilon});
+      return;
+    }
+  }
+}
+
+void Optimizer::restore(const Parameters& state, std::int64_t iterations) {
+  for (auto& [name, tensor] : state_) {
+    const Tensor& saved = state.at(name);
+    if (saved.shape() != tensor.shape()) {
+      throw Error(fmt::format("[optimizer] state {} needs shape {}; received {}", name,
+                              to_string(tensor.shape()), to_string(saved.shape())));
+    }
+    tensor = saved;
+  }
+  iterations_ = iterations;
+}
+
+}  // namespace headstart
