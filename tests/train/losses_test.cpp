@@ -24,7 +24,8 @@ std::vector<float> random_values(std::size_t count, float scale, std::uint64_t k
   return values;
 }
 
-// Central differences of `loss`, which is evaluated on float logits; the step is a power of two so that it is exact.
+// Central differences of `loss`, which is evaluated on float logits; the step is a power of two so that it is
+// exact.
 std::vector<float> numerical_gradient(std::vector<float> logits,
                                       const std::function<double(const std::vector<float>&)>& loss) {
   constexpr float kStep = 1.0F / 256.0F;
@@ -76,17 +77,24 @@ TEST(Losses, GradientsAgreeWithFiniteDifferences) {
   }
   std::vector<float> gradient(20);
   sparse_categorical_crossentropy(logits, labels, weights, gradient);
-  EXPECT_TRUE(test::all_close(gradient, numerical_gradient(logits, [&](const auto& z) {
-    return sparse_categorical_crossentropy(z, labels, weights, {}).loss;
-  }), kDifferences));
+  EXPECT_TRUE(test::all_close(
+      gradient,
+      numerical_gradient(
+          logits,
+          [&](const auto& z) { return sparse_categorical_crossentropy(z, labels, weights, {}).loss; }),
+      kDifferences));
   categorical_crossentropy(logits, targets, 5, weights, gradient);
-  EXPECT_TRUE(test::all_close(gradient, numerical_gradient(logits, [&](const auto& z) {
-    return categorical_crossentropy(z, targets, 5, weights, {}).loss;
-  }), kDifferences));
+  EXPECT_TRUE(test::all_close(
+      gradient,
+      numerical_gradient(
+          logits, [&](const auto& z) { return categorical_crossentropy(z, targets, 5, weights, {}).loss; }),
+      kDifferences));
   binary_crossentropy(logits, targets, 5, weights, gradient);
-  EXPECT_TRUE(test::all_close(gradient, numerical_gradient(logits, [&](const auto& z) {
-    return binary_crossentropy(z, targets, 5, weights, {}).loss;
-  }), kDifferences));
+  EXPECT_TRUE(test::all_close(
+      gradient,
+      numerical_gradient(logits,
+                         [&](const auto& z) { return binary_crossentropy(z, targets, 5, weights, {}).loss; }),
+      kDifferences));
 }
 
 TEST(Losses, LabelsAndOneHotTargetsAgree) {
@@ -111,8 +119,10 @@ TEST(Losses, LargeLogitsStayFinite) {
 
 TEST(Losses, NotANumberIsNotHidden) {
   const std::vector<float> logits{std::numeric_limits<float>::quiet_NaN(), 0.0F};
-  EXPECT_TRUE(std::isnan(loss_of_labels(Loss::sparse_categorical_crossentropy, logits, std::vector<int>{0}, {}, {}).loss));
-  EXPECT_TRUE(std::isnan(loss_of_labels(Loss::binary_crossentropy, logits, std::vector<int>{0, 1}, {}, {}).loss));
+  EXPECT_TRUE(std::isnan(
+      loss_of_labels(Loss::sparse_categorical_crossentropy, logits, std::vector<int>{0}, {}, {}).loss));
+  EXPECT_TRUE(
+      std::isnan(loss_of_labels(Loss::binary_crossentropy, logits, std::vector<int>{0, 1}, {}, {}).loss));
 }
 
 TEST(Losses, RefusesWhatDoesNotFit) {
@@ -121,9 +131,11 @@ TEST(Losses, RefusesWhatDoesNotFit) {
   EXPECT_THROW(sparse_categorical_crossentropy(logits, std::vector<int>{0, -1}, {}, {}), Error);
   EXPECT_THROW(sparse_categorical_crossentropy(logits, std::vector<int>{0, 1, 1}, {}, {}), Error);
   EXPECT_THROW(sparse_categorical_crossentropy({}, {}, {}, {}), Error);
-  EXPECT_THROW(loss_of_labels(Loss::binary_crossentropy, logits, std::vector<int>{0, 1, 1, 2}, {}, {}), Error);
+  EXPECT_THROW(loss_of_labels(Loss::binary_crossentropy, logits, std::vector<int>{0, 1, 1, 2}, {}, {}),
+               Error);
   std::vector<float> small(3);
-  EXPECT_THROW(loss_of_labels(Loss::binary_crossentropy, logits, std::vector<int>{0, 1, 1, 1}, {}, small), Error);
+  EXPECT_THROW(loss_of_labels(Loss::binary_crossentropy, logits, std::vector<int>{0, 1, 1, 1}, {}, small),
+               Error);
   EXPECT_THROW(loss_from("cross_entropy"), Error);
 }
 

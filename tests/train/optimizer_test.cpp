@@ -54,7 +54,8 @@ void expect_trajectory(const OptimizerOptions& options, const Rule& rule) {
     }
     optimizer.step(parameters, gradients);
     // f32 rounding of 25 steps on values of about 1.
-    ASSERT_TRUE(test::all_close(parameters.at("dense/kernel").values(), expected, {.atol = 5e-6, .rtol = 2e-6}))
+    ASSERT_TRUE(
+        test::all_close(parameters.at("dense/kernel").values(), expected, {.atol = 5e-6, .rtol = 2e-6}))
         << "step " << t;
   }
   EXPECT_EQ(optimizer.iterations(), kSteps);
@@ -85,12 +86,13 @@ TEST(Optimizer, SgdWithMomentum) {
 }
 
 TEST(Optimizer, SgdWithNesterovMomentumAndDecay) {
-  expect_trajectory({.kind = OptimizerKind::sgd, .learning_rate = 0.05, .momentum = 0.8, .nesterov = true, .decay = 0.1},
-                    [](Cell& c, double g, int t) {
-                      const double rate = 0.05 / (1.0 + 0.1 * (t - 1));
-                      c.v = 0.8 * c.v - rate * g;
-                      c.w += 0.8 * c.v - rate * g;
-                    });
+  expect_trajectory(
+      {.kind = OptimizerKind::sgd, .learning_rate = 0.05, .momentum = 0.8, .nesterov = true, .decay = 0.1},
+      [](Cell& c, double g, int t) {
+        const double rate = 0.05 / (1.0 + 0.1 * (t - 1));
+        c.v = 0.8 * c.v - rate * g;
+        c.w += 0.8 * c.v - rate * g;
+      });
 }
 
 TEST(Optimizer, Rmsprop) {
@@ -101,17 +103,19 @@ TEST(Optimizer, Rmsprop) {
 }
 
 TEST(Optimizer, RmspropWithMomentum) {
-  expect_trajectory({.kind = OptimizerKind::rmsprop, .momentum = 0.5, .rho = 0.95}, [](Cell& c, double g, int) {
-    c.s = 0.95 * c.s + 0.05 * g * g;
-    c.v = 0.5 * c.v + 0.001 * g / (std::sqrt(c.s) + 1e-7);
-    c.w -= c.v;
-  });
+  expect_trajectory({.kind = OptimizerKind::rmsprop, .momentum = 0.5, .rho = 0.95},
+                    [](Cell& c, double g, int) {
+                      c.s = 0.95 * c.s + 0.05 * g * g;
+                      c.v = 0.5 * c.v + 0.001 * g / (std::sqrt(c.s) + 1e-7);
+                      c.w -= c.v;
+                    });
 }
 
 void adam(Cell& c, double g, int t) {
   c.m = 0.9 * c.m + 0.1 * g;
   c.s = 0.999 * c.s + 0.001 * g * g;
-  c.w -= 0.001 * std::sqrt(1.0 - std::pow(0.999, t)) / (1.0 - std::pow(0.9, t)) * c.m / (std::sqrt(c.s) + 1e-7);
+  c.w -=
+      0.001 * std::sqrt(1.0 - std::pow(0.999, t)) / (1.0 - std::pow(0.9, t)) * c.m / (std::sqrt(c.s) + 1e-7);
 }
 
 TEST(Optimizer, Adam) { expect_trajectory({.kind = OptimizerKind::adam}, adam); }
@@ -129,11 +133,13 @@ TEST(Optimizer, FirstStepsByHand) {
   parameters.insert("bias", Tensor({2}, std::vector<float>{1.0F, -1.0F}));
   gradients.insert("bias", Tensor({2}, std::vector<float>{0.5F, -20.0F}));
   Optimizer({.kind = OptimizerKind::adam, .learning_rate = 0.1}, parameters).step(parameters, gradients);
-  EXPECT_TRUE(test::all_close(parameters.at("bias").values(), std::vector<float>{0.9F, -0.9F}, {.atol = 1e-5}));
+  EXPECT_TRUE(
+      test::all_close(parameters.at("bias").values(), std::vector<float>{0.9F, -0.9F}, {.atol = 1e-5}));
   // RMSprop's is rate * sign(g) / sqrt(0.1).
   Optimizer({.kind = OptimizerKind::rmsprop, .learning_rate = 0.1}, parameters).step(parameters, gradients);
   const float moved = 0.1F / std::sqrt(0.1F);
-  EXPECT_TRUE(test::all_close(parameters.at("bias").values(), std::vector<float>{0.9F - moved, -0.9F + moved}, {.atol = 1e-5}));
+  EXPECT_TRUE(test::all_close(parameters.at("bias").values(), std::vector<float>{0.9F - moved, -0.9F + moved},
+                              {.atol = 1e-5}));
 }
 
 TEST(Optimizer, WeightDecayLeavesBiasesAlone) {
@@ -142,7 +148,8 @@ TEST(Optimizer, WeightDecayLeavesBiasesAlone) {
   parameters.insert("kernel", Tensor({2, 1}, std::vector<float>{1.0F, 1.0F}));
   gradients.insert("bias", Tensor({2}));
   gradients.insert("kernel", Tensor({2, 1}));
-  Optimizer({.kind = OptimizerKind::sgd, .learning_rate = 0.5, .weight_decay = 0.5}, parameters).step(parameters, gradients);
+  Optimizer({.kind = OptimizerKind::sgd, .learning_rate = 0.5, .weight_decay = 0.5}, parameters)
+      .step(parameters, gradients);
   EXPECT_EQ(parameters.at("bias")[0], 1.0F);
   EXPECT_EQ(parameters.at("kernel")[0], 0.75F);
 }
@@ -153,7 +160,8 @@ TEST(Optimizer, ClipsTheGlobalNorm) {
   parameters.insert("b", Tensor({1}));
   gradients.insert("a", Tensor({1}, std::vector<float>{3.0F}));
   gradients.insert("b", Tensor({1}, std::vector<float>{4.0F}));
-  Optimizer({.kind = OptimizerKind::sgd, .learning_rate = 1.0, .clip_norm = 1.0}, parameters).step(parameters, gradients);
+  Optimizer({.kind = OptimizerKind::sgd, .learning_rate = 1.0, .clip_norm = 1.0}, parameters)
+      .step(parameters, gradients);
   EXPECT_FLOAT_EQ(parameters.at("a")[0], -0.6F);
   EXPECT_FLOAT_EQ(parameters.at("b")[0], -0.8F);
 }
@@ -162,7 +170,8 @@ TEST(Optimizer, ClipsTheGlobalNorm) {
 TEST(Optimizer, RestoredStateGoesOnExactly) {
   for (const OptimizerKind kind :
        {OptimizerKind::sgd, OptimizerKind::rmsprop, OptimizerKind::adam, OptimizerKind::adamw}) {
-    const OptimizerOptions options{.kind = kind, .momentum = kind == OptimizerKind::sgd ? 0.9 : 0.0, .decay = 0.01};
+    const OptimizerOptions options{
+        .kind = kind, .momentum = kind == OptimizerKind::sgd ? 0.9 : 0.0, .decay = 0.01};
     const Shape shape{700, 100};
     Parameters whole = single(shape, 0), broken = single(shape, 0);
     Optimizer first(options, whole), before(options, broken);
@@ -179,7 +188,8 @@ TEST(Optimizer, RestoredStateGoesOnExactly) {
       Parameters gradients = single(shape, t);
       after.step(broken, gradients);
     }
-    EXPECT_TRUE(test::all_close(whole.at("dense/kernel").values(), broken.at("dense/kernel").values(), {})) << to_string(kind);
+    EXPECT_TRUE(test::all_close(whole.at("dense/kernel").values(), broken.at("dense/kernel").values(), {}))
+        << to_string(kind);
   }
 }
 

@@ -1,0 +1,147 @@
+// What multiplies the learning rate at a step: warm-up, then the schedule's curve.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <numbers>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/text.h"
+#include "headstart/error.h"
+#include "headstart/optimizer.h"
+
+namespace headstart {
+namespace {
+
+struct NamedKind {
+  const char* name;
+  Schedule::Kind kind;
+};
+constexpr NamedKind kKinds[] = {{"constant", Schedule::Kind::constant},
+                                {"cosine", Schedule::Kind::cosine},
+                                {"step", Schedule::Kind::step},
+                                {"exponential", Schedule::Kind::exponential},
+                                {"one-cycle", Schedule::Kind::one_cycle}};
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, begin), text.size());
+    parts.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+double number(const std::string& text, const std::string& whole) {
+  double value = 0.0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) {
+    throw Error(fmt::format("[schedule] expected a number in \"{}\"; received \"{}\"", whole, text));
+  }
+  return value;
+}
+
+Schedule::Kind kind_from(const std::string& name) {
+  std::vector<std::string> names;
+  for (const NamedKind& known : kKinds) {
+    if (name == known.name) {
+      return known.kind;
+    }
+    names.emplace_back(known.name);
+  }
+  throw Error(fmt::format("[schedule] expected one of {}; received {}{}", fmt::join(names, ", "), name,
+                          did_you_mean(name, names)));
+}
+
+double between(double from, double to, double share) {
+  return to + (from - to) * 0.5 * (1.0 + std::cos(std::numbers::pi * share));
+}
+
+// Smith, "Super-convergence" (2018), as PyTorch's OneCycleLR with its defaults: up from 1/25 over 30 % of the
+// steps, then down.
+double one_cycle(double share, double final_factor) {
+  constexpr double kRise = 0.3, kStart = 1.0 / 25.0;
+  return share < kRise ? between(kStart, 1.0, share / kRise)
+                       : between(1.0, final_factor, (share - kRise) / (1.0 - kRise));
+}
+
+}  // namespace
+
+Schedule schedule_from(const std::string& text) {
+  const auto parts = split(text, ',');
+  const auto words = split(parts[0], ':');
+  Schedule schedule{.kind = kind_from(words[0])};
+  const bool steps = schedule.kind == Schedule::Kind::step || schedule.kind == Schedule::Kind::exponential;
+  if (schedule.kind == Schedule::Kind::exponential) {
+    schedule.every = 1;
+    schedule.gamma = 0.95;
+  }
+  if (words.size() > (steps ? 3U : 1U)) {
+    throw Error(fmt::format("[schedule] expected {}; received \"{}\"",
+                            steps ? words[0] + "[:EVERY[:GAMMA]]" : words[0], text));
+  }
+  if (words.size() > 1) {
+    schedule.every = static_cast<int>(std::clamp(number(words[1], text), 0.0, 1e9));
+  }
+  if (words.size() > 2) {
+    schedule.gamma = number(words[2], text);
+  }
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    const auto option = split(parts[i], ':');
+    if (option.size() != 2 || option[0] != "warmup") {
+      throw Error(fmt::format("[schedule] expected warmup:SHARE after the comma; received \"{}\"", parts[i]));
+    }
+    schedule.warmup = number(option[1], text);
+  }
+  if (schedule.every < 1 || schedule.gamma <= 0.0 || schedule.warmup < 0.0 || schedule.warmup >= 1.0) {
+    throw Error(fmt::format(
+        "[schedule] EVERY is at least 1, GAMMA above 0, the warm-up's share in [0, 1); received \"{}\"",
+        text));
+  }
+  return schedule;
+}
+
+std::string to_string(const Schedule& schedule) {
+  std::string text;
+  for (const NamedKind& known : kKinds) {
+    if (known.kind == schedule.kind) {
+      text = known.name;
+    }
+  }
+  if (schedule.kind == Schedule::Kind::step || schedule.kind == Schedule::Kind::exponential) {
+    text += fmt::format(":{}:{}", schedule.every, schedule.gamma);
+  }
+  if (schedule.warmup > 0.0) {
+    text += fmt::format(",warmup:{}", schedule.warmup);
+  }
+  return text;
+}
+
+double schedule_factor(const Schedule& schedule, const SchedulePosition& position) {
+  const auto step = static_cast<double>(position.step);
+  const double warm_steps = std::floor(schedule.warmup * static_cast<double>(position.total_steps));
+  if (step < warm_steps) {
+    return (step + 1.0) / warm_steps;
+  }
+  const double rest = std::max(1.0, static_cast<double>(position.total_steps) - warm_steps);
+  const double share = std::min(1.0, (step - warm_steps) / rest);
+  const std::int64_t epoch = position.step / std::max<std::int64_t>(1, position.steps_per_epoch);
+  switch (schedule.kind) {
+    case Schedule::Kind::constant:
+      return 1.0;
+    case Schedule::Kind::cosine:
+      return between(1.0, schedule.final_factor, share);
+    case Schedule::Kind::step:
+      return std::pow(schedule.gamma, static_cast<double>(epoch / schedule.every));
+    case Schedule::Kind::exponential:
+      return std::pow(schedule.gamma, static_cast<double>(epoch) / static_cast<double>(schedule.every));
+    case Schedule::Kind::one_cycle:
+      return one_cycle(share, schedule.final_factor);
+  }
+  throw Error("[schedule] unknown schedule");
+}
+
+}  // namespace headstart

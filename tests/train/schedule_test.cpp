@@ -1,0 +1,61 @@
+// Schedules at the points where their value is known.
+#include <gtest/gtest.h>
+
+#include "headstart/error.h"
+#include "headstart/optimizer.h"
+
+namespace headstart {
+namespace {
+
+double factor(const std::string& text, std::int64_t step) {
+  return schedule_factor(schedule_from(text), {.step = step, .steps_per_epoch = 10, .total_steps = 100});
+}
+
+TEST(Schedule, Constant) {
+  EXPECT_DOUBLE_EQ(factor("constant", 0), 1.0);
+  EXPECT_DOUBLE_EQ(factor("constant", 99), 1.0);
+}
+
+TEST(Schedule, Cosine) {
+  EXPECT_DOUBLE_EQ(factor("cosine", 0), 1.0);
+  EXPECT_NEAR(factor("cosine", 50), 0.5, 1e-12);
+  EXPECT_NEAR(factor("cosine", 100), 0.0, 1e-12);
+  EXPECT_GT(factor("cosine", 99), 0.0);
+}
+
+TEST(Schedule, WarmupRisesThenTheCurveBegins) {
+  EXPECT_DOUBLE_EQ(factor("cosine,warmup:0.1", 0), 0.1);
+  EXPECT_DOUBLE_EQ(factor("cosine,warmup:0.1", 9), 1.0);
+  EXPECT_DOUBLE_EQ(factor("cosine,warmup:0.1", 10), 1.0);
+  EXPECT_NEAR(factor("cosine,warmup:0.1", 55), 0.5, 1e-12);
+}
+
+TEST(Schedule, StepAndExponential) {
+  EXPECT_DOUBLE_EQ(factor("step:2:0.5", 19), 1.0);
+  EXPECT_DOUBLE_EQ(factor("step:2:0.5", 20), 0.5);
+  EXPECT_DOUBLE_EQ(factor("step:2:0.5", 99), 0.0625);
+  EXPECT_DOUBLE_EQ(factor("exponential:1:0.5", 25), 0.25);
+}
+
+TEST(Schedule, OneCycle) {
+  EXPECT_NEAR(factor("one-cycle", 0), 0.04, 1e-12);
+  EXPECT_NEAR(factor("one-cycle", 30), 1.0, 1e-12);
+  EXPECT_NEAR(factor("one-cycle", 100), 0.0, 1e-12);
+}
+
+TEST(Schedule, TextGoesRound) {
+  for (const char* text :
+       {"constant", "cosine", "cosine,warmup:0.05", "step:3:0.2", "exponential:1:0.9", "one-cycle"}) {
+    EXPECT_EQ(to_string(schedule_from(text)), text);
+  }
+}
+
+TEST(Schedule, RefusesNonsense) {
+  for (const char* text : {"", "cosin", "cosine:3", "step:0", "step:x", "step:2:-1", "step:2:0.5:3",
+                           "cosine,warmup:1", "cosine,warm:0.1", "cosine,", "step:nan"}) {
+    EXPECT_THROW(schedule_from(text), Error) << text;
+  }
+}
+
+}  // namespace
+}  // namespace headstart
