@@ -17,13 +17,13 @@ struct ArchitectureOptions {
   int height = 0, width = 0, channels = 0;  // 0: the network's default
   double alpha = 1.0;                       // width multiplier (MobileNets)
   bool include_top = true;
-  int classes = 1000;
+  int classes = 0;  // 0: the network's default
 };
 
 // One row of the zoo.
 struct Architecture {
-  std::string name;        // "mobilenet_v2"
-  std::string title;       // "MobileNetV2"
+  std::string name;   // "mobilenet_v2"
+  std::string title;  // "MobileNetV2"
   Flavour flavour = Flavour::keras;
   int input_size = 224;
   int channels = 3;
@@ -31,9 +31,11 @@ struct Architecture {
   int classes = 1000;
   std::string preprocessing = "tf";  // named mode
   ResizeKernel kernel = ResizeKernel::bilinear_aa;
+  int resize_to = 0;                 // shorter side before the central crop at input_size; 0: squash
   std::optional<double> top1, top5;  // ImageNet, per cent
-  std::optional<int> depth;          // as Keras's table counts it
-  std::int64_t parameters = 0;       // published, with top
+  std::optional<int> depth;          // as the course notes' table counts it
+  std::int64_t parameters = 0;       // published, with top; Keras counts moving statistics, PyTorch does not
+  std::vector<double> alphas;  // widths with published weights; empty: the network has no width multiplier
   Graph (*build)(const ArchitectureOptions&) = nullptr;
 };
 
@@ -41,8 +43,8 @@ const std::vector<Architecture>& architectures();
 // Throws Error that offers the nearest names.
 const Architecture& architecture(const std::string& name);
 
-// The graph with defaults filled in; throws Error for an input below minimum_size (says the minimum), an alpha the network
-// does not take, a non-positive class count. The graph's name is the architecture's.
+// The graph with defaults filled in; throws Error for an input below minimum_size (says the minimum), an
+// alpha the network does not take, a non-positive class count. The graph's name is the architecture's.
 Graph build_architecture(const Architecture& architecture, ArchitectureOptions options);
 Preprocessing default_preprocessing(const Architecture& architecture, const Graph& graph);
 

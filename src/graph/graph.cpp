@@ -145,15 +145,12 @@ int Graph::set_trainable_under(std::string_view prefix, bool trainable) {
 }
 
 void Graph::set_trainable_from(std::string_view name) {
-  std::optional<NodeId> first = find(name);
-  if (!first) {
-    const auto found = std::find_if(nodes_.begin(), nodes_.end(), [&](const Node& node) {
-      return is_under_in_any_scope(node.name, name, scopes_);
-    });
-    first = found != nodes_.end() ? static_cast<NodeId>(found - nodes_.begin()) : require(name);
-  }
+  const auto first = std::find_if(nodes_.begin(), nodes_.end(), [&](const Node& node) {
+    return is_under_in_any_scope(node.name, name, scopes_);
+  });
+  const NodeId id = first != nodes_.end() ? static_cast<NodeId>(first - nodes_.begin()) : require(name);
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    nodes_[i].trainable = static_cast<NodeId>(i) >= *first;
+    nodes_[i].trainable = static_cast<NodeId>(i) >= id;
   }
 }
 

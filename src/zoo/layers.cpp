@@ -1,0 +1,40 @@
+// What every family of networks repeats.
+#include "zoo/layers.h"
+
+#include <algorithm>
+
+namespace headstart::zoo {
+namespace {
+
+// PyTorch's rule: a last window that would start beyond the input and its leading padding is left out.
+int overhang(std::int64_t input, int pool, int stride, int padding) {
+  const std::int64_t span = input + 2 * padding - pool;
+  std::int64_t outputs = (span + stride - 1) / stride + 1;
+  if ((outputs - 1) * stride >= input + padding) {
+    --outputs;
+  }
+  return static_cast<int>(std::max<std::int64_t>(0, (outputs - 1) * stride - span));
+}
+
+}  // namespace
+
+Graph start(const std::string& name, const ArchitectureOptions& options, const std::string& input_name) {
+  Graph graph(name);
+  graph.add(input_name, Input{{options.height, options.width, options.channels}}, std::vector<NodeId>{});
+  return graph;
+}
+
+Padding ceil_mode_padding(const Shape& input, int pool, int stride, int padding) {
+  return {.kind = Padding::Kind::explicit_,
+          .top = padding,
+          .bottom = padding + overhang(input[0], pool, stride, padding),
+          .left = padding,
+          .right = padding + overhang(input[1], pool, stride, padding)};
+}
+
+int make_divisible(double value, int divisor) {
+  const int rounded = std::max(divisor, static_cast<int>(value + divisor / 2.0) / divisor * divisor);
+  return rounded < 0.9 * value ? rounded + divisor : rounded;
+}
+
+}  // namespace headstart::zoo

@@ -1,0 +1,31 @@
+// Short words for what every family repeats: the start of a graph, activations, square sizes, paddings.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "headstart/graph.h"
+#include "headstart/zoo.h"
+
+namespace headstart::zoo {
+
+inline constexpr Activation kRelu{Activation::Kind::relu};
+inline constexpr Activation kRelu6{Activation::Kind::relu6};
+inline constexpr Activation kTanh{Activation::Kind::tanh};
+inline constexpr Activation kSigmoid{Activation::Kind::sigmoid};
+inline constexpr Activation kSoftmax{Activation::Kind::softmax};
+
+constexpr Size2 square(int n) { return {n, n}; }
+
+// A graph called `name` that holds its Input.
+Graph start(const std::string& name, const ArchitectureOptions& options,
+            const std::string& input_name = "input_1");
+
+// The explicit padding that gives a pooling PyTorch's `ceil_mode=True`: `padding` on every side and, where
+// the last window hangs over, enough at the bottom and the right.
+Padding ceil_mode_padding(const Shape& input, int pool, int stride, int padding = 0);
+
+// `value` rounded to a multiple of `divisor`, never down by more than a tenth (the MobileNets' rule).
+int make_divisible(double value, int divisor = 8);
+
+}  // namespace headstart::zoo

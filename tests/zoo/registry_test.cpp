@@ -1,0 +1,188 @@
+// Every network of the registry against published figures, at several sizes, with and without top.
+#include <algorithm>
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "headstart/error.h"
+#include "headstart/zoo.h"
+
+namespace headstart {
+namespace {
+
+struct Counts {
+  std::int64_t all = 0, trainable = 0;
+};
+
+Counts count(const Graph& graph) {
+  Counts counts;
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    for (const ParameterSpec& spec : parameter_specs(graph, static_cast<NodeId>(i))) {
+      counts.all += element_count(spec.shape);
+      counts.trainable += spec.trainable ? element_count(spec.shape) : 0;
+    }
+  }
+  return counts;
+}
+
+int trainable_tensors(const Graph& graph) {
+  int tensors = 0;
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    for (const ParameterSpec& spec : parameter_specs(graph, static_cast<NodeId>(i))) {
+      tensors += spec.trainable && graph.nodes()[i].trainable ? 1 : 0;
+    }
+  }
+  return tensors;
+}
+
+std::int64_t published_count(const std::string& name, const ArchitectureOptions& options) {
+  return count(build_architecture(architecture(name), options)).all;
+}
+
+class EveryArchitecture : public testing::TestWithParam<Architecture> {};
+
+TEST_P(EveryArchitecture, HasThePublishedParameters) {
+  const Graph graph = build_architecture(GetParam(), {});
+  const Counts counts = count(graph);
+  EXPECT_EQ(GetParam().flavour == Flavour::keras ? counts.all : counts.trainable, GetParam().parameters);
+  EXPECT_EQ(graph.name(), GetParam().name);
+  EXPECT_EQ(graph.input_shape(), (Shape{GetParam().input_size, GetParam().input_size, GetParam().channels}));
+  const std::int64_t outputs = GetParam().classes == 2 ? 1 : GetParam().classes;
+  EXPECT_EQ(graph.output_shape(), Shape{outputs});
+}
+
+TEST_P(EveryArchitecture, TheBaseIsTheNetworkWithoutItsTop) {
+  const Graph whole = build_architecture(GetParam(), {});
+  const Graph base = build_architecture(GetParam(), {.include_top = false});
+  ASSERT_LT(base.nodes().size(), whole.nodes().size());
+  EXPECT_EQ(base.output_shape().size(), 3U);
+  for (std::size_t i = 0; i < base.nodes().size(); ++i) {
+    EXPECT_EQ(base.nodes()[i].name, whole.nodes()[i].name);
+    EXPECT_EQ(base.nodes()[i].shape, whole.nodes()[i].shape);
+    EXPECT_EQ(base.nodes()[i].inputs, whole.nodes()[i].inputs);
+  }
+}
+
+TEST_P(EveryArchitecture, TakesEveryLegalSize) {
+  const int minimum = GetParam().minimum_size;
+  const std::int64_t parameters = count(build_architecture(GetParam(), {.include_top = false})).all;
+  for (const int size : {minimum, minimum + 1, minimum + 2, minimum + 3, 96, 160, 193}) {
+    const int larger = std::max(size, minimum);
+    const Graph base =
+        build_architecture(GetParam(), {.height = larger, .width = larger + 7, .include_top = false});
+    EXPECT_EQ(count(base).all, parameters) << size;
+    EXPECT_NO_THROW(build_architecture(GetParam(), {.height = larger + 5, .width = larger, .classes = 7}))
+        << size;
+  }
+  EXPECT_NO_THROW(build_architecture(GetParam(), {.channels = 1, .include_top = false}));
+}
+
+TEST_P(EveryArchitecture, RefusesWhatItCannotTake) {
+  const int small = GetParam().minimum_size - 1;
+  try {
+    build_architecture(GetParam(), {.height = 224, .width = small});
+    FAIL() << "expected an Error";
+  } catch (const Error& error) {
+    const std::string minimum = std::to_string(GetParam().minimum_size);
+    EXPECT_NE(std::string(error.what()).find("at least " + minimum + "x" + minimum), std::string::npos)
+        << error.what();
+  }
+  EXPECT_THROW(build_architecture(GetParam(), {.height = -1, .width = 300}), Error);
+  EXPECT_THROW(build_architecture(GetParam(), {.classes = -3}), Error);
+  EXPECT_THROW(build_architecture(GetParam(), {.alpha = 0.0}), Error);
+  EXPECT_THROW(build_architecture(GetParam(), {.alpha = 9.0}), Error);
+  if (GetParam().alphas.empty()) {
+    EXPECT_THROW(build_architecture(GetParam(), {.alpha = 0.5}), Error);
+  }
+}
+
+std::string name_of(const testing::TestParamInfo<Architecture>& info) { return info.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(Zoo, EveryArchitecture, testing::ValuesIn(architectures()), name_of);
+
+TEST(Registry, NamesAreUnique) {
+  std::set<std::string> names;
+  for (const Architecture& candidate : architectures()) {
+    EXPECT_TRUE(names.insert(candidate.name).second) << candidate.name;
+  }
+}
+
+TEST(Registry, OffersNearNames) {
+  try {
+    architecture("mobilenetv2");
+    FAIL() << "expected an Error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("mobilenet_v2"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Registry, PublishedCountsWithoutTop) {
+  EXPECT_EQ(published_count("vgg16", {.include_top = false}), 14'714'688);
+  EXPECT_EQ(published_count("vgg19", {.include_top = false}), 20'024'384);
+  EXPECT_EQ(published_count("mobilenet", {.include_top = false}), 3'228'864);
+  EXPECT_EQ(published_count("mobilenet_v2", {.include_top = false}), 2'257'984);
+}
+
+// Keras's own figures of its other widths.
+TEST(Registry, PublishedCountsOfTheMobileNetWidths) {
+  EXPECT_EQ(published_count("mobilenet", {.alpha = 0.25}), 475'544);
+  EXPECT_EQ(published_count("mobilenet", {.alpha = 0.50}), 1'342'536);
+  EXPECT_EQ(published_count("mobilenet", {.alpha = 0.75}), 2'601'976);
+  EXPECT_EQ(published_count("mobilenet_v2", {.alpha = 0.35}), 1'686'184);
+  EXPECT_EQ(published_count("mobilenet_v2", {.alpha = 0.50}), 1'987'224);
+  EXPECT_EQ(published_count("mobilenet_v2", {.alpha = 0.75}), 2'663'064);
+  EXPECT_EQ(published_count("mobilenet_v2", {.alpha = 1.3}), 5'431'116);
+  EXPECT_EQ(published_count("mobilenet_v2", {.alpha = 1.4}), 6'156'712);
+}
+
+// Course notes 002.
+TEST(Registry, Vgg16BaseWithADenseHead) {
+  Graph graph("classifier");
+  NodeId x = graph.add("input_1", Input{{150, 150, 3}}, std::vector<NodeId>{});
+  x = graph.nest(
+      build_architecture(architecture("vgg16"), {.height = 150, .width = 150, .include_top = false}), x);
+  EXPECT_EQ(graph.output_shape(), (Shape{4, 4, 512}));
+  x = graph.add("flatten", Flatten{}, x);
+  x = graph.add("dense", Dense{.units = 256, .activation = {Activation::Kind::relu}}, x);
+  graph.add("dense_1", Dense{.units = 1, .activation = {Activation::Kind::sigmoid}}, x);
+  EXPECT_EQ(count(graph).all, 16'812'353);
+  EXPECT_EQ(trainable_tensors(graph), 30);
+  graph.set_trainable_under("vgg16", false);
+  EXPECT_EQ(trainable_tensors(graph), 4);
+  graph.set_trainable_from("block5_conv1");
+  EXPECT_EQ(trainable_tensors(graph), 10);
+}
+
+// PyTorch's ceil mode: sizes of the four feature maps as torchvision 0.14 computes them for 224 and 161
+// pixels.
+TEST(Registry, SqueezeNetPoolsInCeilMode) {
+  const auto height = [](int size, const char* layer) {
+    const Graph graph = build_architecture(architecture("squeezenet1_0"), {.height = size, .width = size});
+    return graph.node(graph.require(layer)).shape[0];
+  };
+  EXPECT_EQ(height(224, "features.2"), 54);
+  EXPECT_EQ(height(224, "features.6"), 27);
+  EXPECT_EQ(height(224, "features.11"), 13);
+  EXPECT_EQ(height(161, "features.2"), 39);
+  EXPECT_EQ(height(161, "features.6"), 19);
+  EXPECT_EQ(height(161, "features.11"), 9);
+}
+
+TEST(Registry, FineTuningNamesOfTheFamilies) {
+  Graph mobilenet = build_architecture(architecture("mobilenet_v2"), {});
+  mobilenet.set_trainable_from("block_16_expand");
+  EXPECT_FALSE(mobilenet.node(mobilenet.require("block_15_add")).trainable);
+  Graph resnet = build_architecture(architecture("resnet20_cifar"), {});
+  resnet.set_trainable_from("layer3");
+  EXPECT_FALSE(resnet.node(resnet.require("layer2.2")).trainable);
+  EXPECT_TRUE(resnet.node(resnet.require("layer3.0.conv1")).trainable);
+  Graph squeezenet = build_architecture(architecture("squeezenet1_1"), {});
+  squeezenet.set_trainable_from("features.12");
+  EXPECT_TRUE(squeezenet.node(squeezenet.require("features.12.squeeze")).trainable);
+  EXPECT_FALSE(squeezenet.node(squeezenet.require("features.11")).trainable);
+}
+
+}  // namespace
+}  // namespace headstart
