@@ -22,8 +22,8 @@ struct ArchitectureOptions {
 
 // One row of the zoo.
 struct Architecture {
-  std::string name;   // "mobilenet_v2"
-  std::string title;  // "MobileNetV2"
+  std::string name{};   // "mobilenet_v2"
+  std::string title{};  // "MobileNetV2"
   Flavour flavour = Flavour::keras;
   int input_size = 224;
   int channels = 3;
@@ -31,11 +31,11 @@ struct Architecture {
   int classes = 1000;
   std::string preprocessing = "tf";  // named mode
   ResizeKernel kernel = ResizeKernel::bilinear_aa;
-  int resize_to = 0;                 // shorter side before the central crop at input_size; 0: squash
-  std::optional<double> top1, top5;  // ImageNet, per cent
-  std::optional<int> depth;          // as the course notes' table counts it
-  std::int64_t parameters = 0;       // published, with top; Keras counts moving statistics, PyTorch does not
-  std::vector<double> alphas;  // widths with published weights; empty: the network has no width multiplier
+  int resize_to = 0;                     // shorter side before the central crop at input_size; 0: squash
+  std::optional<double> top1{}, top5{};  // ImageNet, per cent
+  std::optional<int> depth{};            // as the course notes' table counts it
+  std::int64_t parameters = 0;   // published, with top; Keras counts moving statistics, PyTorch does not
+  std::vector<double> alphas{};  // widths with published weights; empty: the network has no width multiplier
   Graph (*build)(const ArchitectureOptions&) = nullptr;
 };
 
