@@ -1,0 +1,234 @@
+#include "engine/onednn.h"
+
+namespace headstart::onednn {
+
+using dnnl::engine;
+using dnnl::primitive_attr;
+using dnnl::prop_kind;
+
+namespace {
+constexpr auto kDirect = dnnl::algorithm::convolution_direct;
+}  // namespace
+
+#if DNNL_VERSION_MAJOR < 3
+
+namespace {
+bool present(const Desc& desc) { return desc.get_size() != 0; }
+}  // namespace
+
+void append_eltwise(dnnl::post_ops& post_ops, const Eltwise& e) {
+  post_ops.append_eltwise(1.0F, e.algorithm, e.alpha, e.beta);
+}
+
+ConvolutionForward convolution_forward(const engine& eng, prop_kind kind, const LayerDescs& d, const Window& w,
+                                       const primitive_attr& attr) {
+  using Forward = dnnl::convolution_forward::desc;
+  const auto desc = present(d.bias) ? Forward(kind, kDirect, d.src, d.weights, d.bias, d.dst, w.strides, w.dilates,
+                                              w.padding_begin, w.padding_end)
+                                    : Forward(kind, kDirect, d.src, d.weights, d.dst, w.strides, w.dilates,
+                                              w.padding_begin, w.padding_end);
+  return {desc, attr, eng};
+}
+
+dnnl::convolution_backward_data::primitive_desc convolution_backward_data(const engine& eng, const LayerDescs& d,
+                                                                          const Window& w, const primitive_attr& attr,
+                                                                          const ConvolutionForward& hint) {
+  const dnnl::convolution_backward_data::desc desc(kDirect, d.src, d.weights, d.dst, w.strides, w.dilates,
+                                                   w.padding_begin, w.padding_end);
+  return {desc, attr, eng, hint};
+}
+
+dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(const engine& eng, const LayerDescs& d,
+                                                                                const Window& w,
+                                                                                const primitive_attr& attr,
+                                                                                const ConvolutionForward& hint) {
+  using Backward = dnnl::convolution_backward_weights::desc;
+  const auto desc = present(d.bias) ? Backward(kDirect, d.src, d.weights, d.bias, d.dst, w.strides, w.dilates,
+                                               w.padding_begin, w.padding_end)
+                                    : Backward(kDirect, d.src, d.weights, d.dst, w.strides, w.dilates, w.padding_begin,
+                                               w.padding_end);
+  return {desc, attr, eng, hint};
+}
+
+InnerProductForward inner_product_forward(const engine& eng, prop_kind kind, const LayerDescs& d,
+                                          const primitive_attr& attr) {
+  using Forward = dnnl::inner_product_forward::desc;
+  const auto desc =
+      present(d.bias) ? Forward(kind, d.src, d.weights, d.bias, d.dst) : Forward(kind, d.src, d.weights, d.dst);
+  return {desc, attr, eng};
+}
+
+dnnl::inner_product_backward_data::primitive_desc inner_product_backward_data(const engine& eng, const LayerDescs& d,
+                                                                              const primitive_attr& attr,
+                                                                              const InnerProductForward& hint) {
+  return {dnnl::inner_product_backward_data::desc(d.src, d.weights, d.dst), attr, eng, hint};
+}
+
+dnnl::inner_product_backward_weights::primitive_desc inner_product_backward_weights(const engine& eng,
+                                                                                    const LayerDescs& d,
+                                                                                    const primitive_attr& attr,
+                                                                                    const InnerProductForward& hint) {
+  using Backward = dnnl::inner_product_backward_weights::desc;
+  const auto desc = present(d.bias) ? Backward(d.src, d.weights, d.bias, d.dst) : Backward(d.src, d.weights, d.dst);
+  return {desc, attr, eng, hint};
+}
+
+PoolingForward pooling_forward(const engine& eng, prop_kind kind, dnnl::algorithm algorithm, const Desc& src,
+                               const Desc& dst, const Window& w, const primitive_attr& attr) {
+  const dnnl::pooling_forward::desc desc(kind, algorithm, src, dst, w.strides, w.kernel, w.padding_begin,
+                                         w.padding_end);
+  return {desc, attr, eng};
+}
+
+dnnl::pooling_backward::primitive_desc pooling_backward(const engine& eng, dnnl::algorithm algorithm,
+                                                        const Desc& diff_src, const Desc& diff_dst, const Window& w,
+                                                        const primitive_attr& attr, const PoolingForward& hint) {
+  const dnnl::pooling_backward::desc desc(algorithm, diff_src, diff_dst, w.strides, w.kernel, w.padding_begin,
+                                          w.padding_end);
+  return {desc, attr, eng, hint};
+}
+
+EltwiseForward eltwise_forward(const engine& eng, const Eltwise& e, const Desc& data, const primitive_attr& attr) {
+  return {dnnl::eltwise_forward::desc(prop_kind::forward_training, e.algorithm, data, e.alpha, e.beta), attr, eng};
+}
+
+dnnl::eltwise_backward::primitive_desc eltwise_backward(const engine& eng, const Eltwise& e, const Desc& data,
+                                                        const primitive_attr& attr) {
+  return {dnnl::eltwise_backward::desc(e.algorithm, data, data, e.alpha, e.beta), attr, eng,
+          eltwise_forward(eng, e, data, attr)};
+}
+
+SoftmaxForward softmax_forward(const engine& eng, const Desc& data, int axis, const primitive_attr& attr) {
+  return {dnnl::softmax_forward::desc(prop_kind::forward_training, data, axis), attr, eng};
+}
+
+dnnl::softmax_backward::primitive_desc softmax_backward(const engine& eng, const Desc& data, int axis,
+                                                        const primitive_attr& attr) {
+  return {dnnl::softmax_backward::desc(data, data, axis), attr, eng, softmax_forward(eng, data, axis, attr)};
+}
+
+BatchNormForward batch_norm_forward(const engine& eng, prop_kind kind, const Desc& data, float epsilon,
+                                    dnnl::normalization_flags flags, const primitive_attr& attr) {
+  return {dnnl::batch_normalization_forward::desc(kind, data, epsilon, flags), attr, eng};
+}
+
+dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const engine& eng, prop_kind kind,
+                                                                       const Desc& data, float epsilon,
+                                                                       dnnl::normalization_flags flags,
+                                                                       const primitive_attr& attr,
+                                                                       const BatchNormForward& hint) {
+  return {dnnl::batch_normalization_backward::desc(kind, data, data, epsilon, flags), attr, eng, hint};
+}
+
+dnnl::binary::primitive_desc binary(const engine& eng, dnnl::algorithm algorithm, const Desc& src0, const Desc& src1,
+                                    const Desc& dst, const primitive_attr& attr) {
+  return {dnnl::binary::desc(algorithm, src0, src1, dst), attr, eng};
+}
+
+dnnl::concat::primitive_desc concat(const engine& eng, const Desc& dst, int axis, const std::vector<Desc>& srcs,
+                                    const primitive_attr& attr) {
+  return {dst, axis, srcs, eng, attr};
+}
+
+#else
+
+void append_eltwise(dnnl::post_ops& post_ops, const Eltwise& e) {
+  post_ops.append_eltwise(e.algorithm, e.alpha, e.beta);
+}
+
+ConvolutionForward convolution_forward(const engine& eng, prop_kind kind, const LayerDescs& d, const Window& w,
+                                       const primitive_attr& attr) {
+  return {eng,       kind,      kDirect,         d.src,         d.weights, d.bias, d.dst,
+          w.strides, w.dilates, w.padding_begin, w.padding_end, attr};
+}
+
+dnnl::convolution_backward_data::primitive_desc convolution_backward_data(const engine& eng, const LayerDescs& d,
+                                                                          const Window& w, const primitive_attr& attr,
+                                                                          const ConvolutionForward& hint) {
+  return {eng,       kDirect,         d.src,         d.weights, d.dst, w.strides,
+          w.dilates, w.padding_begin, w.padding_end, hint,      attr};
+}
+
+dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(const engine& eng, const LayerDescs& d,
+                                                                                const Window& w,
+                                                                                const primitive_attr& attr,
+                                                                                const ConvolutionForward& hint) {
+  return {eng,       kDirect,         d.src,         d.weights, d.bias, d.dst, w.strides,
+          w.dilates, w.padding_begin, w.padding_end, hint,      attr};
+}
+
+InnerProductForward inner_product_forward(const engine& eng, prop_kind kind, const LayerDescs& d,
+                                          const primitive_attr& attr) {
+  return {eng, kind, d.src, d.weights, d.bias, d.dst, attr};
+}
+
+dnnl::inner_product_backward_data::primitive_desc inner_product_backward_data(const engine& eng, const LayerDescs& d,
+                                                                              const primitive_attr& attr,
+                                                                              const InnerProductForward& hint) {
+  return {eng, d.src, d.weights, d.dst, hint, attr};
+}
+
+dnnl::inner_product_backward_weights::primitive_desc inner_product_backward_weights(const engine& eng,
+                                                                                    const LayerDescs& d,
+                                                                                    const primitive_attr& attr,
+                                                                                    const InnerProductForward& hint) {
+  return {eng, d.src, d.weights, d.bias, d.dst, hint, attr};
+}
+
+PoolingForward pooling_forward(const engine& eng, prop_kind kind, dnnl::algorithm algorithm, const Desc& src,
+                               const Desc& dst, const Window& w, const primitive_attr& attr) {
+  return {eng, kind, algorithm, src, dst, w.strides, w.kernel, w.dilates, w.padding_begin, w.padding_end, attr};
+}
+
+dnnl::pooling_backward::primitive_desc pooling_backward(const engine& eng, dnnl::algorithm algorithm,
+                                                        const Desc& diff_src, const Desc& diff_dst, const Window& w,
+                                                        const primitive_attr& attr, const PoolingForward& hint) {
+  return {eng,       algorithm,       diff_src,      diff_dst, w.strides, w.kernel,
+          w.dilates, w.padding_begin, w.padding_end, hint,     attr};
+}
+
+EltwiseForward eltwise_forward(const engine& eng, const Eltwise& e, const Desc& data, const primitive_attr& attr) {
+  return {eng, prop_kind::forward_training, e.algorithm, data, data, e.alpha, e.beta, attr};
+}
+
+dnnl::eltwise_backward::primitive_desc eltwise_backward(const engine& eng, const Eltwise& e, const Desc& data,
+                                                        const primitive_attr& attr) {
+  return {eng, e.algorithm, data, data, data, e.alpha, e.beta, eltwise_forward(eng, e, data, attr), attr};
+}
+
+SoftmaxForward softmax_forward(const engine& eng, const Desc& data, int axis, const primitive_attr& attr) {
+  return {eng, prop_kind::forward_training, dnnl::algorithm::softmax_accurate, data, data, axis, attr};
+}
+
+dnnl::softmax_backward::primitive_desc softmax_backward(const engine& eng, const Desc& data, int axis,
+                                                        const primitive_attr& attr) {
+  return {eng,  dnnl::algorithm::softmax_accurate, data, data, data, axis, softmax_forward(eng, data, axis, attr),
+          attr};
+}
+
+BatchNormForward batch_norm_forward(const engine& eng, prop_kind kind, const Desc& data, float epsilon,
+                                    dnnl::normalization_flags flags, const primitive_attr& attr) {
+  return {eng, kind, data, data, epsilon, flags, attr};
+}
+
+dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const engine& eng, prop_kind kind,
+                                                                       const Desc& data, float epsilon,
+                                                                       dnnl::normalization_flags flags,
+                                                                       const primitive_attr& attr,
+                                                                       const BatchNormForward& hint) {
+  return {eng, kind, data, data, data, epsilon, flags, hint, attr};
+}
+
+dnnl::binary::primitive_desc binary(const engine& eng, dnnl::algorithm algorithm, const Desc& src0, const Desc& src1,
+                                    const Desc& dst, const primitive_attr& attr) {
+  return {eng, algorithm, src0, src1, dst, attr};
+}
+
+dnnl::concat::primitive_desc concat(const engine& eng, const Desc& dst, int axis, const std::vector<Desc>& srcs,
+                                    const primitive_attr& attr) {
+  return {eng, dst, axis, srcs, attr};
+}
+
+#endif
+
+}  // namespace headstart::onednn
