@@ -34,8 +34,8 @@ enum class BatchNormMode {
 // neither it nor an ancestor is trainable or random.
 struct Partition {
   std::vector<bool> frozen;  // by node id
-  // Frozen nodes (the Input too) whose values the trainable part reads, ascending.
-  std::vector<NodeId> boundary;
+  std::vector<NodeId>
+      boundary;  // frozen nodes (the Input too) whose values the trainable part reads, ascending
 };
 Partition partition(const Graph& graph, BatchNormMode batch_norm);
 
@@ -68,6 +68,8 @@ class FrozenProgram {
   // `inputs[i]`: batch x shape of source i. `outputs[i]`: batch x shape of output i. All f32, channels-last.
   void run(std::span<const float* const> inputs, std::span<float* const> outputs);
   void run(const float* input, std::span<float* const> outputs) { run(std::span(&input, 1), outputs); }
+  // Takes over changed parameters without compiling again.
+  void refresh(const Parameters& parameters);
   std::vector<StepReport> report(int measured_runs);
   std::int64_t activation_bytes() const;
 

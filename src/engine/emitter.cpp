@@ -67,8 +67,8 @@ void Emitter::touch(int buffer) {
   b.last = step;
 }
 
-void Emitter::emit(const std::string& node, const std::string& kind, const dnnl::primitive_desc_base& descriptor,
-                   Arguments arguments) {
+void Emitter::emit(const std::string& node, const std::string& kind,
+                   const dnnl::primitive_desc_base& descriptor, Arguments arguments) {
   for (const auto& [argument, memory] : arguments) {
     if (const auto found = buffer_of_.find(memory.get()); found != buffer_of_.end()) {
       touch(found->second);
@@ -77,7 +77,7 @@ void Emitter::emit(const std::string& node, const std::string& kind, const dnnl:
   const auto scratchpad = descriptor.scratchpad_desc();
   if (scratchpad.get_size() > 0) {
     scratchpad_bytes_ = std::max(scratchpad_bytes_, scratchpad.get_size());
-    scratchpads_.emplace_back(scratchpad, engine_, DNNL_MEMORY_NONE);
+    scratchpads_.push_back(dnnl::memory(scratchpad, engine_, DNNL_MEMORY_NONE));
     arguments.insert({DNNL_ARG_SCRATCHPAD, scratchpads_.back()});
   }
   steps_.push_back({.node = node,
@@ -92,11 +92,13 @@ void Emitter::emit(const std::string& node, const std::string& kind, const std::
   for (const auto& value : touched) {
     touch(value.buffer);
   }
-  steps_.push_back({.node = node, .kind = kind, .implementation = "headstart", .function = std::move(function)});
+  steps_.push_back(
+      {.node = node, .kind = kind, .implementation = "headstart", .function = std::move(function)});
 }
 
 void Emitter::copy(const std::string& node, const dnnl::memory& from, const dnnl::memory& to) {
-  const dnnl::reorder::primitive_desc descriptor(engine_, from.get_desc(), engine_, to.get_desc(), attributes());
+  const dnnl::reorder::primitive_desc descriptor(engine_, from.get_desc(), engine_, to.get_desc(),
+                                                 attributes());
   emit(node, "reorder", descriptor, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
 }
 
@@ -112,7 +114,8 @@ Value Emitter::reorder(const std::string& node, const Value& from, const onednn:
 std::shared_ptr<void> Emitter::allocate(std::size_t bytes) const {
   void* memory = std::aligned_alloc(kAlignment, aligned(std::max<std::size_t>(bytes, 1)));
   if (memory == nullptr) {
-    throw Error(fmt::format("[engine] out of memory for {} MB; use a smaller --batch-size or --input-size", bytes >> 20));
+    throw Error(fmt::format("[engine] out of memory for {} MB; use a smaller --batch-size or --input-size",
+                            bytes >> 20));
   }
   return {memory, [](void* p) { std::free(p); }};
 }

@@ -32,7 +32,8 @@ struct Step {
   std::function<void()> function{};
 };
 
-// Steps are emitted in the order in which they run; a buffer lives from the first step that touches it to the last.
+// Steps are emitted in the order in which they run; a buffer lives from the first step that touches it to the
+// last.
 class Emitter {
  public:
   Emitter();

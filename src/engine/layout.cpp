@@ -1,5 +1,7 @@
 #include "engine/layout.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "headstart/error.h"
@@ -15,10 +17,14 @@ using onednn::Window;
 
 Desc activation_desc(const Shape& shape, std::int64_t batch, DataType type) {
   switch (shape.size()) {
-    case 1: return {Dims{batch, shape[0]}, type, Tag::nc};
-    case 2: return {Dims{batch, shape[0], shape[1]}, type, Tag::abc};
-    case 3: return {Dims{batch, shape[2], shape[0], shape[1]}, type, Tag::nhwc};
-    default: throw Error(fmt::format("[engine] values have 1 to 3 dimensions; received {}", to_string(shape)));
+    case 1:
+      return {Dims{batch, shape[0]}, type, Tag::nc};
+    case 2:
+      return {Dims{batch, shape[0], shape[1]}, type, Tag::abc};
+    case 3:
+      return {Dims{batch, shape[2], shape[0], shape[1]}, type, Tag::nhwc};
+    default:
+      throw Error(fmt::format("[engine] values have 1 to 3 dimensions; received {}", to_string(shape)));
   }
 }
 
@@ -28,8 +34,10 @@ LayerShape convolution_shape(const ConvolutionGeometry& g, const Shape& input, c
                              DataType type) {
   const auto height = input[0] + zeros.top + zeros.bottom;
   const auto width = input[1] + zeros.left + zeros.right;
-  const auto vertical = resolve_padding(g.padding, true, height, g.kernel.height, g.strides.height, g.dilation.height);
-  const auto horizontal = resolve_padding(g.padding, false, width, g.kernel.width, g.strides.width, g.dilation.width);
+  const auto vertical =
+      resolve_padding(g.padding, true, height, g.kernel.height, g.strides.height, g.dilation.height);
+  const auto horizontal =
+      resolve_padding(g.padding, false, width, g.kernel.width, g.strides.width, g.dilation.width);
   LayerShape shape;
   shape.filters = g.filters;
   shape.window = {.kernel = {g.kernel.height, g.kernel.width},
@@ -53,7 +61,8 @@ LayerShape convolution_shape(const ConvolutionGeometry& g, const Shape& input, c
 
 LayerShape dense_shape(std::int64_t inputs, std::int64_t units, DataType type) {
   const Dims dims{units, inputs};
-  return {.user_weights = {dims, DataType::f32, Tag::ba}, .weights = {dims, type, Tag::any}, .filters = units};
+  return {
+      .user_weights = {dims, DataType::f32, Tag::ba}, .weights = {dims, type, Tag::any}, .filters = units};
 }
 
 Window pooling_window(const Size2& pool, const Size2& strides, const Padding& padding, const Shape& input,
@@ -61,7 +70,7 @@ Window pooling_window(const Size2& pool, const Size2& strides, const Padding& pa
   const auto vertical = resolve_padding(padding, true, input[0], pool.height, strides.height, 1);
   const auto horizontal = resolve_padding(padding, false, input[1], pool.width, strides.width, 1);
   const auto end = [](std::int64_t out, int stride, int kernel, std::int64_t in, int before) {
-    return (out - 1) * stride + kernel - in - before;
+    return std::max<std::int64_t>(0, (out - 1) * stride + kernel - in - before);
   };
   return {.kernel = {pool.height, pool.width},
           .strides = {strides.height, strides.width},
@@ -78,19 +87,32 @@ std::vector<Eltwise> eltwise_of(const Activation& activation) {
   using A = dnnl::algorithm;
   using K = Activation::Kind;
   switch (activation.kind) {
-    case K::linear: return {};
-    case K::relu: return {{A::eltwise_relu}};
-    case K::relu6: return {{A::eltwise_clip_v2, 0.0F, 6.0F}};
-    case K::leaky_relu: return {{A::eltwise_relu, activation.alpha}};
-    case K::elu: return {{A::eltwise_elu, activation.alpha}};
-    case K::sigmoid: return {{A::eltwise_logistic}};
-    case K::tanh: return {{A::eltwise_tanh}};
-    case K::swish: return {{A::eltwise_swish, 1.0F}};
-    case K::hard_sigmoid: return {{A::eltwise_linear, 1.0F / 6.0F, 0.5F}, {A::eltwise_clip_v2, 0.0F, 1.0F}};
-    case K::hard_swish: return {{A::eltwise_hardswish, 1.0F / 6.0F, 0.5F}};
-    case K::gelu: return {{A::eltwise_gelu_erf}};
-    case K::gelu_tanh: return {{A::eltwise_gelu_tanh}};
-    case K::softmax: break;
+    case K::linear:
+      return {};
+    case K::relu:
+      return {{A::eltwise_relu}};
+    case K::relu6:
+      return {{A::eltwise_clip_v2, 0.0F, 6.0F}};
+    case K::leaky_relu:
+      return {{A::eltwise_relu, activation.alpha}};
+    case K::elu:
+      return {{A::eltwise_elu, activation.alpha}};
+    case K::sigmoid:
+      return {{A::eltwise_logistic}};
+    case K::tanh:
+      return {{A::eltwise_tanh}};
+    case K::swish:
+      return {{A::eltwise_swish, 1.0F}};
+    case K::hard_sigmoid:
+      return {{A::eltwise_linear, 1.0F / 6.0F, 0.5F}, {A::eltwise_clip_v2, 0.0F, 1.0F}};
+    case K::hard_swish:
+      return {{A::eltwise_hardswish, 1.0F / 6.0F, 0.5F}};
+    case K::gelu:
+      return {{A::eltwise_gelu_erf}};
+    case K::gelu_tanh:
+      return {{A::eltwise_gelu_tanh}};
+    case K::softmax:
+      break;
   }
   throw Error("[engine] softmax is not elementwise");
 }
@@ -99,10 +121,14 @@ std::optional<Eltwise> eltwise_by_result(const Activation& activation) {
   using A = dnnl::algorithm;
   using K = Activation::Kind;
   switch (activation.kind) {
-    case K::relu: return Eltwise{A::eltwise_relu_use_dst_for_bwd};
-    case K::relu6: return Eltwise{A::eltwise_clip_v2_use_dst_for_bwd, 0.0F, 6.0F};
-    case K::sigmoid: return Eltwise{A::eltwise_logistic_use_dst_for_bwd};
-    case K::tanh: return Eltwise{A::eltwise_tanh_use_dst_for_bwd};
+    case K::relu:
+      return Eltwise{A::eltwise_relu_use_dst_for_bwd};
+    case K::relu6:
+      return Eltwise{A::eltwise_clip_v2_use_dst_for_bwd, 0.0F, 6.0F};
+    case K::sigmoid:
+      return Eltwise{A::eltwise_logistic_use_dst_for_bwd};
+    case K::tanh:
+      return Eltwise{A::eltwise_tanh_use_dst_for_bwd};
     case K::linear:
     case K::leaky_relu:
     case K::elu:
@@ -111,7 +137,8 @@ std::optional<Eltwise> eltwise_by_result(const Activation& activation) {
     case K::hard_swish:
     case K::gelu:
     case K::gelu_tanh:
-    case K::softmax: return std::nullopt;
+    case K::softmax:
+      return std::nullopt;
   }
   return std::nullopt;
 }

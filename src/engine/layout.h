@@ -15,8 +15,8 @@ namespace headstart {
 onednn::Desc activation_desc(const Shape& shape, std::int64_t batch, DataType type);
 onednn::Desc vector_desc(std::int64_t count);  // f32
 
-// A convolution or dense layer in oneDNN's terms. `user_weights` is the Keras layout of the parameter, `weights` the same
-// dimensions with the layout left to the primitive.
+// A convolution or dense layer in oneDNN's terms. `user_weights` is the Keras layout of the parameter,
+// `weights` the same dimensions with the layout left to the primitive.
 struct LayerShape {
   onednn::Desc user_weights{};
   onednn::Desc weights{};
@@ -33,13 +33,13 @@ struct ConvolutionGeometry {
 };
 
 // `input` is the shape that the kernel slides over before `zeros` (an absorbed ZeroPadding2D) is added.
-LayerShape convolution_shape(const ConvolutionGeometry& geometry, const Shape& input, const ZeroPadding2D& zeros,
-                             DataType type);
+LayerShape convolution_shape(const ConvolutionGeometry& geometry, const Shape& input,
+                             const ZeroPadding2D& zeros, DataType type);
 LayerShape dense_shape(std::int64_t inputs, std::int64_t units, DataType type);
 
 // Pooling window; the trailing padding is what makes the output's size come out.
-onednn::Window pooling_window(const Size2& pool, const Size2& strides, const Padding& padding, const Shape& input,
-                              const Shape& output);
+onednn::Window pooling_window(const Size2& pool, const Size2& strides, const Padding& padding,
+                              const Shape& input, const Shape& output);
 // Window over the whole image.
 onednn::Window global_window(const Shape& input);
 

@@ -12,6 +12,9 @@ constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
 #if DNNL_VERSION_MAJOR < 3
 
+Dims dims_of(const Desc& desc) { return desc.dims(); }
+dnnl::memory::data_type type_of(const Desc& desc) { return desc.data_type(); }
+
 namespace {
 bool present(const Desc& desc) { return desc.get_size() != 0; }
 }  // namespace
@@ -20,56 +23,55 @@ void append_eltwise(dnnl::post_ops& post_ops, const Eltwise& e) {
   post_ops.append_eltwise(1.0F, e.algorithm, e.alpha, e.beta);
 }
 
-ConvolutionForward convolution_forward(const engine& eng, prop_kind kind, const LayerDescs& d, const Window& w,
-                                       const primitive_attr& attr) {
+ConvolutionForward convolution_forward(const engine& eng, prop_kind kind, const LayerDescs& d,
+                                       const Window& w, const primitive_attr& attr) {
   using Forward = dnnl::convolution_forward::desc;
-  const auto desc = present(d.bias) ? Forward(kind, kDirect, d.src, d.weights, d.bias, d.dst, w.strides, w.dilates,
-                                              w.padding_begin, w.padding_end)
+  const auto desc = present(d.bias) ? Forward(kind, kDirect, d.src, d.weights, d.bias, d.dst, w.strides,
+                                              w.dilates, w.padding_begin, w.padding_end)
                                     : Forward(kind, kDirect, d.src, d.weights, d.dst, w.strides, w.dilates,
                                               w.padding_begin, w.padding_end);
   return {desc, attr, eng};
 }
 
-dnnl::convolution_backward_data::primitive_desc convolution_backward_data(const engine& eng, const LayerDescs& d,
-                                                                          const Window& w, const primitive_attr& attr,
+dnnl::convolution_backward_data::primitive_desc convolution_backward_data(const engine& eng,
+                                                                          const LayerDescs& d,
+                                                                          const Window& w,
+                                                                          const primitive_attr& attr,
                                                                           const ConvolutionForward& hint) {
   const dnnl::convolution_backward_data::desc desc(kDirect, d.src, d.weights, d.dst, w.strides, w.dilates,
                                                    w.padding_begin, w.padding_end);
   return {desc, attr, eng, hint};
 }
 
-dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(const engine& eng, const LayerDescs& d,
-                                                                                const Window& w,
-                                                                                const primitive_attr& attr,
-                                                                                const ConvolutionForward& hint) {
+dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(
+    const engine& eng, const LayerDescs& d, const Window& w, const primitive_attr& attr,
+    const ConvolutionForward& hint) {
   using Backward = dnnl::convolution_backward_weights::desc;
   const auto desc = present(d.bias) ? Backward(kDirect, d.src, d.weights, d.bias, d.dst, w.strides, w.dilates,
                                                w.padding_begin, w.padding_end)
-                                    : Backward(kDirect, d.src, d.weights, d.dst, w.strides, w.dilates, w.padding_begin,
-                                               w.padding_end);
+                                    : Backward(kDirect, d.src, d.weights, d.dst, w.strides, w.dilates,
+                                               w.padding_begin, w.padding_end);
   return {desc, attr, eng, hint};
 }
 
 InnerProductForward inner_product_forward(const engine& eng, prop_kind kind, const LayerDescs& d,
                                           const primitive_attr& attr) {
   using Forward = dnnl::inner_product_forward::desc;
-  const auto desc =
-      present(d.bias) ? Forward(kind, d.src, d.weights, d.bias, d.dst) : Forward(kind, d.src, d.weights, d.dst);
+  const auto desc = present(d.bias) ? Forward(kind, d.src, d.weights, d.bias, d.dst)
+                                    : Forward(kind, d.src, d.weights, d.dst);
   return {desc, attr, eng};
 }
 
-dnnl::inner_product_backward_data::primitive_desc inner_product_backward_data(const engine& eng, const LayerDescs& d,
-                                                                              const primitive_attr& attr,
-                                                                              const InnerProductForward& hint) {
+dnnl::inner_product_backward_data::primitive_desc inner_product_backward_data(
+    const engine& eng, const LayerDescs& d, const primitive_attr& attr, const InnerProductForward& hint) {
   return {dnnl::inner_product_backward_data::desc(d.src, d.weights, d.dst), attr, eng, hint};
 }
 
-dnnl::inner_product_backward_weights::primitive_desc inner_product_backward_weights(const engine& eng,
-                                                                                    const LayerDescs& d,
-                                                                                    const primitive_attr& attr,
-                                                                                    const InnerProductForward& hint) {
+dnnl::inner_product_backward_weights::primitive_desc inner_product_backward_weights(
+    const engine& eng, const LayerDescs& d, const primitive_attr& attr, const InnerProductForward& hint) {
   using Backward = dnnl::inner_product_backward_weights::desc;
-  const auto desc = present(d.bias) ? Backward(d.src, d.weights, d.bias, d.dst) : Backward(d.src, d.weights, d.dst);
+  const auto desc =
+      present(d.bias) ? Backward(d.src, d.weights, d.bias, d.dst) : Backward(d.src, d.weights, d.dst);
   return {desc, attr, eng, hint};
 }
 
@@ -81,15 +83,18 @@ PoolingForward pooling_forward(const engine& eng, prop_kind kind, dnnl::algorith
 }
 
 dnnl::pooling_backward::primitive_desc pooling_backward(const engine& eng, dnnl::algorithm algorithm,
-                                                        const Desc& diff_src, const Desc& diff_dst, const Window& w,
-                                                        const primitive_attr& attr, const PoolingForward& hint) {
+                                                        const Desc& diff_src, const Desc& diff_dst,
+                                                        const Window& w, const primitive_attr& attr,
+                                                        const PoolingForward& hint) {
   const dnnl::pooling_backward::desc desc(algorithm, diff_src, diff_dst, w.strides, w.kernel, w.padding_begin,
                                           w.padding_end);
   return {desc, attr, eng, hint};
 }
 
-EltwiseForward eltwise_forward(const engine& eng, const Eltwise& e, const Desc& data, const primitive_attr& attr) {
-  return {dnnl::eltwise_forward::desc(prop_kind::forward_training, e.algorithm, data, e.alpha, e.beta), attr, eng};
+EltwiseForward eltwise_forward(const engine& eng, const Eltwise& e, const Desc& data,
+                               const primitive_attr& attr) {
+  return {dnnl::eltwise_forward::desc(prop_kind::forward_training, e.algorithm, data, e.alpha, e.beta), attr,
+          eng};
 }
 
 dnnl::eltwise_backward::primitive_desc eltwise_backward(const engine& eng, const Eltwise& e, const Desc& data,
@@ -120,41 +125,45 @@ dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const eng
   return {dnnl::batch_normalization_backward::desc(kind, data, data, epsilon, flags), attr, eng, hint};
 }
 
-dnnl::binary::primitive_desc binary(const engine& eng, dnnl::algorithm algorithm, const Desc& src0, const Desc& src1,
-                                    const Desc& dst, const primitive_attr& attr) {
+dnnl::binary::primitive_desc binary(const engine& eng, dnnl::algorithm algorithm, const Desc& src0,
+                                    const Desc& src1, const Desc& dst, const primitive_attr& attr) {
   return {dnnl::binary::desc(algorithm, src0, src1, dst), attr, eng};
 }
 
-dnnl::concat::primitive_desc concat(const engine& eng, const Desc& dst, int axis, const std::vector<Desc>& srcs,
-                                    const primitive_attr& attr) {
+dnnl::concat::primitive_desc concat(const engine& eng, const Desc& dst, int axis,
+                                    const std::vector<Desc>& srcs, const primitive_attr& attr) {
   return {dst, axis, srcs, eng, attr};
 }
 
 #else
 
+Dims dims_of(const Desc& desc) { return desc.get_dims(); }
+dnnl::memory::data_type type_of(const Desc& desc) { return desc.get_data_type(); }
+
 void append_eltwise(dnnl::post_ops& post_ops, const Eltwise& e) {
   post_ops.append_eltwise(e.algorithm, e.alpha, e.beta);
 }
 
-ConvolutionForward convolution_forward(const engine& eng, prop_kind kind, const LayerDescs& d, const Window& w,
-                                       const primitive_attr& attr) {
-  return {eng,       kind,      kDirect,         d.src,         d.weights, d.bias, d.dst,
-          w.strides, w.dilates, w.padding_begin, w.padding_end, attr};
+ConvolutionForward convolution_forward(const engine& eng, prop_kind kind, const LayerDescs& d,
+                                       const Window& w, const primitive_attr& attr) {
+  return {eng,   kind,      kDirect,   d.src,           d.weights,     d.bias,
+          d.dst, w.strides, w.dilates, w.padding_begin, w.padding_end, attr};
 }
 
-dnnl::convolution_backward_data::primitive_desc convolution_backward_data(const engine& eng, const LayerDescs& d,
-                                                                          const Window& w, const primitive_attr& attr,
+dnnl::convolution_backward_data::primitive_desc convolution_backward_data(const engine& eng,
+                                                                          const LayerDescs& d,
+                                                                          const Window& w,
+                                                                          const primitive_attr& attr,
                                                                           const ConvolutionForward& hint) {
   return {eng,       kDirect,         d.src,         d.weights, d.dst, w.strides,
           w.dilates, w.padding_begin, w.padding_end, hint,      attr};
 }
 
-dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(const engine& eng, const LayerDescs& d,
-                                                                                const Window& w,
-                                                                                const primitive_attr& attr,
-                                                                                const ConvolutionForward& hint) {
-  return {eng,       kDirect,         d.src,         d.weights, d.bias, d.dst, w.strides,
-          w.dilates, w.padding_begin, w.padding_end, hint,      attr};
+dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(
+    const engine& eng, const LayerDescs& d, const Window& w, const primitive_attr& attr,
+    const ConvolutionForward& hint) {
+  return {eng,       kDirect,   d.src,           d.weights,     d.bias, d.dst,
+          w.strides, w.dilates, w.padding_begin, w.padding_end, hint,   attr};
 }
 
 InnerProductForward inner_product_forward(const engine& eng, prop_kind kind, const LayerDescs& d,
@@ -162,32 +171,32 @@ InnerProductForward inner_product_forward(const engine& eng, prop_kind kind, con
   return {eng, kind, d.src, d.weights, d.bias, d.dst, attr};
 }
 
-dnnl::inner_product_backward_data::primitive_desc inner_product_backward_data(const engine& eng, const LayerDescs& d,
-                                                                              const primitive_attr& attr,
-                                                                              const InnerProductForward& hint) {
+dnnl::inner_product_backward_data::primitive_desc inner_product_backward_data(
+    const engine& eng, const LayerDescs& d, const primitive_attr& attr, const InnerProductForward& hint) {
   return {eng, d.src, d.weights, d.dst, hint, attr};
 }
 
-dnnl::inner_product_backward_weights::primitive_desc inner_product_backward_weights(const engine& eng,
-                                                                                    const LayerDescs& d,
-                                                                                    const primitive_attr& attr,
-                                                                                    const InnerProductForward& hint) {
+dnnl::inner_product_backward_weights::primitive_desc inner_product_backward_weights(
+    const engine& eng, const LayerDescs& d, const primitive_attr& attr, const InnerProductForward& hint) {
   return {eng, d.src, d.weights, d.bias, d.dst, hint, attr};
 }
 
 PoolingForward pooling_forward(const engine& eng, prop_kind kind, dnnl::algorithm algorithm, const Desc& src,
                                const Desc& dst, const Window& w, const primitive_attr& attr) {
-  return {eng, kind, algorithm, src, dst, w.strides, w.kernel, w.dilates, w.padding_begin, w.padding_end, attr};
+  return {eng,      kind,      algorithm,       src,           dst, w.strides,
+          w.kernel, w.dilates, w.padding_begin, w.padding_end, attr};
 }
 
 dnnl::pooling_backward::primitive_desc pooling_backward(const engine& eng, dnnl::algorithm algorithm,
-                                                        const Desc& diff_src, const Desc& diff_dst, const Window& w,
-                                                        const primitive_attr& attr, const PoolingForward& hint) {
+                                                        const Desc& diff_src, const Desc& diff_dst,
+                                                        const Window& w, const primitive_attr& attr,
+                                                        const PoolingForward& hint) {
   return {eng,       algorithm,       diff_src,      diff_dst, w.strides, w.kernel,
           w.dilates, w.padding_begin, w.padding_end, hint,     attr};
 }
 
-EltwiseForward eltwise_forward(const engine& eng, const Eltwise& e, const Desc& data, const primitive_attr& attr) {
+EltwiseForward eltwise_forward(const engine& eng, const Eltwise& e, const Desc& data,
+                               const primitive_attr& attr) {
   return {eng, prop_kind::forward_training, e.algorithm, data, data, e.alpha, e.beta, attr};
 }
 
@@ -202,8 +211,8 @@ SoftmaxForward softmax_forward(const engine& eng, const Desc& data, int axis, co
 
 dnnl::softmax_backward::primitive_desc softmax_backward(const engine& eng, const Desc& data, int axis,
                                                         const primitive_attr& attr) {
-  return {eng,  dnnl::algorithm::softmax_accurate, data, data, data, axis, softmax_forward(eng, data, axis, attr),
-          attr};
+  return {eng,  dnnl::algorithm::softmax_accurate,      data, data, data,
+          axis, softmax_forward(eng, data, axis, attr), attr};
 }
 
 BatchNormForward batch_norm_forward(const engine& eng, prop_kind kind, const Desc& data, float epsilon,
@@ -219,13 +228,13 @@ dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const eng
   return {eng, kind, data, data, data, epsilon, flags, hint, attr};
 }
 
-dnnl::binary::primitive_desc binary(const engine& eng, dnnl::algorithm algorithm, const Desc& src0, const Desc& src1,
-                                    const Desc& dst, const primitive_attr& attr) {
+dnnl::binary::primitive_desc binary(const engine& eng, dnnl::algorithm algorithm, const Desc& src0,
+                                    const Desc& src1, const Desc& dst, const primitive_attr& attr) {
   return {eng, algorithm, src0, src1, dst, attr};
 }
 
-dnnl::concat::primitive_desc concat(const engine& eng, const Desc& dst, int axis, const std::vector<Desc>& srcs,
-                                    const primitive_attr& attr) {
+dnnl::concat::primitive_desc concat(const engine& eng, const Desc& dst, int axis,
+                                    const std::vector<Desc>& srcs, const primitive_attr& attr) {
   return {eng, dst, axis, srcs, attr};
 }
 

@@ -1,4 +1,5 @@
-// oneDNN behind functions that are the same for 2.x and 3.x; onednn.cpp is the one file that knows the difference.
+// oneDNN behind functions that are the same for 2.x and 3.x; onednn.cpp is the one file that knows the
+// difference.
 #pragma once
 
 #include <vector>
@@ -9,6 +10,9 @@ namespace headstart::onednn {
 
 using Dims = dnnl::memory::dims;
 using Desc = dnnl::memory::desc;
+
+Dims dims_of(const Desc& desc);
+dnnl::memory::data_type type_of(const Desc& desc);
 
 // Spatial parameters of a convolution or pooling. `dilates` counts from 0 (0: dense), as oneDNN does.
 struct Window {
@@ -28,36 +32,34 @@ struct Eltwise {
 
 void append_eltwise(dnnl::post_ops& post_ops, const Eltwise& eltwise);
 
-// `bias` is the empty descriptor when there is none. In the backward functions src, weights, bias and dst stand for their
-// gradients where the pass computes or reads those.
+// `bias` is the empty descriptor when there is none. In the backward functions src, weights, bias and dst
+// stand for their gradients where the pass computes or reads those.
 struct LayerDescs {
   Desc src{}, weights{}, bias{}, dst{};
 };
 
 using ConvolutionForward = dnnl::convolution_forward::primitive_desc;
-ConvolutionForward convolution_forward(const dnnl::engine& engine, dnnl::prop_kind kind, const LayerDescs& descs,
-                                       const Window& window, const dnnl::primitive_attr& attr);
+ConvolutionForward convolution_forward(const dnnl::engine& engine, dnnl::prop_kind kind,
+                                       const LayerDescs& descs, const Window& window,
+                                       const dnnl::primitive_attr& attr);
 dnnl::convolution_backward_data::primitive_desc convolution_backward_data(const dnnl::engine& engine,
-                                                                          const LayerDescs& descs, const Window& window,
+                                                                          const LayerDescs& descs,
+                                                                          const Window& window,
                                                                           const dnnl::primitive_attr& attr,
                                                                           const ConvolutionForward& hint);
-dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(const dnnl::engine& engine,
-                                                                                const LayerDescs& descs,
-                                                                                const Window& window,
-                                                                                const dnnl::primitive_attr& attr,
-                                                                                const ConvolutionForward& hint);
+dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(
+    const dnnl::engine& engine, const LayerDescs& descs, const Window& window,
+    const dnnl::primitive_attr& attr, const ConvolutionForward& hint);
 
 using InnerProductForward = dnnl::inner_product_forward::primitive_desc;
-InnerProductForward inner_product_forward(const dnnl::engine& engine, dnnl::prop_kind kind, const LayerDescs& descs,
-                                          const dnnl::primitive_attr& attr);
-dnnl::inner_product_backward_data::primitive_desc inner_product_backward_data(const dnnl::engine& engine,
-                                                                              const LayerDescs& descs,
-                                                                              const dnnl::primitive_attr& attr,
-                                                                              const InnerProductForward& hint);
-dnnl::inner_product_backward_weights::primitive_desc inner_product_backward_weights(const dnnl::engine& engine,
-                                                                                    const LayerDescs& descs,
-                                                                                    const dnnl::primitive_attr& attr,
-                                                                                    const InnerProductForward& hint);
+InnerProductForward inner_product_forward(const dnnl::engine& engine, dnnl::prop_kind kind,
+                                          const LayerDescs& descs, const dnnl::primitive_attr& attr);
+dnnl::inner_product_backward_data::primitive_desc inner_product_backward_data(
+    const dnnl::engine& engine, const LayerDescs& descs, const dnnl::primitive_attr& attr,
+    const InnerProductForward& hint);
+dnnl::inner_product_backward_weights::primitive_desc inner_product_backward_weights(
+    const dnnl::engine& engine, const LayerDescs& descs, const dnnl::primitive_attr& attr,
+    const InnerProductForward& hint);
 
 using PoolingForward = dnnl::pooling_forward::primitive_desc;
 PoolingForward pooling_forward(const dnnl::engine& engine, dnnl::prop_kind kind, dnnl::algorithm algorithm,
@@ -65,7 +67,8 @@ PoolingForward pooling_forward(const dnnl::engine& engine, dnnl::prop_kind kind,
                                const dnnl::primitive_attr& attr);
 dnnl::pooling_backward::primitive_desc pooling_backward(const dnnl::engine& engine, dnnl::algorithm algorithm,
                                                         const Desc& diff_src, const Desc& diff_dst,
-                                                        const Window& window, const dnnl::primitive_attr& attr,
+                                                        const Window& window,
+                                                        const dnnl::primitive_attr& attr,
                                                         const PoolingForward& hint);
 
 using EltwiseForward = dnnl::eltwise_forward::primitive_desc;
@@ -78,18 +81,17 @@ dnnl::eltwise_backward::primitive_desc eltwise_backward(const dnnl::engine& engi
 using SoftmaxForward = dnnl::softmax_forward::primitive_desc;
 SoftmaxForward softmax_forward(const dnnl::engine& engine, const Desc& data, int axis,
                                const dnnl::primitive_attr& attr);
-dnnl::softmax_backward::primitive_desc softmax_backward(const dnnl::engine& engine, const Desc& data, int axis,
-                                                        const dnnl::primitive_attr& attr);
+dnnl::softmax_backward::primitive_desc softmax_backward(const dnnl::engine& engine, const Desc& data,
+                                                        int axis, const dnnl::primitive_attr& attr);
 
 // Scale and shift are the separate arguments DNNL_ARG_SCALE and DNNL_ARG_SHIFT.
 using BatchNormForward = dnnl::batch_normalization_forward::primitive_desc;
-BatchNormForward batch_norm_forward(const dnnl::engine& engine, dnnl::prop_kind kind, const Desc& data, float epsilon,
-                                    dnnl::normalization_flags flags, const dnnl::primitive_attr& attr);
-dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const dnnl::engine& engine, dnnl::prop_kind kind,
-                                                                       const Desc& data, float epsilon,
-                                                                       dnnl::normalization_flags flags,
-                                                                       const dnnl::primitive_attr& attr,
-                                                                       const BatchNormForward& hint);
+BatchNormForward batch_norm_forward(const dnnl::engine& engine, dnnl::prop_kind kind, const Desc& data,
+                                    float epsilon, dnnl::normalization_flags flags,
+                                    const dnnl::primitive_attr& attr);
+dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(
+    const dnnl::engine& engine, dnnl::prop_kind kind, const Desc& data, float epsilon,
+    dnnl::normalization_flags flags, const dnnl::primitive_attr& attr, const BatchNormForward& hint);
 
 dnnl::binary::primitive_desc binary(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src0,
                                     const Desc& src1, const Desc& dst, const dnnl::primitive_attr& attr);

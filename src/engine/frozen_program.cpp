@@ -1,0 +1,80 @@
+// The inference program behind its public face.
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "engine/border.h"
+#include "engine/frozen_lowering.h"
+#include "headstart/engine.h"
+#include "headstart/error.h"
+
+namespace headstart {
+
+struct FrozenProgram::Impl {
+  Emitter emitter;
+  LoweredInference lowered;
+  int batch = 0;
+};
+
+FrozenProgram::FrozenProgram(const Graph& graph, const Parameters& parameters, std::vector<NodeId> outputs,
+                             const Options& options)
+    : impl_(std::make_unique<Impl>()) {
+  at_border("compiling the inference program", [&] {
+    auto resolved = options;
+    resolved.precision = resolve(options.precision);
+    impl_->batch = options.batch;
+    impl_->lowered = lower_inference(impl_->emitter, graph, outputs, resolved);
+    impl_->emitter.plan();
+    refresh(parameters);
+  });
+}
+
+FrozenProgram::~FrozenProgram() = default;
+FrozenProgram::FrozenProgram(FrozenProgram&&) noexcept = default;
+FrozenProgram& FrozenProgram::operator=(FrozenProgram&&) noexcept = default;
+
+int FrozenProgram::batch() const { return impl_->batch; }
+
+void FrozenProgram::refresh(const Parameters& parameters) {
+  at_border("packing weights", [&] {
+    for (const auto& load : impl_->lowered.loaders) {
+      load(parameters);
+    }
+  });
+}
+
+void FrozenProgram::run(std::span<const float* const> inputs, std::span<float* const> outputs) {
+  auto& lowered = impl_->lowered;
+  if (inputs.size() != lowered.sources.size() || outputs.size() != lowered.outputs.size()) {
+    throw Error(fmt::format("[engine] expected {} inputs and {} outputs; received {} and {}",
+                            lowered.sources.size(), lowered.outputs.size(), inputs.size(), outputs.size()));
+  }
+  at_border("running the inference program", [&] {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      impl_->emitter.bind(lowered.sources[i], inputs[i]);
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      impl_->emitter.bind(lowered.outputs[i], outputs[i]);
+    }
+    impl_->emitter.run();
+  });
+}
+
+std::vector<StepReport> FrozenProgram::report(int measured_runs) {
+  std::vector<Tensor> tensors;
+  const auto bind = [&](const Value& value) {
+    tensors.emplace_back(Shape{static_cast<std::int64_t>(value.desc.get_size() / sizeof(float))});
+    impl_->emitter.bind(value, tensors.back().data());
+  };
+  for (const auto& value : impl_->lowered.sources) {
+    bind(value);
+  }
+  for (const auto& value : impl_->lowered.outputs) {
+    bind(value);
+  }
+  return at_border("measuring the inference program", [&] { return impl_->emitter.report(measured_runs); });
+}
+
+std::int64_t FrozenProgram::activation_bytes() const { return impl_->emitter.arena_bytes(); }
+
+}  // namespace headstart

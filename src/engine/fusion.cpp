@@ -1,0 +1,92 @@
+#include "engine/fusion.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "engine/lowering.h"
+#include "graph/overloaded.h"
+
+namespace headstart {
+namespace {
+
+bool is_weighted(const Op& op) {
+  return std::visit(
+      Overloaded{
+          [](const OneOf<Conv2D, DepthwiseConv2D, SeparableConv2D, Dense> auto&) { return true; },
+          [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
+                         ZeroPadding2D, ActivationLayer, BatchNormalization, Add, Multiply, Concatenate,
+                         Flatten, Reshape, Dropout, Rescaling> auto&) { return false; }},
+      op);
+}
+
+bool is_elementwise(const Activation& activation) { return activation.kind != Activation::Kind::softmax; }
+
+// The other summand when `add` may be fused into the layer that ends in `tail`: of two candidates the one
+// that comes later in the graph takes the addition, since the other's value is there by then.
+std::optional<NodeId> other_summand(const std::vector<Node>& nodes, NodeId add, NodeId tail) {
+  const auto& inputs = nodes[static_cast<std::size_t>(add)].inputs;
+  if (inputs.size() != 2 || inputs[0] == inputs[1] || tail != std::max(inputs[0], inputs[1])) {
+    return std::nullopt;
+  }
+  return std::min(inputs[0], inputs[1]);
+}
+
+// Tries to take `next` into the layer; false when it has to stay a step of its own.
+bool absorb(FusedLayer& layer, const std::vector<Node>& nodes, NodeId next) {
+  const auto& base = nodes[static_cast<std::size_t>(layer.base)].op;
+  const auto& op = nodes[static_cast<std::size_t>(next)].op;
+  if (std::holds_alternative<BatchNormalization>(op)) {
+    const auto* activation = activation_of(base);
+    const bool linear = activation != nullptr && activation->kind == Activation::Kind::linear;
+    if (!linear || layer.batch_norm || !layer.follow_ups.empty()) {
+      return false;
+    }
+    layer.batch_norm = next;
+    return true;
+  }
+  if (const auto* activation = std::get_if<ActivationLayer>(&op)) {
+    if (!is_elementwise(activation->activation)) {
+      return false;
+    }
+    layer.follow_ups.push_back({.node = next});
+    return true;
+  }
+  if (std::holds_alternative<Add>(op)) {
+    if (const auto other = other_summand(nodes, next, layer.tail)) {
+      layer.follow_ups.push_back({.node = next, .other = *other});
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Fusion fuse(const std::vector<Node>& nodes, const std::vector<std::vector<NodeId>>& consumers,
+            const std::vector<bool>& needed, const std::vector<bool>& must_exist) {
+  Fusion fusion{.layer_at = std::vector<std::optional<FusedLayer>>(nodes.size()),
+                .absorbed = std::vector<bool>(nodes.size(), false)};
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (!needed[i] || !is_weighted(nodes[i].op)) {
+      continue;
+    }
+    const auto id = static_cast<NodeId>(i);
+    FusedLayer layer;
+    layer.base = id;
+    layer.tail = id;
+    const auto* own = activation_of(nodes[i].op);
+    const bool open = own == nullptr || is_elementwise(*own);
+    while (open) {
+      const auto tail = static_cast<std::size_t>(layer.tail);
+      if (must_exist[tail] || consumers[tail].size() != 1 || !absorb(layer, nodes, consumers[tail][0])) {
+        break;
+      }
+      fusion.absorbed[tail] = true;
+      layer.tail = consumers[tail][0];
+    }
+    fusion.layer_at[static_cast<std::size_t>(layer.tail)] = layer;
+  }
+  return fusion;
+}
+
+}  // namespace headstart

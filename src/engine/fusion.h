@@ -1,0 +1,35 @@
+// Which nodes an inference program computes in one primitive.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "headstart/graph.h"
+
+namespace headstart {
+
+// What follows a convolution or dense layer inside its own primitive, in order.
+struct FollowUp {
+  NodeId node = -1;   // an ActivationLayer or an Add
+  NodeId other = -1;  // Add: the value that is added
+};
+
+// A convolution or dense layer (or a lone batch norm) with all that it does besides; runs where `tail`
+// stands.
+struct FusedLayer {
+  NodeId base = -1;
+  std::optional<NodeId> batch_norm;  // folded into the weights
+  std::vector<FollowUp> follow_ups;
+  NodeId tail = -1;
+};
+
+struct Fusion {
+  std::vector<std::optional<FusedLayer>> layer_at;  // by tail
+  std::vector<bool> absorbed;                       // nodes computed inside the layer of another's tail
+};
+
+// `must_exist`: values that are asked for (outputs), so nothing may be fused past them.
+Fusion fuse(const std::vector<Node>& nodes, const std::vector<std::vector<NodeId>>& consumers,
+            const std::vector<bool>& needed, const std::vector<bool>& must_exist);
+
+}  // namespace headstart

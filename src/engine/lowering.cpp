@@ -1,0 +1,98 @@
+#include "engine/lowering.h"
+
+#include <variant>
+
+#include "graph/overloaded.h"
+
+namespace headstart {
+
+std::vector<std::vector<NodeId>> consumers_of(const std::vector<Node>& nodes,
+                                              const std::vector<bool>& needed) {
+  std::vector<std::vector<NodeId>> consumers(nodes.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (needed[i]) {
+      for (const auto input : nodes[i].inputs) {
+        consumers[static_cast<std::size_t>(input)].push_back(static_cast<NodeId>(i));
+      }
+    }
+  }
+  return consumers;
+}
+
+const Activation* activation_of(const Op& op) {
+  return std::visit(
+      Overloaded{
+          [](const OneOf<Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, ActivationLayer> auto& o) {
+            return &o.activation;
+          },
+          [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
+                         ZeroPadding2D, BatchNormalization, Add, Multiply, Concatenate, Flatten, Reshape,
+                         Dropout, Rescaling> auto&) -> const Activation* { return nullptr; }},
+      op);
+}
+
+std::vector<Node> nodes_ending_in_logits(const Graph& graph) {
+  auto nodes = graph.nodes();
+  if (output_activation(graph) != OutputActivation::none) {
+    // activation_of returns a place inside this very copy.
+    auto& op = nodes[static_cast<std::size_t>(graph.output())].op;
+    const_cast<Activation*>(activation_of(op))->kind = Activation::Kind::linear;
+  }
+  return nodes;
+}
+
+std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& nodes,
+                                                      const std::vector<std::vector<NodeId>>& consumers,
+                                                      const std::vector<bool>& must_exist) {
+  std::vector<std::optional<NodeId>> absorbed(nodes.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const auto& op = nodes[i].op;
+    if (!std::holds_alternative<Conv2D>(op) && !std::holds_alternative<DepthwiseConv2D>(op) &&
+        !std::holds_alternative<SeparableConv2D>(op)) {
+      continue;
+    }
+    const auto input = static_cast<std::size_t>(nodes[i].inputs[0]);
+    const auto* zeros = std::get_if<ZeroPadding2D>(&nodes[input].op);
+    if (zeros != nullptr && zeros->channels_before == 0 && zeros->channels_after == 0 &&
+        consumers[input].size() == 1 && !must_exist[input]) {
+      absorbed[i] = nodes[i].inputs[0];
+    }
+  }
+  return absorbed;
+}
+
+ConvolutionGeometry geometry_of(const Conv2D& conv, std::int64_t channels) {
+  return {.kernel = conv.kernel,
+          .strides = conv.strides,
+          .dilation = conv.dilation,
+          .padding = conv.padding,
+          .channels = channels,
+          .filters = conv.filters,
+          .groups = conv.groups};
+}
+
+ConvolutionGeometry geometry_of(const DepthwiseConv2D& conv, std::int64_t channels) {
+  return {.kernel = conv.kernel,
+          .strides = conv.strides,
+          .dilation = conv.dilation,
+          .padding = conv.padding,
+          .channels = channels,
+          .filters = channels * conv.depth_multiplier,
+          .groups = channels};
+}
+
+ConvolutionGeometry depthwise_half(const SeparableConv2D& conv, std::int64_t channels) {
+  return {.kernel = conv.kernel,
+          .strides = conv.strides,
+          .dilation = conv.dilation,
+          .padding = conv.padding,
+          .channels = channels,
+          .filters = channels * conv.depth_multiplier,
+          .groups = channels};
+}
+
+ConvolutionGeometry pointwise_half(const SeparableConv2D& conv, std::int64_t channels) {
+  return {.channels = channels * conv.depth_multiplier, .filters = conv.filters};
+}
+
+}  // namespace headstart

@@ -1,0 +1,46 @@
+// What both lowerings share: which nodes are live, random, absorbed; parameters as memory.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/emitter.h"
+#include "engine/layout.h"
+#include "headstart/engine.h"
+#include "headstart/graph.h"
+
+namespace headstart {
+
+// A dropout that draws a mask; one whose layer is not trainable is the identity, like a batch norm in
+// inference mode.
+bool is_random(const Node& node);
+bool uses_batch_statistics(const Node& node, BatchNormMode batch_norm);
+
+// Nodes that `outputs` need, going up as far as `sources`.
+std::vector<bool> ancestors(const std::vector<Node>& nodes, const std::vector<NodeId>& outputs,
+                            const std::vector<NodeId>& sources);
+
+std::vector<std::vector<NodeId>> consumers_of(const std::vector<Node>& nodes,
+                                              const std::vector<bool>& needed);
+
+// The graph's nodes with the output's sigmoid or softmax taken away, so that the output's value is the
+// logits.
+std::vector<Node> nodes_ending_in_logits(const Graph& graph);
+
+// For each convolution: the ZeroPadding2D node that it can do itself (its only consumer, zeros around the
+// image only).
+std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& nodes,
+                                                      const std::vector<std::vector<NodeId>>& consumers,
+                                                      const std::vector<bool>& must_exist);
+
+// The activation inside a layer, or null.
+const Activation* activation_of(const Op& op);
+
+// Geometry of the convolutions among the ops; the two halves of a separable one are asked for one by one.
+ConvolutionGeometry geometry_of(const Conv2D& conv, std::int64_t channels);
+ConvolutionGeometry geometry_of(const DepthwiseConv2D& conv, std::int64_t channels);
+ConvolutionGeometry depthwise_half(const SeparableConv2D& conv, std::int64_t channels);
+ConvolutionGeometry pointwise_half(const SeparableConv2D& conv, std::int64_t channels);
+
+}  // namespace headstart

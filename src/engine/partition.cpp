@@ -1,0 +1,89 @@
+// Which nodes are frozen, and which values cross to the trainable part.
+#include <variant>
+
+#include "engine/lowering.h"
+#include "headstart/engine.h"
+
+namespace headstart {
+namespace {
+
+bool has_trainable_parameters(const Graph& graph, NodeId id) {
+  if (!graph.node(id).trainable) {
+    return false;
+  }
+  for (const auto& spec : parameter_specs(graph, id)) {
+    if (spec.trainable) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool changes_by_itself(const Graph& graph, NodeId id, BatchNormMode batch_norm) {
+  const auto& node = graph.node(id);
+  if (is_random(node) || has_trainable_parameters(graph, id)) {
+    return true;
+  }
+  return uses_batch_statistics(node, batch_norm);
+}
+
+}  // namespace
+
+bool is_random(const Node& node) {
+  const auto* dropout = std::get_if<Dropout>(&node.op);
+  return dropout != nullptr && node.trainable && dropout->rate > 0.0F;
+}
+
+bool uses_batch_statistics(const Node& node, BatchNormMode batch_norm) {
+  return batch_norm == BatchNormMode::training && node.trainable &&
+         std::holds_alternative<BatchNormalization>(node.op);
+}
+
+std::vector<bool> ancestors(const std::vector<Node>& nodes, const std::vector<NodeId>& outputs,
+                            const std::vector<NodeId>& sources) {
+  std::vector<bool> needed(nodes.size(), false);
+  std::vector<bool> is_source(nodes.size(), false);
+  for (const auto id : sources) {
+    is_source[static_cast<std::size_t>(id)] = true;
+  }
+  for (const auto id : outputs) {
+    needed[static_cast<std::size_t>(id)] = true;
+  }
+  for (std::size_t i = nodes.size(); i-- > 0;) {
+    if (needed[i] && !is_source[i]) {
+      for (const auto input : nodes[i].inputs) {
+        needed[static_cast<std::size_t>(input)] = true;
+      }
+    }
+  }
+  return needed;
+}
+
+Partition partition(const Graph& graph, BatchNormMode batch_norm) {
+  const auto& nodes = graph.nodes();
+  const auto needed = ancestors(nodes, {graph.output()}, {});
+  Partition result{.frozen = std::vector<bool>(nodes.size(), true), .boundary = {}};
+  std::vector<bool> crosses(nodes.size(), false);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    bool frozen = !changes_by_itself(graph, static_cast<NodeId>(i), batch_norm);
+    for (const auto input : nodes[i].inputs) {
+      frozen = frozen && result.frozen[static_cast<std::size_t>(input)];
+    }
+    result.frozen[i] = frozen;
+    if (!frozen && needed[i]) {
+      for (const auto input : nodes[i].inputs) {
+        crosses[static_cast<std::size_t>(input)] = true;
+      }
+    }
+  }
+  const auto output = static_cast<std::size_t>(graph.output());
+  crosses[output] = crosses[output] || result.frozen[output];
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (crosses[i] && result.frozen[i]) {
+      result.boundary.push_back(static_cast<NodeId>(i));
+    }
+  }
+  return result;
+}
+
+}  // namespace headstart
