@@ -1,6 +1,5 @@
 #include "core/files.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -76,7 +75,7 @@ class DescriptorBuffer : public std::streambuf {
 
   std::streamsize xsputn(const char* data, std::streamsize count) override {
     if (count < epptr() - pptr()) {
-      std::copy_n(data, count, pptr());
+      std::memcpy(pptr(), data, static_cast<std::size_t>(count));
       pbump(static_cast<int>(count));
       return count;
     }

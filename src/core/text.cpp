@@ -1,4 +1,4 @@
-#include "core/text.h"
+#include "headstart/text.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,20 +1,4 @@
-// Small text helpers.
+// The text helpers live in a public header.
 #pragma once
 
-#include <string>
-#include <string_view>
-#include <vector>
-
-namespace headstart {
-
-// Up to `count` candidates nearest to `word` by edit distance (a substring match counts as near), nearest
-// first; far ones are left out.
-std::vector<std::string> nearest_names(std::string_view word, const std::vector<std::string>& candidates,
-                                       std::size_t count = 3);
-// "; did you mean a, b?" or "".
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
-
-std::string with_thousands(long long value);  // "14,714,688"
-std::string lower(std::string_view text);
-
-}  // namespace headstart
+#include "headstart/text.h"

@@ -1,5 +1,5 @@
 // Suggestions for mistyped names, and numbers as people write them.
-#include "core/text.h"
+#include "headstart/text.h"
 
 #include <limits>
 

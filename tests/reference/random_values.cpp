@@ -1,4 +1,3 @@
-// Values to run the cases on: random parameters that keep activations near 1, and random tensors.
 #include <cmath>
 
 #include "core/random.h"

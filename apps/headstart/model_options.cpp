@@ -1,0 +1,74 @@
+#include "model_options.h"
+
+#include <charconv>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace headstart::app {
+namespace {
+
+constexpr int kLargestSide = 16384;
+
+int parse_side(std::string_view text) {
+  int side = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), side);
+  const bool whole = result.ec == std::errc() && result.ptr == text.data() + text.size();
+  return whole && side <= kLargestSide ? side : 0;
+}
+
+// "150" or "150x200" (height first).
+void parse_input_size(const std::string& text, ArchitectureOptions& options) {
+  const auto cross = text.find('x');
+  options.height = parse_side(std::string_view(text).substr(0, cross));
+  options.width =
+      cross == std::string::npos ? options.height : parse_side(std::string_view(text).substr(cross + 1));
+  if (options.height <= 0 || options.width <= 0) {
+    throw CLI::ValidationError(
+        "--input-size", fmt::format("expected N or HEIGHTxWIDTH up to {}; received {}", kLargestSide, text));
+  }
+}
+
+}  // namespace
+
+void add_architecture_options(CLI::App& command, ArchitectureOptions& options) {
+  command
+      .add_option_function<std::string>(
+          "--input-size", [&options](const std::string& text) { parse_input_size(text, options); },
+          "Input of the network, when it is not the usual one")
+      ->type_name("N|HxW");
+  command.add_option("--alpha", options.alpha, "Width multiplier of MobileNets (1)")->type_name("A");
+  command.add_flag_callback(
+      "--no-top", [&options] { options.include_top = false; }, "Without the classifier at its end");
+  command.add_option("--classes", options.classes, "Number of classes at its end")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000));
+}
+
+void add_weight_options(CLI::App& command, ModelRequest& request) {
+  command
+      .add_option(
+          "--weights", request.weights,
+          "imagenet, none, or a file: Keras .h5, PyTorch .pth, tfjs model.json, .safetensors (imagenet)")
+      ->type_name("SOURCE");
+  command.add_option("--seed", request.seed, "Of fresh parameters (0)")->type_name("N");
+}
+
+void add_class_index_option(CLI::App& command, ModelRequest& request) {
+  command
+      .add_option("--class-index", request.class_index,
+                  "Names of the classes: imagenet_class_index.json, synset_words.txt or a name a line")
+      ->type_name("FILE");
+}
+
+void add_model_options(CLI::App& command, ModelRequest& request) {
+  command
+      .add_option("MODEL", request.model,
+                  "A network of `headstart models`, or a model file such as run/model.safetensors")
+      ->required();
+  add_weight_options(command, request);
+  add_architecture_options(command, request.architecture);
+}
+
+}  // namespace headstart::app

@@ -1,0 +1,19 @@
+// Options that say which model is meant.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "headstart/open_model.h"
+
+namespace headstart::app {
+
+// --input-size, --alpha, --no-top, --classes.
+void add_architecture_options(CLI::App& command, ArchitectureOptions& options);
+// --weights, --seed.
+void add_weight_options(CLI::App& command, ModelRequest& request);
+// --class-index.
+void add_class_index_option(CLI::App& command, ModelRequest& request);
+// The positional MODEL with all of the above but --class-index.
+void add_model_options(CLI::App& command, ModelRequest& request);
+
+}  // namespace headstart::app

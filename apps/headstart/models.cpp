@@ -1,0 +1,68 @@
+// `headstart models`: the zoo as a table.
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "commands.h"
+#include "headstart/text.h"
+#include "headstart/zoo.h"
+#include "output.h"
+
+namespace headstart::app {
+namespace {
+
+constexpr std::int64_t kBytesPerParameter = 4;
+
+std::string percent(const std::optional<double>& value) {
+  return value ? fmt::format("{:.1f}", *value) : "-";
+}
+
+template <typename T>
+Json optional_json(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+void print_models_json() {
+  Json list = Json::array();
+  for (const auto& row : architectures()) {
+    list.push_back({{"name", row.name},
+                    {"parameters", row.parameters},
+                    {"depth", optional_json(row.depth)},
+                    {"size_bytes", row.parameters * kBytesPerParameter},
+                    {"input_size", row.input_size},
+                    {"top1", optional_json(row.top1)},
+                    {"top5", optional_json(row.top5)}});
+  }
+  print_json(list);
+}
+
+void print_models_table() {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& row : architectures()) {
+    rows.push_back({row.name, with_thousands(row.parameters), row.depth ? fmt::format("{}", *row.depth) : "-",
+                    fmt::format("{:.1f} MB", static_cast<double>(row.parameters * kBytesPerParameter) / 1e6),
+                    fmt::format("{0}x{0}x{1}", row.input_size, row.channels), percent(row.top1),
+                    percent(row.top5)});
+  }
+  print_table({{"name", Align::left},
+               {"parameters", Align::right},
+               {"depth", Align::right},
+               {"size", Align::right},
+               {"input", Align::right},
+               {"top-1", Align::right},
+               {"top-5", Align::right}},
+              rows);
+}
+
+}  // namespace
+
+void add_models(CLI::App& program) {
+  auto* command =
+      program.add_subcommand("models", "The networks: parameters, depth, size, input, published accuracy");
+  auto json = std::make_shared<bool>(false);
+  command->add_flag("--json", *json, "One JSON document");
+  command->footer("Example:\n  headstart models");
+  command->callback([json] { *json ? print_models_json() : print_models_table(); });
+}
+
+}  // namespace headstart::app

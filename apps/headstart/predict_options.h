@@ -1,0 +1,15 @@
+// Options of commands that run a network.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "headstart/predict.h"
+
+namespace headstart::app {
+
+// --threads: takes effect while the command line is read.
+void add_threads_option(CLI::App& command);
+// --batch-size, --workers, --precision, --threads.
+void add_predict_options(CLI::App& command, PredictOptions& options);
+
+}  // namespace headstart::app

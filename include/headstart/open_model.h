@@ -1,0 +1,42 @@
+// From what a user names (a network of the zoo with a source of weights, or a model file) to a model ready
+// for use.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "headstart/head.h"
+#include "headstart/model.h"
+#include "headstart/progress.h"
+#include "headstart/zoo.h"
+
+namespace headstart {
+
+struct ModelRequest {
+  std::string model;    // a name of the zoo, else a model file
+  std::string weights;  // with a name: "imagenet" (the default), "none" (fresh), or a weight file
+  ArchitectureOptions architecture{};
+  std::string class_index;  // file of class names; empty: looked up, see find_class_index
+  std::uint64_t seed = 0;   // of fresh parameters
+};
+
+// Throws Error when the name is neither (nearest names offered), or when a weight source or architecture
+// options come with a model file. `progress` hears of downloads.
+Model open_model(const ModelRequest& request, Progress& progress);
+
+// The graph and the preprocessing alone: reads no weights of a network of the zoo.
+Model describe_model(const ModelRequest& request);
+
+// A new head on a base: attach_head, fresh parameters for the head, the base's own for the base.
+Model with_head(const Model& base, const HeadOptions& options, std::uint64_t seed);
+
+// Sets class_names and class_ids from Keras's imagenet_class_index.json ({"0": ["n01440764", "tench"], ...}),
+// from lines "n01440764 tench, Tinca tinca", or from plain lines of names. Throws Error when the count does
+// not fit the model.
+void read_class_index(Model& model, const std::string& path);
+
+// The first that exists: imagenet_class_index.json beside `weights`, in Headstart's cache, in
+// ~/.keras/models; else "".
+std::string find_class_index(const std::string& weights);
+
+}  // namespace headstart

@@ -1,0 +1,84 @@
+// A model at work: tensors or image files in, layer outputs, class probabilities or an evaluation out.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "headstart/dataset.h"
+#include "headstart/engine.h"
+#include "headstart/metrics.h"
+#include "headstart/model.h"
+#include "headstart/progress.h"
+
+namespace headstart {
+
+struct PredictOptions {
+  int batch_size = 32;
+  int workers = 0;  // decoding threads; 0: measured default
+  Precision precision = Precision::automatic;
+  bool strict = false;  // an unreadable image throws in place of being left out
+};
+
+// The frozen program of chosen nodes, compiled once for each batch size that turns up and kept. Refers to the
+// model, which must outlive it.
+class Predictor {
+ public:
+  Predictor(const Model& model, std::vector<NodeId> outputs, const PredictOptions& options = {});
+
+  // `input`: (N, ...) with any N, preprocessed. Returns (N, ...) for each output. Throws Error when the shape
+  // does not fit.
+  std::vector<Tensor> run(const Tensor& input);
+
+ private:
+  void run_batch(const float* input, int batch, std::int64_t first, std::vector<Tensor>& results);
+
+  const Model* model_;
+  std::vector<NodeId> outputs_;
+  PredictOptions options_;
+  std::map<int, FrozenProgram> programs_;
+};
+
+// Rows of `outputs` belong to `samples`, in the order of the data set without the unreadable ones.
+struct ImageOutputs {
+  std::vector<Tensor> outputs;  // one for each node: (rows, shape of the node)
+  std::vector<int> samples;     // index into Dataset::samples
+  std::vector<UnreadableImage> unreadable;
+};
+
+// Decodes on worker threads while the program computes. Stops early, with the rows so far, when
+// stop_requested().
+ImageOutputs compute_outputs(const Model& model, const Dataset& dataset, const std::vector<NodeId>& outputs,
+                             const PredictOptions& options, Progress& progress);
+
+// Class probabilities (N, classes) from a model's output (N, units): softmax or sigmoid is applied where the
+// network ends in logits, and one sigmoid unit becomes the two columns 1 - p and p.
+Tensor class_probabilities(const Graph& graph, const Tensor& output);
+
+// Throws Error when the model's output is not a vector of class scores.
+void require_classifier(const Model& model);
+// One name for each column of class_probabilities: the model's, else "0", "1", ...
+std::vector<std::string> class_labels(const Model& model);
+
+struct RankedClass {
+  int index = 0;
+  float probability = 0.0F;
+};
+struct ImagePrediction {
+  std::string path;
+  std::vector<RankedClass> classes;  // most probable first
+  std::string error;                 // not empty: why the image could not be read
+};
+std::vector<ImagePrediction> classify(const Model& model, const std::vector<std::string>& paths, int top,
+                                      const PredictOptions& options, Progress& progress);
+
+struct DatasetEvaluation {
+  Evaluation evaluation{};
+  std::vector<std::string> unreadable;  // "path: reason"
+};
+// The data set's classes are matched to the model's by name. Throws Error when they differ or every image is
+// unreadable.
+DatasetEvaluation evaluate(const Model& model, const Dataset& dataset, const PredictOptions& options,
+                           Progress& progress);
+
+}  // namespace headstart

@@ -1,0 +1,236 @@
+#include "headstart/predict.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <span>
+#include <unordered_map>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "headstart/text.h"
+#include "headstart/error.h"
+#include "headstart/losses.h"
+
+namespace headstart {
+namespace {
+
+Shape with_batch(std::int64_t batch, const Shape& shape) {
+  Shape result{batch};
+  result.insert(result.end(), shape.begin(), shape.end());
+  return result;
+}
+
+// Appends the rows of `part` to the first `used` rows of `whole`.
+void copy_rows(const Tensor& part, std::int64_t used, Tensor& whole) {
+  const std::int64_t row = whole.shape()[0] > 0 ? whole.size() / whole.shape()[0] : 0;
+  std::copy(part.values().begin(), part.values().end(), whole.values().begin() + used * row);
+}
+
+Tensor first_rows(Tensor whole, std::int64_t rows) {
+  if (whole.shape()[0] == rows) {
+    return whole;
+  }
+  Shape shape = whole.shape();
+  shape[0] = rows;
+  const auto count = static_cast<std::size_t>(element_count(shape));
+  return Tensor(std::move(shape), std::as_const(whole).values().first(count));
+}
+
+// Where each label of the data set stands among the model's classes.
+std::vector<int> match_classes(const std::vector<std::string>& dataset,
+                               const std::vector<std::string>& model) {
+  std::vector<int> indices;
+  for (const auto& name : dataset) {
+    const auto found = std::find(model.begin(), model.end(), name);
+    if (found == model.end()) {
+      throw Error(fmt::format("[evaluate] expected the model's {} classes in the data; received a class {}{}",
+                              model.size(), name, did_you_mean(name, model)));
+    }
+    indices.push_back(static_cast<int>(found - model.begin()));
+  }
+  return indices;
+}
+
+}  // namespace
+
+Predictor::Predictor(const Model& model, std::vector<NodeId> outputs, const PredictOptions& options)
+    : model_(&model), outputs_(std::move(outputs)), options_(options) {
+  if (options_.batch_size < 1) {
+    throw Error(fmt::format("[predict] expected a positive batch size; received {}", options_.batch_size));
+  }
+}
+
+std::vector<Tensor> Predictor::run(const Tensor& input) {
+  const Shape& expected = model_->graph.input_shape();
+  if (input.shape().size() != expected.size() + 1 ||
+      !std::equal(expected.begin(), expected.end(), input.shape().begin() + 1)) {
+    throw Error(fmt::format("[predict] expected an input (N, {}); received {}", fmt::join(expected, ", "),
+                            to_string(input.shape())));
+  }
+  const std::int64_t count = input.shape()[0];
+  std::vector<Tensor> results;
+  for (const NodeId id : outputs_) {
+    results.emplace_back(with_batch(count, model_->graph.node(id).shape));
+  }
+  const std::int64_t sample_size = element_count(expected);
+  for (std::int64_t first = 0; first < count; first += options_.batch_size) {
+    const auto batch = static_cast<int>(std::min<std::int64_t>(options_.batch_size, count - first));
+    run_batch(input.data() + first * sample_size, batch, first, results);
+  }
+  return results;
+}
+
+void Predictor::run_batch(const float* input, int batch, std::int64_t first, std::vector<Tensor>& results) {
+  auto program = programs_.find(batch);
+  if (program == programs_.end()) {
+    const FrozenProgram::Options options{.batch = batch, .precision = resolve(options_.precision)};
+    program =
+        programs_.emplace(batch, FrozenProgram(model_->graph, model_->parameters, outputs_, options)).first;
+  }
+  std::vector<float*> outputs;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    outputs.push_back(results[i].data() + first * element_count(model_->graph.node(outputs_[i]).shape));
+  }
+  program->second.run(input, outputs);
+}
+
+ImageOutputs compute_outputs(const Model& model, const Dataset& dataset, const std::vector<NodeId>& outputs,
+                             const PredictOptions& options, Progress& progress) {
+  const auto count = static_cast<std::int64_t>(dataset.samples.size());
+  PredictOptions resolved = options;
+  resolved.batch_size = static_cast<int>(std::clamp<std::int64_t>(count, 1, options.batch_size));
+  Predictor predictor(model, outputs, resolved);
+  std::vector<LoaderItem> items(dataset.samples.size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    items[i].sample = static_cast<int>(i);
+  }
+  LoaderOptions loading;
+  loading.preprocessing = model.preprocessing;
+  loading.batch_size = resolved.batch_size;
+  loading.workers = options.workers;
+  loading.strict = options.strict;
+  Loader loader(dataset, std::move(items), std::move(loading));
+  ImageOutputs result;
+  for (const NodeId id : outputs) {
+    result.outputs.emplace_back(with_batch(count, model.graph.node(id).shape));
+  }
+  progress.begin("computing", count);
+  while (!stop_requested()) {
+    const auto batch = loader.next();
+    if (!batch) {
+      break;
+    }
+    const auto parts = predictor.run(batch->images);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      copy_rows(parts[i], static_cast<std::int64_t>(result.samples.size()), result.outputs[i]);
+    }
+    result.samples.insert(result.samples.end(), batch->samples.begin(), batch->samples.end());
+    progress.advance(static_cast<std::int64_t>(result.samples.size()));
+  }
+  progress.end();
+  for (auto& output : result.outputs) {
+    output = first_rows(std::move(output), static_cast<std::int64_t>(result.samples.size()));
+  }
+  result.unreadable = loader.unreadable();
+  return result;
+}
+
+void require_classifier(const Model& model) {
+  if (model.graph.output_shape().size() != 1) {
+    throw Error(fmt::format(
+        "[predict] expected a classifier; {} ends in {} {}; use `headstart features`, or a model with a head",
+        model.graph.name(), model.graph.node(model.graph.output()).name,
+        to_string(model.graph.output_shape())));
+  }
+}
+
+Tensor class_probabilities(const Graph& graph, const Tensor& output) {
+  const OutputActivation activation = output_activation(graph);
+  const std::int64_t rows = output.shape().at(0), units = output.shape().at(1);
+  Tensor result = activation != OutputActivation::none ? output
+                  : units == 1                         ? probabilities(OutputActivation::sigmoid, output)
+                                                       : probabilities(OutputActivation::softmax, output);
+  if (units > 1) {
+    return result;
+  }
+  Tensor columns({rows, 2});
+  for (std::int64_t i = 0; i < rows; ++i) {
+    columns[2 * i] = 1.0F - result[i];
+    columns[2 * i + 1] = result[i];
+  }
+  return columns;
+}
+
+std::vector<std::string> class_labels(const Model& model) {
+  const std::int64_t units = model.graph.output_shape().at(0);
+  const auto columns = static_cast<std::size_t>(units == 1 ? 2 : units);
+  if (model.class_names.size() == columns) {
+    return model.class_names;
+  }
+  std::vector<std::string> numbers;
+  for (std::size_t i = 0; i < columns; ++i) {
+    numbers.push_back(std::to_string(i));
+  }
+  return numbers;
+}
+
+std::vector<ImagePrediction> classify(const Model& model, const std::vector<std::string>& paths, int top,
+                                      const PredictOptions& options, Progress& progress) {
+  require_classifier(model);
+  Dataset dataset;
+  std::vector<ImagePrediction> predictions;
+  for (const auto& path : paths) {
+    dataset.samples.push_back({.path = path, .label = -1, .group = ""});
+    predictions.push_back({.path = path, .classes = {}, .error = ""});
+  }
+  const auto computed = compute_outputs(model, dataset, {model.graph.output()}, options, progress);
+  for (const auto& unreadable : computed.unreadable) {
+    predictions[static_cast<std::size_t>(unreadable.sample)].error = unreadable.message;
+  }
+  if (computed.samples.empty()) {
+    return predictions;
+  }
+  const Tensor table = class_probabilities(model.graph, computed.outputs[0]);
+  const auto columns = static_cast<std::size_t>(table.shape()[1]);
+  for (std::size_t row = 0; row < computed.samples.size(); ++row) {
+    const auto values = table.values().subspan(row * columns, columns);
+    std::vector<int> order(columns);
+    std::iota(order.begin(), order.end(), 0);
+    const auto value = [&](int index) { return values[static_cast<std::size_t>(index)]; };
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return value(a) > value(b); });
+    order.resize(std::min(columns, static_cast<std::size_t>(std::max(top, 1))));
+    for (const int index : order) {
+      predictions[static_cast<std::size_t>(computed.samples[row])].classes.push_back({index, value(index)});
+    }
+  }
+  return predictions;
+}
+
+DatasetEvaluation evaluate(const Model& model, const Dataset& dataset, const PredictOptions& options,
+                           Progress& progress) {
+  require_classifier(model);
+  const auto names = class_labels(model);
+  const auto indices = match_classes(dataset.class_names, names);
+  const auto computed = compute_outputs(model, dataset, {model.graph.output()}, options, progress);
+  if (computed.samples.empty()) {
+    throw Error(
+        fmt::format("[evaluate] expected images; none of the {} could be read", dataset.samples.size()));
+  }
+  std::vector<int> labels;
+  for (const int sample : computed.samples) {
+    const int label = dataset.samples[static_cast<std::size_t>(sample)].label;
+    labels.push_back(indices.at(static_cast<std::size_t>(label)));
+  }
+  DatasetEvaluation result;
+  result.evaluation = measure(class_probabilities(model.graph, computed.outputs[0]), labels, names);
+  for (const auto& unreadable : computed.unreadable) {
+    result.unreadable.push_back(fmt::format(
+        "{}: {}", dataset.samples[static_cast<std::size_t>(unreadable.sample)].path, unreadable.message));
+  }
+  return result;
+}
+
+}  // namespace headstart

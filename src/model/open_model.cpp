@@ -1,0 +1,129 @@
+#include "headstart/open_model.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "headstart/text.h"
+#include "headstart/error.h"
+#include "headstart/weights.h"
+
+namespace headstart {
+namespace {
+
+constexpr std::int64_t kImageNetClasses = 1000;
+
+const Architecture* find_architecture(const std::string& name) {
+  const auto& table = architectures();
+  const auto found =
+      std::find_if(table.begin(), table.end(), [&](const auto& row) { return row.name == name; });
+  return found == table.end() ? nullptr : &*found;
+}
+
+bool has_architecture_options(const ArchitectureOptions& options) {
+  const ArchitectureOptions defaults;
+  return options.height != defaults.height || options.width != defaults.width ||
+         options.channels != defaults.channels || options.alpha != defaults.alpha ||
+         options.include_top != defaults.include_top || options.classes != defaults.classes;
+}
+
+// Weight files of others hold no graph or none that is trusted: they need the network's name.
+bool is_foreign_weight_file(const std::string& path) {
+  const std::string extension = lower(std::filesystem::path(path).extension().string());
+  constexpr std::string_view kExtensions[] = {".h5", ".keras", ".pth", ".pt", ".th", ".json", ".onnx"};
+  return std::find(std::begin(kExtensions), std::end(kExtensions), extension) != std::end(kExtensions);
+}
+
+Model open_model_file(const ModelRequest& request) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(request.model, ignored)) {
+    std::vector<std::string> names;
+    for (const auto& row : architectures()) {
+      names.push_back(row.name);
+    }
+    const auto hint = did_you_mean(request.model, names);
+    throw Error(
+        fmt::format("[model] expected a network (see `headstart models`) or a model file; received {}{}",
+                    request.model, hint.empty() ? ", which is neither" : hint));
+  }
+  if (is_foreign_weight_file(request.model)) {
+    throw Error(
+        fmt::format("[model] expected a network or a Headstart model file; received the weight file {}; "
+                    "give the network's name and --weights {}",
+                    request.model, request.model));
+  }
+  if (!request.weights.empty() || has_architecture_options(request.architecture)) {
+    throw Error(
+        fmt::format("[model] {} is a model file, which holds its own architecture and weights; leave out "
+                    "--weights and the architecture options",
+                    request.model));
+  }
+  return load_model(request.model);
+}
+
+Model describe_architecture(const Architecture& architecture, const ArchitectureOptions& options) {
+  Model model;
+  model.graph = build_architecture(architecture, options);
+  model.preprocessing = default_preprocessing(architecture, model.graph);
+  model.provenance["architecture"] = architecture.name;
+  return model;
+}
+
+bool classifies_imagenet(const Graph& graph) {
+  return graph.output_shape().size() == 1 && graph.output_shape()[0] == kImageNetClasses;
+}
+
+void add_class_names(Model& model, const ModelRequest& request, const std::string& weights) {
+  if (!request.class_index.empty()) {
+    read_class_index(model, request.class_index);
+  } else if (model.class_names.empty() && classifies_imagenet(model.graph)) {
+    if (const auto path = find_class_index(weights); !path.empty()) {
+      read_class_index(model, path);
+    }
+  }
+}
+
+}  // namespace
+
+Model describe_model(const ModelRequest& request) {
+  const Architecture* architecture = find_architecture(request.model);
+  return architecture != nullptr ? describe_architecture(*architecture, request.architecture)
+                                 : open_model_file(request);
+}
+
+Model open_model(const ModelRequest& request, Progress& progress) {
+  Model model = describe_model(request);
+  const Architecture* architecture = find_architecture(request.model);
+  if (architecture == nullptr) {
+    add_class_names(model, request, "");
+    return model;
+  }
+  const std::string source = request.weights.empty() ? "imagenet" : request.weights;
+  model.provenance["weights"] = source;
+  if (source == "none") {
+    model.parameters = initialize(model.graph, request.seed);
+    return model;
+  }
+  const std::string path = source;
+  (void)progress;
+  model.parameters = map_weights(model.graph, read_weight_file(path)).parameters;
+  add_class_names(model, request, path);
+  return model;
+}
+
+Model with_head(const Model& base, const HeadOptions& options, std::uint64_t seed) {
+  Model model;
+  model.graph = attach_head(base.graph, options);
+  model.preprocessing = base.preprocessing;
+  model.provenance = base.provenance;
+  model.parameters = initialize(model.graph, seed);
+  const std::string scope = base.graph.name() + "/";
+  for (const auto& [name, tensor] : base.parameters) {
+    model.parameters.at(scope + name) = tensor;
+  }
+  return model;
+}
+
+}  // namespace headstart
