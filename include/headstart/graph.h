@@ -44,6 +44,10 @@ class Graph {
   // Appends all nodes of `inner` but its Input as the scope `inner.name()`; returns the node of its output.
   NodeId nest(const Graph& inner, NodeId input);
 
+  // Declares that the nodes called `scope.name` + "/..." are a nested model (for readers of files; `nest`
+  // does it itself). Throws Error when the name is empty or taken.
+  void add_scope(Scope scope);
+
   const std::string& name() const { return name_; }
   void rename(std::string name) { name_ = std::move(name); }
   const std::vector<Node>& nodes() const { return nodes_; }

@@ -73,9 +73,9 @@ NodeId Graph::nest(const Graph& inner, NodeId input) {
                 "; build the nested model for this size");
   }
   const std::string prefix = inner.name() + "/";
-  scopes_.push_back({.name = inner.name(), .type = "Functional"});
+  add_scope({.name = inner.name(), .type = "Functional"});
   for (const Scope& scope : inner.scopes()) {
-    scopes_.push_back({.name = prefix + scope.name, .type = scope.type});
+    add_scope({.name = prefix + scope.name, .type = scope.type});
   }
   std::vector<NodeId> outer_ids{input};
   for (std::size_t i = 1; i < inner.nodes().size(); ++i) {
@@ -89,6 +89,16 @@ NodeId Graph::nest(const Graph& inner, NodeId input) {
   }
   output_ = outer_ids.at(static_cast<std::size_t>(inner.output()));
   return output_;
+}
+
+void Graph::add_scope(Scope scope) {
+  const bool taken = std::any_of(scopes_.begin(), scopes_.end(),
+                                 [&](const Scope& other) { return other.name == scope.name; });
+  if (scope.name.empty() || taken) {
+    throw Error("[graph] expected a name of its own for a nested model; received \"" + scope.name +
+                "\"; rename it");
+  }
+  scopes_.push_back(std::move(scope));
 }
 
 std::optional<NodeId> Graph::find(std::string_view name) const {

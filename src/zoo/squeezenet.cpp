@@ -1,5 +1,7 @@
 // SqueezeNet (Iandola et al., 2016): version 1.1 with the Keras port's names, versions 1.0 and 1.1 with
 // torchvision's.
+#include <array>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,10 +19,12 @@ struct Fire {
   int squeeze = 0, expand = 0;
 };
 constexpr Fire kPool{};
-const std::vector<Fire> kVersion1_0{kPool,     {16, 64},  {16, 64},  {32, 128}, kPool,    {32, 128},
-                                    {48, 192}, {48, 192}, {64, 256}, kPool,     {64, 256}};
-const std::vector<Fire> kVersion1_1{kPool, {16, 64},  {16, 64},  kPool,     {32, 128}, {32, 128},
-                                    kPool, {48, 192}, {48, 192}, {64, 256}, {64, 256}};
+constexpr std::array kVersion1_0{kPool,         Fire{16, 64},  Fire{16, 64},  Fire{32, 128},
+                                 kPool,         Fire{32, 128}, Fire{48, 192}, Fire{48, 192},
+                                 Fire{64, 256}, kPool,         Fire{64, 256}};
+constexpr std::array kVersion1_1{kPool,         Fire{16, 64},  Fire{16, 64}, kPool,
+                                 Fire{32, 128}, Fire{32, 128}, kPool,        Fire{48, 192},
+                                 Fire{48, 192}, Fire{64, 256}, Fire{64, 256}};
 
 Conv2D expand3x3(const Fire& fire) {
   return {.filters = fire.expand, .kernel = square(3), .padding = Padding::same()};
@@ -47,7 +51,7 @@ NodeId torch_fire(Graph& graph, NodeId x, const Fire& fire, const std::string& n
   return graph.add(name, Concatenate{}, std::vector<NodeId>{left, right});
 }
 
-Graph torch_squeezenet(const char* name, const Conv2D& first, const std::vector<Fire>& features,
+Graph torch_squeezenet(const char* name, const Conv2D& first, std::span<const Fire> features,
                        const ArchitectureOptions& options) {
   Graph graph = start(name, options, "input");
   NodeId x = graph.add("features.0", first, graph.output());
