@@ -1,0 +1,236 @@
+// Convolutions and dense layers of the training program.
+#include <variant>
+
+#include "engine/training_lowering.h"
+
+namespace headstart {
+
+using dnnl::prop_kind;
+using onednn::Desc;
+using onednn::LayerDescs;
+
+namespace {
+
+Desc matrix_desc(const Desc& desc, std::int64_t columns) {
+  std::int64_t count = 1;
+  for (const auto extent : onednn::dims_of(desc)) {
+    count *= extent;
+  }
+  return {{count / columns, columns}, onednn::type_of(desc), dnnl::memory::format_tag::nc};
+}
+
+}  // namespace
+
+TrainingLowering::PaddedInput TrainingLowering::padded_input(NodeId convolution) const {
+  const auto pad = padding_[static_cast<std::size_t>(convolution)];
+  return pad ? PaddedInput{node_at(*pad).inputs[0], std::get<ZeroPadding2D>(node_at(*pad).op)}
+             : PaddedInput{node_at(convolution).inputs[0], {}};
+}
+
+Value TrainingLowering::convolution(NodeId id, const ConvolutionGeometry& geometry, bool use_bias,
+                                    const Activation& activation) {
+  const auto& name = node_at(id).name;
+  const auto input = padded_input(id);
+  Layer layer;
+  layer.id = id;
+  layer.input = input.node;
+  layer.shape = convolution_shape(geometry, shape_of(input.node), input.zeros, type_);
+  layer.src = value_of(input.node);
+  layer.dst_desc = desc_of(shape_of(id));
+  layer.kernel = name + "/kernel";
+  layer.bias = use_bias ? name + "/bias" : "";
+  return activated_layer(std::move(layer), activation);
+}
+
+Value TrainingLowering::separable(NodeId id, const SeparableConv2D& op) {
+  const auto& name = node_at(id).name;
+  const auto input = padded_input(id);
+  const auto channels = shape_of(input.node).back();
+  Layer depthwise;
+  depthwise.id = id;
+  depthwise.input = input.node;
+  depthwise.shape = convolution_shape(depthwise_half(op, channels), shape_of(input.node), input.zeros, type_);
+  depthwise.src = value_of(input.node);
+  Shape middle = shape_of(id);
+  middle.back() = channels * op.depth_multiplier;
+  depthwise.dst_desc = desc_of(middle);
+  depthwise.kernel = name + "/depthwise_kernel";
+  depthwise.result_type = type_;
+
+  Layer pointwise;
+  pointwise.id = id;
+  pointwise.shape = convolution_shape(pointwise_half(op, channels), middle, {}, type_);
+  pointwise.src = layer_forward(depthwise);
+  pointwise.dst_desc = desc_of(shape_of(id));
+  pointwise.kernel = name + "/pointwise_kernel";
+  pointwise.bias = op.use_bias ? name + "/bias" : "";
+  pointwise.on_diff_src = [this, depthwise](const Value& diff) { layer_backward(depthwise, diff); };
+  return activated_layer(std::move(pointwise), op.activation);
+}
+
+Value TrainingLowering::dense(NodeId id, const Dense& op) {
+  const auto& node = node_at(id);
+  const auto inputs = shape_of(node.inputs[0]).back();
+  Layer layer;
+  layer.id = id;
+  layer.input = node.inputs[0];
+  layer.dense = true;
+  layer.shape = dense_shape(inputs, op.units, type_);
+  layer.src = value_of(node.inputs[0]);
+  layer.src.desc = matrix_desc(layer.src.desc, inputs);
+  layer.dst_desc = matrix_desc(desc_of(node.shape), op.units);
+  layer.kernel = node.name + "/kernel";
+  layer.bias = op.use_bias ? node.name + "/bias" : "";
+  return view(activated_layer(std::move(layer), op.activation), node.shape);
+}
+
+// An activation whose gradient follows from its result runs inside the layer; another is a step of its own.
+Value TrainingLowering::activated_layer(Layer layer, const Activation& activation) {
+  const auto id = layer.id;
+  layer.result_type = type_;
+  if (activation.kind == Activation::Kind::linear) {
+    layer.result_type = id == graph_.output() ? DataType::f32 : type_;  // logits
+    on_backward(id, [this, layer](const Value& diff) { layer_backward(layer, diff); });
+    return layer_forward(layer);
+  }
+  const auto name = node_at(id).name;
+  if (const auto by_result = eltwise_by_result(activation)) {
+    layer.fused = activation;
+    const auto dst = layer_forward(layer);
+    on_backward(id, [this, layer, dst, name, by_result](const Value& diff) {
+      layer_backward(layer, eltwise_backward(name, dst, diff, *by_result, DNNL_ARG_DST));
+    });
+    return dst;
+  }
+  const auto linear = layer_forward(layer);
+  const auto [result, backward] = activation.kind == Activation::Kind::softmax
+                                      ? softmax(name, linear)
+                                      : activated(name, linear, activation);
+  on_backward(id, [this, layer, backward](const Value& diff) { layer_backward(layer, backward(diff)); });
+  return result;
+}
+
+LayerDescs TrainingLowering::plain_descs(const Layer& layer) const {
+  return {.src = layer.src.desc,
+          .weights = layer.shape.weights,
+          .bias = layer.bias.empty() ? Desc() : vector_desc(layer.shape.filters),
+          .dst = layer.dst_desc};
+}
+
+// The parameter in the primitive's layout and precision, refreshed at every pass.
+dnnl::memory TrainingLowering::packed_weights(const Layer& layer, const Desc& packed) {
+  const auto master = parameter(layer.kernel, layer.shape.user_weights);
+  return emitter_.memory(emitter_.reorder(node_at(layer.id).name, master, packed));
+}
+
+Value TrainingLowering::layer_forward(const Layer& layer) {
+  auto descs = plain_descs(layer);
+  if (layer.result_type != type_) {
+    descs.dst = layer.dense
+                    ? Desc(onednn::dims_of(layer.dst_desc), layer.result_type, dnnl::memory::format_tag::nc)
+                    : activation_desc(shape_of(layer.id), batch_, layer.result_type);
+  }
+  auto attr = emitter_.attributes();
+  if (layer.fused) {
+    dnnl::post_ops post_ops;
+    for (const auto& step : eltwise_of(*layer.fused)) {
+      onednn::append_eltwise(post_ops, step);
+    }
+    attr.set_post_ops(post_ops);
+  }
+  const auto dst = emitter_.value(descs.dst);
+  const auto emit = [&](const auto& pd, const char* kind) {
+    Arguments arguments{{DNNL_ARG_SRC, emitter_.memory(layer.src)},
+                        {DNNL_ARG_WEIGHTS, packed_weights(layer, pd.weights_desc())},
+                        {DNNL_ARG_DST, emitter_.memory(dst)}};
+    if (!layer.bias.empty()) {
+      arguments.insert({DNNL_ARG_BIAS, emitter_.memory(parameter(layer.bias, descs.bias))});
+    }
+    emitter_.emit(node_at(layer.id).name, kind, pd, std::move(arguments));
+  };
+  if (layer.dense) {
+    emit(onednn::inner_product_forward(emitter_.engine(), prop_kind::forward_training, descs, attr),
+         "inner product forward");
+  } else {
+    emit(onednn::convolution_forward(emitter_.engine(), prop_kind::forward_training, descs,
+                                     layer.shape.window, attr),
+         "convolution forward");
+  }
+  return dst;
+}
+
+void TrainingLowering::layer_backward(const Layer& layer, const Value& diff) {
+  Value diff_dst = diff;
+  diff_dst.desc = layer.dst_desc;
+  if (node_at(layer.id).trainable) {
+    backward_weights(layer, diff_dst);
+  }
+  if (layer.on_diff_src || wants_gradient(layer.input)) {
+    backward_data(layer, diff_dst);
+  }
+}
+
+void TrainingLowering::backward_data(const Layer& layer, const Value& diff) {
+  auto descs = plain_descs(layer);
+  const auto forward_attr = emitter_.attributes();
+  const auto diff_src = emitter_.value(layer.src.desc);
+  const auto emit = [&](const auto& pd, const char* kind) {
+    emitter_.emit(node_at(layer.id).name, kind, pd,
+                  {{DNNL_ARG_DIFF_DST, emitter_.memory(diff)},
+                   {DNNL_ARG_WEIGHTS, packed_weights(layer, pd.weights_desc())},
+                   {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src)}});
+  };
+  const auto& engine = emitter_.engine();
+  if (layer.dense) {
+    const auto hint = onednn::inner_product_forward(engine, prop_kind::forward_training, descs, forward_attr);
+    emit(onednn::inner_product_backward_data(engine, descs, forward_attr, hint),
+         "inner product backward data");
+  } else {
+    const auto hint = onednn::convolution_forward(engine, prop_kind::forward_training, descs,
+                                                  layer.shape.window, forward_attr);
+    emit(onednn::convolution_backward_data(engine, descs, layer.shape.window, forward_attr, hint),
+         "convolution backward data");
+  }
+  if (layer.on_diff_src) {
+    layer.on_diff_src(diff_src);
+  } else {
+    add_gradient(layer.input, view(diff_src, shape_of(layer.input)));
+  }
+}
+
+void TrainingLowering::backward_weights(const Layer& layer, const Value& diff) {
+  auto descs = plain_descs(layer);
+  const auto attr = emitter_.attributes();
+  const auto& engine = emitter_.engine();
+  const auto& name = node_at(layer.id).name;
+  const auto emit = [&](const auto& pd, const char* kind) {
+    const auto user = gradient(layer.kernel, layer.shape.user_weights);
+    const auto packed = pd.diff_weights_desc();
+    const auto diff_weights = packed == layer.shape.user_weights ? user : emitter_.value(packed);
+    Arguments arguments{{DNNL_ARG_SRC, emitter_.memory(layer.src)},
+                        {DNNL_ARG_DIFF_DST, emitter_.memory(diff)},
+                        {DNNL_ARG_DIFF_WEIGHTS, emitter_.memory(diff_weights)}};
+    if (!layer.bias.empty()) {
+      arguments.insert({DNNL_ARG_DIFF_BIAS, emitter_.memory(gradient(layer.bias, descs.bias))});
+    }
+    emitter_.emit(name, kind, pd, std::move(arguments));
+    if (diff_weights.buffer != user.buffer) {
+      emitter_.copy(name, emitter_.memory(diff_weights), emitter_.memory(user));
+    }
+  };
+  // The gradient of the kernel is f32 whatever the activations are.
+  auto diff_descs = descs;
+  diff_descs.weights = Desc(onednn::dims_of(descs.weights), DataType::f32, dnnl::memory::format_tag::any);
+  if (layer.dense) {
+    const auto hint = onednn::inner_product_forward(engine, prop_kind::forward_training, descs, attr);
+    emit(onednn::inner_product_backward_weights(engine, diff_descs, attr, hint),
+         "inner product backward weights");
+  } else {
+    const auto hint =
+        onednn::convolution_forward(engine, prop_kind::forward_training, descs, layer.shape.window, attr);
+    emit(onednn::convolution_backward_weights(engine, diff_descs, layer.shape.window, attr, hint),
+         "convolution backward weights");
+  }
+}
+
+}  // namespace headstart

@@ -1,0 +1,166 @@
+#include "engine/training_lowering.h"
+
+#include <variant>
+
+#include "graph/overloaded.h"
+#include "headstart/error.h"
+
+namespace headstart {
+
+using onednn::Desc;
+
+TrainingLowering::TrainingLowering(Emitter& emitter, const Graph& graph, const TrainingState& state,
+                                   const TrainingProgram::Options& options)
+    : emitter_(emitter),
+      graph_(graph),
+      state_(state),
+      options_(options),
+      nodes_(nodes_ending_in_logits(graph)),
+      partition_(partition(graph, options.batch_norm)),
+      batch_(options.batch),
+      type_(options.precision == Precision::bf16 ? DataType::bf16 : DataType::f32),
+      needed_(ancestors(nodes_, {graph.output()}, {})),
+      values_(nodes_.size()),
+      backward_(nodes_.size()),
+      diffs_(nodes_.size()) {
+  if (partition_.frozen[static_cast<std::size_t>(graph.output())]) {
+    throw Error("[engine] there is nothing to train; every layer of " + graph.name() +
+                " is frozen; unfreeze some");
+  }
+  std::vector<bool> computed(nodes_.size());
+  std::vector<bool> must_exist(nodes_.size(), false);
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    computed[i] = in_program(i);
+    must_exist[i] = partition_.frozen[i];
+  }
+  padding_ = absorbable_padding(nodes_, consumers_of(nodes_, computed), must_exist);
+  absorbed_.assign(nodes_.size(), false);
+  for (const auto& pad : padding_) {
+    if (pad) {
+      absorbed_[static_cast<std::size_t>(*pad)] = true;
+    }
+  }
+  find_gradients_needed();
+}
+
+void TrainingLowering::find_gradients_needed() {
+  needs_gradient_.assign(nodes_.size(), false);
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (!in_program(i)) {
+      continue;
+    }
+    bool needs = false;
+    if (nodes_[i].trainable) {
+      for (const auto& spec : parameter_specs(graph_, static_cast<NodeId>(i))) {
+        needs = needs || spec.trainable;
+      }
+    }
+    for (const auto input : nodes_[i].inputs) {
+      needs = needs || wants_gradient(input);
+    }
+    needs_gradient_[i] = needs;
+  }
+}
+
+Desc TrainingLowering::spatial_desc(const Shape& shape) const {
+  const auto channels = shape.back();
+  return desc_of({element_count(shape) / channels, 1, channels});
+}
+
+Value TrainingLowering::parameter(const std::string& name, const Desc& desc) {
+  parameters_.push_back({name, emitter_.external(desc)});
+  return parameters_.back().value;
+}
+
+Value TrainingLowering::gradient(const std::string& name, const Desc& desc) {
+  gradients_.push_back({name, emitter_.external(desc)});
+  return gradients_.back().value;
+}
+
+Value TrainingLowering::view(const Value& value, const Shape& shape) const {
+  return {value.buffer, activation_desc(shape, batch_, onednn::type_of(value.desc))};
+}
+
+// Gradients are never changed in place, so one value may be the gradient of several nodes.
+void TrainingLowering::add_gradient(NodeId id, const Value& diff) {
+  if (!wants_gradient(id)) {
+    return;
+  }
+  auto& sum = diffs_[static_cast<std::size_t>(id)];
+  sum = sum ? binary(node_at(id).name, dnnl::algorithm::binary_add, *sum, diff, emitter_.attributes()) : diff;
+}
+
+void TrainingLowering::lower_forward() {
+  for (const auto id : partition_.boundary) {
+    const auto& node = node_at(id);
+    const auto external = emitter_.external(activation_desc(node.shape, batch_, DataType::f32));
+    boundary_values_.push_back(external);
+    values_[static_cast<std::size_t>(id)] = emitter_.reorder(node.name, external, desc_of(node.shape));
+  }
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (in_program(i) && !absorbed_[i]) {
+      values_[i] = lower_node(static_cast<NodeId>(i));
+    }
+  }
+  const auto output = graph_.output();
+  logits_ = emitter_.external(activation_desc(shape_of(output), batch_, DataType::f32));
+  emitter_.copy(node_at(output).name, emitter_.memory(value_of(output)), emitter_.memory(logits_));
+}
+
+void TrainingLowering::lower_backward() {
+  const auto output = graph_.output();
+  diff_logits_ = emitter_.external(activation_desc(shape_of(output), batch_, DataType::f32));
+  add_gradient(output, emitter_.reorder(node_at(output).name, diff_logits_, desc_of(shape_of(output))));
+  for (std::size_t i = nodes_.size(); i-- > 0;) {
+    if (needs_gradient_[i] && diffs_[i] && backward_[i]) {
+      backward_[i](*diffs_[i]);
+    }
+  }
+}
+
+Value TrainingLowering::lower_node(NodeId id) {
+  const auto& node = node_at(id);
+  const auto& input = shape_of(node.inputs[0]);
+  using A = dnnl::algorithm;
+  return std::visit(
+      Overloaded{
+          [](const Input&) -> Value { throw std::logic_error("the input is never trainable"); },
+          [&](const Conv2D& op) {
+            return convolution(id, geometry_of(op, input.back()), op.use_bias, op.activation);
+          },
+          [&](const DepthwiseConv2D& op) {
+            return convolution(id, geometry_of(op, input.back()), op.use_bias, op.activation);
+          },
+          [&](const SeparableConv2D& op) { return separable(id, op); },
+          [&](const Dense& op) { return dense(id, op); },
+          [&](const MaxPooling2D& op) {
+            return pool(id, A::pooling_max,
+                        pooling_window(op.pool, op.strides, op.padding, input, node.shape));
+          },
+          [&](const AveragePooling2D& op) {
+            return pool(id,
+                        op.count_padding ? A::pooling_avg_include_padding : A::pooling_avg_exclude_padding,
+                        pooling_window(op.pool, op.strides, op.padding, input, node.shape));
+          },
+          [&](const GlobalAveragePooling2D&) {
+            return pool(id, A::pooling_avg_exclude_padding, global_window(input));
+          },
+          [&](const GlobalMaxPooling2D&) { return pool(id, A::pooling_max, global_window(input)); },
+          [&](const ZeroPadding2D& op) { return pad(id, op); },
+          [&](const ActivationLayer& op) { return activate(id, op.activation); },
+          [&](const BatchNormalization& op) { return normalize(id, op); },
+          [&](const Add&) { return add(id); }, [&](const Multiply&) { return multiply(id); },
+          [&](const Concatenate&) { return concatenate(id); },
+          [&](const OneOf<Flatten, Reshape> auto&) { return same(id); },
+          [&](const Dropout& op) { return is_random(node) ? dropout(id, op) : same(id); },
+          [&](const Rescaling& op) {
+            on_backward(id, [this, id, op](const Value& diff) {
+              add_gradient(node_at(id).inputs[0],
+                           eltwise(node_at(id).name, diff, {A::eltwise_linear, op.scale, 0.0F}));
+            });
+            return eltwise(node.name, value_of(node.inputs[0]), {A::eltwise_linear, op.scale, op.offset});
+          }},
+      node.op);
+}
+
+}  // namespace headstart

@@ -1,0 +1,148 @@
+// Lowering of a graph's trainable part to forward and backward steps.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/emitter.h"
+#include "engine/layout.h"
+#include "engine/lowering.h"
+#include "headstart/engine.h"
+#include "headstart/graph.h"
+#include "headstart/parameters.h"
+
+namespace headstart {
+
+// External memory of the program that is one parameter or one gradient.
+struct ParameterBinding {
+  std::string name;
+  Value value{};
+};
+
+// What changes from step to step and is read by functions of the program.
+struct TrainingState {
+  Parameters* parameters = nullptr;
+  std::uint64_t step = 0;
+};
+
+// Forward steps are emitted in graph order; each node leaves behind a function that emits its backward steps.
+class TrainingLowering {
+ public:
+  TrainingLowering(Emitter& emitter, const Graph& graph, const TrainingState& state,
+                   const TrainingProgram::Options& options);
+
+  void lower_forward();   // from the boundary to the logits
+  void lower_backward();  // from the logits' gradient to the parameters'
+
+  const std::vector<NodeId>& boundary() const { return partition_.boundary; }
+  const std::vector<Value>& boundary_values() const { return boundary_values_; }
+  const std::vector<ParameterBinding>& parameters() const { return parameters_; }
+  const std::vector<ParameterBinding>& gradients() const { return gradients_; }
+  const Value& logits() const { return logits_; }
+  const Value& diff_logits() const { return diff_logits_; }
+
+ private:
+  using Backward = std::function<void(const Value& diff)>;
+
+  // One convolution or dense primitive of a node.
+  struct Layer {
+    NodeId id = -1;
+    NodeId input = -1;  // whose gradient is wanted; -1: `on_diff_src` takes it
+    LayerShape shape{};
+    bool dense = false;
+    Value src{};
+    onednn::Desc dst_desc{};
+    DataType result_type = DataType::f32;
+    std::string kernel{};
+    std::string bias{};  // empty: none
+    std::optional<Activation> fused{};
+    Backward on_diff_src{};
+  };
+
+  const Node& node_at(NodeId id) const { return nodes_[static_cast<std::size_t>(id)]; }
+  const Shape& shape_of(NodeId id) const { return node_at(id).shape; }
+  const Value& value_of(NodeId id) const { return values_[static_cast<std::size_t>(id)]; }
+  onednn::Desc desc_of(const Shape& shape) const { return activation_desc(shape, batch_, type_); }
+  onednn::Desc spatial_desc(const Shape& shape) const;
+  bool in_program(std::size_t i) const { return needed_[i] && !partition_.frozen[i]; }
+  bool wants_gradient(NodeId id) const { return needs_gradient_[static_cast<std::size_t>(id)]; }
+  void find_gradients_needed();
+
+  Value parameter(const std::string& name, const onednn::Desc& desc);
+  Value gradient(const std::string& name, const onednn::Desc& desc);
+  void add_gradient(NodeId id, const Value& diff);
+  Value view(const Value& value, const Shape& shape) const;
+  void on_backward(NodeId id, Backward backward) {
+    backward_[static_cast<std::size_t>(id)] = std::move(backward);
+  }
+
+  Value lower_node(NodeId id);
+
+  // training_layers.cpp: layers with kernels
+  struct PaddedInput {
+    NodeId node = -1;
+    ZeroPadding2D zeros{};
+  };
+  PaddedInput padded_input(NodeId convolution) const;
+  Value convolution(NodeId id, const ConvolutionGeometry& geometry, bool use_bias,
+                    const Activation& activation);
+  Value separable(NodeId id, const SeparableConv2D& op);
+  Value dense(NodeId id, const Dense& op);
+  Value activated_layer(Layer layer, const Activation& activation);
+  Value layer_forward(const Layer& layer);
+  void layer_backward(const Layer& layer, const Value& diff);
+  void backward_data(const Layer& layer, const Value& diff);
+  void backward_weights(const Layer& layer, const Value& diff);
+  onednn::LayerDescs plain_descs(const Layer& layer) const;
+  dnnl::memory packed_weights(const Layer& layer, const onednn::Desc& packed);
+
+  // training_ops.cpp: everything else
+  Value pool(NodeId id, dnnl::algorithm algorithm, const onednn::Window& window);
+  Value pad(NodeId id, const ZeroPadding2D& op);
+  // A result and how its gradient becomes the source's.
+  struct Activated {
+    Value result{};
+    std::function<Value(const Value& diff)> backward{};
+  };
+  Activated activated(const std::string& node, const Value& src, const Activation& activation);
+  Activated softmax(const std::string& node, const Value& src);
+  Value activate(NodeId id, const Activation& activation);
+  Value eltwise(const std::string& node, const Value& src, const onednn::Eltwise& eltwise);
+  Value eltwise_backward(const std::string& node, const Value& data, const Value& diff,
+                         const onednn::Eltwise& eltwise, int data_argument);
+  Value normalize(NodeId id, const BatchNormalization& op);
+  Value constant(std::int64_t count, float value);
+  void update_statistics(const Node& node, const BatchNormalization& op, const Value& mean,
+                         const Value& variance);
+  Value sum_over_image(const std::string& node, const Value& src, const Shape& shape);
+  Value binary(const std::string& node, dnnl::algorithm algorithm, const Value& a, const Value& b,
+               const dnnl::primitive_attr& attr);
+  Value add(NodeId id);
+  Value multiply(NodeId id);
+  Value concatenate(NodeId id);
+  Value dropout(NodeId id, const Dropout& op);
+  Value same(NodeId id);
+
+  Emitter& emitter_;
+  const Graph& graph_;
+  const TrainingState& state_;
+  TrainingProgram::Options options_;
+  std::vector<Node> nodes_;
+  Partition partition_;
+  std::int64_t batch_;
+  DataType type_;
+  std::vector<bool> needed_;
+  std::vector<bool> needs_gradient_{};
+  std::vector<std::optional<NodeId>> padding_{};
+  std::vector<bool> absorbed_{};
+  std::vector<Value> values_;
+  std::vector<Backward> backward_;
+  std::vector<std::optional<Value>> diffs_;
+  std::vector<Value> boundary_values_{};
+  std::vector<ParameterBinding> parameters_{}, gradients_{};
+  Value logits_{}, diff_logits_{};
+};
+
+}  // namespace headstart

@@ -1,0 +1,340 @@
+// Pooling, normalisation, elementwise and joining ops of the training program.
+#include <functional>
+#include <variant>
+
+#include "engine/kernels.h"
+#include "engine/training_lowering.h"
+
+namespace headstart {
+
+using dnnl::prop_kind;
+using onednn::Desc;
+
+Value TrainingLowering::same(NodeId id) {
+  const auto input = node_at(id).inputs[0];
+  on_backward(id, [this, input](const Value& diff) { add_gradient(input, view(diff, shape_of(input))); });
+  return view(value_of(input), shape_of(id));
+}
+
+Value TrainingLowering::pool(NodeId id, dnnl::algorithm algorithm, const onednn::Window& window) {
+  const auto& node = node_at(id);
+  const auto input = node.inputs[0];
+  const auto src = value_of(input);
+  const auto dst = emitter_.value(desc_of(node.shape));
+  const auto dst_desc = node.shape.size() == 3 ? dst.desc : desc_of({1, 1, node.shape.back()});
+  const auto& engine = emitter_.engine();
+  const auto forward = onednn::pooling_forward(engine, prop_kind::forward_training, algorithm, src.desc,
+                                               dst_desc, window, emitter_.attributes());
+  Arguments arguments{{DNNL_ARG_SRC, emitter_.memory(src)}, {DNNL_ARG_DST, emitter_.memory(dst, dst_desc)}};
+  const auto workspace_desc = forward.workspace_desc();
+  const bool has_workspace = workspace_desc.get_size() > 0;
+  const Value workspace = has_workspace ? emitter_.value(workspace_desc) : Value{};
+  if (has_workspace) {
+    arguments.insert({DNNL_ARG_WORKSPACE, emitter_.memory(workspace)});
+  }
+  emitter_.emit(node.name, "pooling forward", forward, std::move(arguments));
+  on_backward(id, [=, this](const Value& diff) {
+    const auto backward = onednn::pooling_backward(emitter_.engine(), algorithm, src.desc, dst_desc, window,
+                                                   emitter_.attributes(), forward);
+    const auto diff_src = emitter_.value(src.desc);
+    Arguments backward_arguments{{DNNL_ARG_DIFF_DST, emitter_.memory(diff, dst_desc)},
+                                 {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src)}};
+    if (has_workspace) {
+      backward_arguments.insert({DNNL_ARG_WORKSPACE, emitter_.memory(workspace)});
+    }
+    emitter_.emit(node_at(id).name, "pooling backward", backward, std::move(backward_arguments));
+    add_gradient(input, diff_src);
+  });
+  return dst;
+}
+
+Value TrainingLowering::pad(NodeId id, const ZeroPadding2D& op) {
+  const auto& node = node_at(id);
+  const auto input = node.inputs[0];
+  const auto src = value_of(input);
+  const auto dst = emitter_.persistent(desc_of(node.shape));
+  const auto middle =
+      dst.desc.submemory_desc(onednn::dims_of(src.desc), {0, op.channels_before, op.top, op.left});
+  emitter_.copy(node.name, emitter_.memory(src), emitter_.memory(dst, middle));
+  on_backward(id, [this, id, input, src, middle](const Value& diff) {
+    const auto diff_src = emitter_.value(src.desc);
+    emitter_.copy(node_at(id).name, emitter_.memory(diff, middle), emitter_.memory(diff_src));
+    add_gradient(input, diff_src);
+  });
+  return dst;
+}
+
+Value TrainingLowering::eltwise(const std::string& node, const Value& src, const onednn::Eltwise& eltwise) {
+  const auto dst = emitter_.value(src.desc);
+  const auto pd = onednn::eltwise_forward(emitter_.engine(), eltwise, src.desc, emitter_.attributes());
+  emitter_.emit(node, "eltwise forward", pd,
+                {{DNNL_ARG_SRC, emitter_.memory(src)}, {DNNL_ARG_DST, emitter_.memory(dst)}});
+  return dst;
+}
+
+// `data_argument`: DNNL_ARG_SRC, or DNNL_ARG_DST for algorithms that go by the result.
+Value TrainingLowering::eltwise_backward(const std::string& node, const Value& data, const Value& diff,
+                                         const onednn::Eltwise& eltwise, int data_argument) {
+  const auto diff_src = emitter_.value(data.desc);
+  const auto pd = onednn::eltwise_backward(emitter_.engine(), eltwise, data.desc, emitter_.attributes());
+  emitter_.emit(node, "eltwise backward", pd,
+                {{data_argument, emitter_.memory(data)},
+                 {DNNL_ARG_DIFF_DST, emitter_.memory(diff, data.desc)},
+                 {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src)}});
+  return diff_src;
+}
+
+TrainingLowering::Activated TrainingLowering::activated(const std::string& node, const Value& src,
+                                                        const Activation& activation) {
+  if (const auto by_result = eltwise_by_result(activation)) {
+    const auto dst = eltwise(node, src, eltwise_of(activation).front());
+    return {dst, [=, this](const Value& diff) {
+              return eltwise_backward(node, dst, diff, *by_result, DNNL_ARG_DST);
+            }};
+  }
+  Activated result{src, [](const Value& diff) { return diff; }};
+  for (const auto& step : eltwise_of(activation)) {
+    const auto data = result.result;
+    result = {eltwise(node, data, step), [=, this, outer = result.backward](const Value& diff) {
+                return outer(eltwise_backward(node, data, diff, step, DNNL_ARG_SRC));
+              }};
+  }
+  return result;
+}
+
+TrainingLowering::Activated TrainingLowering::softmax(const std::string& node, const Value& src) {
+  const auto rank = static_cast<int>(onednn::dims_of(src.desc).size());
+  const int axis = rank == 4 ? 1 : rank - 1;
+  const auto dst = emitter_.value(src.desc);
+  const auto pd = onednn::softmax_forward(emitter_.engine(), src.desc, axis, emitter_.attributes());
+  emitter_.emit(node, "softmax forward", pd,
+                {{DNNL_ARG_SRC, emitter_.memory(src)}, {DNNL_ARG_DST, emitter_.memory(dst)}});
+  return {dst, [=, this](const Value& diff) {
+            const auto diff_src = emitter_.value(dst.desc);
+            const auto backward =
+                onednn::softmax_backward(emitter_.engine(), dst.desc, axis, emitter_.attributes());
+            emitter_.emit(node, "softmax backward", backward,
+                          {{DNNL_ARG_DST, emitter_.memory(dst)},
+                           {DNNL_ARG_DIFF_DST, emitter_.memory(diff, dst.desc)},
+                           {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src)}});
+            return diff_src;
+          }};
+}
+
+Value TrainingLowering::activate(NodeId id, const Activation& activation) {
+  const auto& node = node_at(id);
+  const auto input = node.inputs[0];
+  const auto [result, backward] = activation.kind == Activation::Kind::softmax
+                                      ? softmax(node.name, value_of(input))
+                                      : activated(node.name, value_of(input), activation);
+  on_backward(id, [this, input, backward](const Value& diff) { add_gradient(input, backward(diff)); });
+  return result;
+}
+
+// With the batch's statistics, or with the moving ones when they are frozen.
+Value TrainingLowering::normalize(NodeId id, const BatchNormalization& op) {
+  const auto& node = node_at(id);
+  const auto input = node.inputs[0];
+  const auto src = value_of(input);
+  const auto desc = spatial_desc(node.shape);
+  const auto channels = node.shape.back();
+  const auto vector = vector_desc(channels);
+  const bool batch_statistics = uses_batch_statistics(node, options_.batch_norm);
+  using Flags = dnnl::normalization_flags;
+  auto flags = Flags::use_scale | Flags::use_shift;
+  if (!batch_statistics) {
+    flags |= Flags::use_global_stats;
+  }
+  const auto forward = onednn::batch_norm_forward(emitter_.engine(), prop_kind::forward_training, desc,
+                                                  op.epsilon, flags, emitter_.attributes());
+  const auto mean = batch_statistics ? emitter_.value(vector) : parameter(node.name + "/moving_mean", vector);
+  const auto variance =
+      batch_statistics ? emitter_.value(vector) : parameter(node.name + "/moving_variance", vector);
+  const auto scale = op.scale ? parameter(node.name + "/gamma", vector) : constant(channels, 1.0F);
+  const auto shift = op.center ? parameter(node.name + "/beta", vector) : constant(channels, 0.0F);
+  const auto dst = emitter_.value(src.desc);
+  emitter_.emit(node.name, "batch normalization forward", forward,
+                {{DNNL_ARG_SRC, emitter_.memory(src, desc)},
+                 {DNNL_ARG_DST, emitter_.memory(dst, desc)},
+                 {DNNL_ARG_MEAN, emitter_.memory(mean)},
+                 {DNNL_ARG_VARIANCE, emitter_.memory(variance)},
+                 {DNNL_ARG_SCALE, emitter_.memory(scale)},
+                 {DNNL_ARG_SHIFT, emitter_.memory(shift)}});
+  if (batch_statistics) {
+    update_statistics(node, op, mean, variance);
+  }
+  on_backward(id, [=, this](const Value& diff) {
+    const bool train = node_at(id).trainable;
+    const auto kind = train ? prop_kind::backward : prop_kind::backward_data;
+    const auto backward = onednn::batch_norm_backward(emitter_.engine(), kind, desc, op.epsilon, flags,
+                                                      emitter_.attributes(), forward);
+    const auto diff_src = emitter_.value(src.desc);
+    Arguments arguments{{DNNL_ARG_SRC, emitter_.memory(src, desc)},
+                        {DNNL_ARG_MEAN, emitter_.memory(mean)},
+                        {DNNL_ARG_VARIANCE, emitter_.memory(variance)},
+                        {DNNL_ARG_SCALE, emitter_.memory(scale)},
+                        {DNNL_ARG_SHIFT, emitter_.memory(shift)},
+                        {DNNL_ARG_DIFF_DST, emitter_.memory(diff, desc)},
+                        {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src, desc)}};
+    if (train) {
+      const auto& name = node_at(id).name;
+      const auto diff_of = [&](bool has, const char* suffix) {
+        return emitter_.memory(has ? gradient(name + suffix, vector) : emitter_.value(vector));
+      };
+      arguments.insert({DNNL_ARG_DIFF_SCALE, diff_of(op.scale, "/gamma")});
+      arguments.insert({DNNL_ARG_DIFF_SHIFT, diff_of(op.center, "/beta")});
+    }
+    emitter_.emit(node_at(id).name, "batch normalization backward", backward, std::move(arguments));
+    add_gradient(input, diff_src);
+  });
+  return dst;
+}
+
+Value TrainingLowering::constant(std::int64_t count, float value) {
+  const auto constant = emitter_.persistent(vector_desc(count));
+  std::fill_n(static_cast<float*>(emitter_.memory(constant).get_data_handle()), count, value);
+  return constant;
+}
+
+// The moving variance takes the unbiased estimate (PyTorch, and Keras's fused kernel); normalisation uses the
+// biased one.
+void TrainingLowering::update_statistics(const Node& node, const BatchNormalization& op, const Value& mean,
+                                         const Value& variance) {
+  const auto channels = node.shape.back();
+  const auto count = batch_ * element_count(node.shape) / channels;
+  const float correction = count > 1 ? static_cast<float>(count) / static_cast<float>(count - 1) : 1.0F;
+  const auto mean_memory = emitter_.memory(mean);
+  const auto variance_memory = emitter_.memory(variance);
+  emitter_.emit(node.name, "moving statistics", {mean, variance},
+                [&state = state_, name = node.name, momentum = op.momentum, channels, correction, mean_memory,
+                 variance_memory] {
+                  auto& parameters = *state.parameters;
+                  update_moving(parameters.at(name + "/moving_mean").data(),
+                                static_cast<const float*>(mean_memory.get_data_handle()), channels, momentum,
+                                1.0F);
+                  update_moving(parameters.at(name + "/moving_variance").data(),
+                                static_cast<const float*>(variance_memory.get_data_handle()), channels,
+                                momentum, correction);
+                });
+}
+
+Value TrainingLowering::binary(const std::string& node, dnnl::algorithm algorithm, const Value& a,
+                               const Value& b, const dnnl::primitive_attr& attr) {
+  const auto dst = emitter_.value(a.desc);
+  const auto pd = onednn::binary(emitter_.engine(), algorithm, a.desc, b.desc, dst.desc, attr);
+  emitter_.emit(node, "binary", pd,
+                {{DNNL_ARG_SRC_0, emitter_.memory(a)},
+                 {DNNL_ARG_SRC_1, emitter_.memory(b)},
+                 {DNNL_ARG_DST, emitter_.memory(dst)}});
+  return dst;
+}
+
+Value TrainingLowering::add(NodeId id) {
+  const auto& node = node_at(id);
+  Value sum = value_of(node.inputs[0]);
+  for (std::size_t i = 1; i < node.inputs.size(); ++i) {
+    sum =
+        binary(node.name, dnnl::algorithm::binary_add, sum, value_of(node.inputs[i]), emitter_.attributes());
+  }
+  on_backward(id, [this, id](const Value& diff) {
+    for (const auto input : node_at(id).inputs) {
+      add_gradient(input, diff);
+    }
+  });
+  return sum;
+}
+
+// The second factor may be one value a channel; its gradient is then summed over the image.
+Value TrainingLowering::multiply(NodeId id) {
+  const auto& node = node_at(id);
+  const auto first = node.inputs[0];
+  const auto second = node.inputs[1];
+  const bool broadcast = shape_of(second) != shape_of(first);
+  const Value a = value_of(first);
+  const Value b = broadcast ? view(value_of(second), {1, 1, node.shape.back()}) : value_of(second);
+  on_backward(id, [=, this](const Value& diff) {
+    const auto& name = node_at(id).name;
+    const auto times = [&](const Value& other) {
+      return binary(name, dnnl::algorithm::binary_mul, diff, other, emitter_.attributes());
+    };
+    if (wants_gradient(first)) {
+      add_gradient(first, times(b));
+    }
+    if (wants_gradient(second)) {
+      const auto product = times(a);
+      add_gradient(second,
+                   broadcast ? view(sum_over_image(name, product, shape_of(id)), shape_of(second)) : product);
+    }
+  });
+  return binary(node.name, dnnl::algorithm::binary_mul, a, b, emitter_.attributes());
+}
+
+// (H, W, C) -> (1, 1, C): the average times the number of pixels.
+Value TrainingLowering::sum_over_image(const std::string& node, const Value& src, const Shape& shape) {
+  const auto mean = emitter_.value(desc_of({1, 1, shape.back()}));
+  const auto pd = onednn::pooling_forward(emitter_.engine(), prop_kind::forward_inference,
+                                          dnnl::algorithm::pooling_avg_exclude_padding, src.desc, mean.desc,
+                                          global_window(shape), emitter_.attributes());
+  emitter_.emit(node, "pooling forward", pd,
+                {{DNNL_ARG_SRC, emitter_.memory(src)}, {DNNL_ARG_DST, emitter_.memory(mean)}});
+  return eltwise(node, mean,
+                 {dnnl::algorithm::eltwise_linear, static_cast<float>(shape[0] * shape[1]), 0.0F});
+}
+
+Value TrainingLowering::concatenate(NodeId id) {
+  const auto& node = node_at(id);
+  const auto dst = emitter_.value(desc_of(node.shape));
+  std::vector<Desc> descs;
+  Arguments arguments{{DNNL_ARG_DST, emitter_.memory(dst)}};
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    const auto& src = value_of(node.inputs[i]);
+    descs.push_back(src.desc);
+    arguments.insert({DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), emitter_.memory(src)});
+  }
+  const int axis = node.shape.size() == 3 ? 1 : static_cast<int>(node.shape.size());
+  const auto pd = onednn::concat(emitter_.engine(), dst.desc, axis, descs, emitter_.attributes());
+  emitter_.emit(node.name, "concat", pd, std::move(arguments));
+  on_backward(id, [this, id, descs, axis](const Value& diff) {
+    const auto& inputs = node_at(id).inputs;
+    std::int64_t offset = 0;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const auto dims = onednn::dims_of(descs[i]);
+      if (wants_gradient(inputs[i])) {
+        onednn::Dims offsets(dims.size(), 0);
+        offsets[static_cast<std::size_t>(axis)] = offset;
+        const auto diff_src = emitter_.value(descs[i]);
+        emitter_.copy(node_at(id).name, emitter_.memory(diff, diff.desc.submemory_desc(dims, offsets)),
+                      emitter_.memory(diff_src));
+        add_gradient(inputs[i], diff_src);
+      }
+      offset += dims[static_cast<std::size_t>(axis)];
+    }
+  });
+  return dst;
+}
+
+// A mask of zeros and ones, and the scale 1 / (1 - rate) inside the multiplication.
+Value TrainingLowering::dropout(NodeId id, const Dropout& op) {
+  const auto& node = node_at(id);
+  const auto input = node.inputs[0];
+  const auto mask = emitter_.value(desc_of(node.shape));
+  const auto memory = emitter_.memory(mask);
+  const auto layer = static_cast<std::uint32_t>(std::hash<std::string>{}(node.name));
+  const auto count = batch_ * element_count(node.shape);
+  emitter_.emit(node.name, "dropout mask", {mask},
+                [&state = state_, memory, count, rate = op.rate, bf16 = type_ == DataType::bf16,
+                 seed = options_.dropout_seed, layer] {
+                  fill_dropout_mask(memory.get_data_handle(), count, rate, bf16,
+                                    {.seed = seed, .step = state.step, .layer = layer});
+                });
+  dnnl::post_ops post_ops;
+  onednn::append_eltwise(post_ops, {dnnl::algorithm::eltwise_linear, 1.0F / (1.0F - op.rate), 0.0F});
+  auto attr = emitter_.attributes();
+  attr.set_post_ops(post_ops);
+  on_backward(id, [=, this](const Value& diff) {
+    add_gradient(input, binary(node_at(id).name, dnnl::algorithm::binary_mul, diff, mask, attr));
+  });
+  return binary(node.name, dnnl::algorithm::binary_mul, value_of(input), mask, attr);
+}
+
+}  // namespace headstart

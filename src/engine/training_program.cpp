@@ -1,0 +1,137 @@
+// The training program behind its public face.
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "engine/border.h"
+#include "engine/training_lowering.h"
+#include "headstart/engine.h"
+#include "headstart/error.h"
+
+namespace headstart {
+
+struct TrainingProgram::Impl {
+  Impl(const Graph& graph_in, Parameters& parameters, const Options& options)
+      : graph(graph_in),
+        state{.parameters = &parameters},
+        lowering(emitter, graph, state, options),
+        batch(options.batch) {}
+
+  void bind_parameters() {
+    for (const auto& binding : lowering.parameters()) {
+      emitter.bind(binding.value, state.parameters->at(binding.name).data());
+    }
+    for (const auto& binding : lowering.gradients()) {
+      emitter.bind(binding.value, gradients.at(binding.name).data());
+    }
+    emitter.bind(lowering.logits(), logits.data());
+  }
+
+  Graph graph;
+  TrainingState state;
+  Emitter emitter;
+  TrainingLowering lowering;
+  int batch = 0;
+  std::size_t forward_steps = 0;
+  Tensor logits;
+  Parameters gradients;
+};
+
+namespace {
+
+Shape batched(int batch, const Shape& shape) {
+  Shape result{batch};
+  result.insert(result.end(), shape.begin(), shape.end());
+  return result;
+}
+
+Parameters zero_gradients(const Graph& graph, const std::vector<ParameterBinding>& bindings) {
+  std::vector<std::string> wanted;
+  for (const auto& binding : bindings) {
+    wanted.push_back(binding.name);
+  }
+  Parameters gradients;
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    for (const auto& spec : parameter_specs(graph, static_cast<NodeId>(i))) {
+      const auto name = graph.nodes()[i].name + "/" + spec.name;
+      if (std::find(wanted.begin(), wanted.end(), name) != wanted.end()) {
+        gradients.insert(name, Tensor(spec.shape));
+      }
+    }
+  }
+  return gradients;
+}
+
+}  // namespace
+
+TrainingProgram::TrainingProgram(const Graph& graph, Parameters& parameters, const Options& options) {
+  at_border("compiling the training program", [&] {
+    auto resolved = options;
+    resolved.precision = resolve(options.precision);
+    impl_ = std::make_unique<Impl>(graph, parameters, resolved);
+    impl_->lowering.lower_forward();
+    impl_->forward_steps = impl_->emitter.step_count();
+    impl_->lowering.lower_backward();
+    impl_->emitter.plan();
+    impl_->logits = Tensor(batched(options.batch, graph.output_shape()));
+    impl_->gradients = zero_gradients(graph, impl_->lowering.gradients());
+  });
+}
+
+TrainingProgram::~TrainingProgram() = default;
+TrainingProgram::TrainingProgram(TrainingProgram&&) noexcept = default;
+TrainingProgram& TrainingProgram::operator=(TrainingProgram&&) noexcept = default;
+
+int TrainingProgram::batch() const { return impl_->batch; }
+const std::vector<NodeId>& TrainingProgram::boundary() const { return impl_->lowering.boundary(); }
+const Parameters& TrainingProgram::gradients() const { return impl_->gradients; }
+Parameters& TrainingProgram::gradients() { return impl_->gradients; }
+
+const Tensor& TrainingProgram::forward(std::span<const float* const> boundary, std::uint64_t step) {
+  const auto& values = impl_->lowering.boundary_values();
+  if (boundary.size() != values.size()) {
+    throw Error(
+        fmt::format("[engine] expected {} boundary tensors; received {}", values.size(), boundary.size()));
+  }
+  at_border("the forward pass", [&] {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      impl_->emitter.bind(values[i], boundary[i]);
+    }
+    impl_->state.step = step;
+    impl_->bind_parameters();
+    impl_->emitter.run(0, impl_->forward_steps);
+  });
+  return impl_->logits;
+}
+
+void TrainingProgram::backward(const float* diff_logits) {
+  at_border("the backward pass", [&] {
+    impl_->emitter.bind(impl_->lowering.diff_logits(), diff_logits);
+    impl_->emitter.run(impl_->forward_steps, impl_->emitter.step_count());
+  });
+}
+
+std::vector<StepReport> TrainingProgram::report(int measured_runs) {
+  std::vector<Tensor> tensors;
+  const auto bind = [&](const Value& value) {
+    tensors.emplace_back(Shape{static_cast<std::int64_t>(value.desc.get_size() / sizeof(float))});
+    impl_->emitter.bind(value, tensors.back().data());
+  };
+  for (const auto& value : impl_->lowering.boundary_values()) {
+    bind(value);
+  }
+  bind(impl_->lowering.diff_logits());
+  // Measuring runs every step, so moving statistics are put back afterwards.
+  Parameters& original = *impl_->state.parameters;
+  Parameters copy = original;
+  impl_->state.parameters = &copy;
+  impl_->bind_parameters();
+  auto report =
+      at_border("measuring the training program", [&] { return impl_->emitter.report(measured_runs); });
+  impl_->state.parameters = &original;
+  return report;
+}
+
+std::int64_t TrainingProgram::activation_bytes() const { return impl_->emitter.arena_bytes(); }
+
+}  // namespace headstart
