@@ -27,6 +27,14 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::a
 // philox is a bijection of the counter for one key, so different (purpose, a, b) of one seed certainly give
 // different streams: 64 bits of the result become the stream's key and the other 64 the fixed half of its
 // counter.
+std::uint64_t name_hash(std::string_view name) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : name) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  }
+  return hash;
+}
+
 Random::Random(std::uint64_t seed, RandomPurpose purpose, std::uint64_t a, std::uint32_t b) {
   const auto low = [](std::uint64_t value) { return static_cast<std::uint32_t>(value); };
   const auto stream =

@@ -5,12 +5,16 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 namespace headstart {
 
 // Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
 std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
+
+// FNV-1a: names as part of a key, the same on every machine.
+std::uint64_t name_hash(std::string_view name);
 
 enum class RandomPurpose : std::uint32_t { initialise, shuffle, split, augment, dropout, test };
 

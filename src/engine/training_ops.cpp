@@ -2,6 +2,7 @@
 #include <functional>
 #include <variant>
 
+#include "core/random.h"
 #include "engine/kernels.h"
 #include "engine/training_lowering.h"
 
@@ -319,7 +320,7 @@ Value TrainingLowering::dropout(NodeId id, const Dropout& op) {
   const auto input = node.inputs[0];
   const auto mask = emitter_.value(desc_of(node.shape));
   const auto memory = emitter_.memory(mask);
-  const auto layer = static_cast<std::uint32_t>(std::hash<std::string>{}(node.name));
+  const auto layer = static_cast<std::uint32_t>(name_hash(node.name));
   const auto count = batch_ * element_count(node.shape);
   emitter_.emit(node.name, "dropout mask", {mask},
                 [&state = state_, memory, count, rate = op.rate, bf16 = type_ == DataType::bf16,

@@ -12,15 +12,6 @@
 namespace headstart {
 namespace {
 
-// FNV-1a: the same on every machine, so that a parameter's numbers depend on the seed and its name alone.
-std::uint64_t name_hash(std::string_view name) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : name) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-  }
-  return hash;
-}
-
 void fill_glorot_uniform(Tensor& tensor, const ParameterSpec& spec, Random& random) {
   const float limit = std::sqrt(6.0F / static_cast<float>(spec.fan_in + spec.fan_out));
   for (float& value : tensor.values()) {
