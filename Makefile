@@ -32,11 +32,13 @@ test-debian13: ## builds and tests in a fresh Debian 13 (oneDNN 3), as root
 test-debian12: ## `make demo test` in a Debian 12 with nothing installed but git and make, as root
 	tools/chroot bookworm make demo test
 
-format: ## clang-format over every file
+format: ## clang-format over every file, and docs/FILES.md
 	tools/format
+	tools/file_map
 
 format-check:
 	tools/format --check
+	tools/file_map --check
 
 check-includes: ## the ladder of docs/ARCHITECTURE.md
 	tools/check_includes

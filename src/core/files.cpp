@@ -1,5 +1,6 @@
 #include "core/files.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -75,7 +76,7 @@ class DescriptorBuffer : public std::streambuf {
 
   std::streamsize xsputn(const char* data, std::streamsize count) override {
     if (count < epptr() - pptr()) {
-      std::memcpy(pptr(), data, static_cast<std::size_t>(count));
+      std::copy_n(data, count, pptr());
       pbump(static_cast<int>(count));
       return count;
     }

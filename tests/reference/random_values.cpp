@@ -1,3 +1,4 @@
+// Values to run the cases on: random parameters that keep activations near 1, and random tensors.
 #include <cmath>
 
 #include "core/random.h"
