@@ -1,0 +1,81 @@
+// BMP by stb_image, with the checks that it leaves out: the size limit and a file shorter than its pixels.
+#include <cstdlib>
+#include <limits>
+#include <memory>
+
+// stb_image is configured by macros; everything but BMP is left out and its functions stay in this file.
+#define STB_IMAGE_IMPLEMENTATION
+#define STB_IMAGE_STATIC
+#define STBI_ONLY_BMP
+#define STBI_NO_STDIO
+#define STBI_NO_HDR
+#define STBI_NO_LINEAR
+#include <stb/stb_image.h>
+
+#include "image/decoders.h"
+
+namespace headstart {
+namespace {
+
+std::uint32_t little_endian(std::span<const std::uint8_t> bytes, std::size_t offset, int count) {
+  std::uint32_t value = 0;
+  for (int i = count - 1; i >= 0; --i) {
+    value = value << 8 | bytes[offset + static_cast<std::size_t>(i)];
+  }
+  return value;
+}
+
+struct BmpHeader {
+  std::int64_t pixel_offset = 0, width = 0, height = 0, bits = 0;
+};
+
+// image_format has seen that there are at least 26 bytes.
+BmpHeader read_header(std::span<const std::uint8_t> bytes) {
+  BmpHeader header;
+  header.pixel_offset = little_endian(bytes, 10, 4);
+  if (little_endian(bytes, 14, 4) == 12) {
+    header.width = little_endian(bytes, 18, 2);
+    header.height = little_endian(bytes, 20, 2);
+    header.bits = little_endian(bytes, 24, 2);
+  } else {
+    if (bytes.size() < 54) {
+      throw_truncated("BMP");
+    }
+    header.width = static_cast<std::int32_t>(little_endian(bytes, 18, 4));
+    header.height =
+        std::abs(static_cast<std::int64_t>(static_cast<std::int32_t>(little_endian(bytes, 22, 4))));
+    header.bits = little_endian(bytes, 28, 2);
+  }
+  return header;
+}
+
+struct PixelsRelease {
+  void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
+};
+
+}  // namespace
+
+Decoded decode_bmp(std::span<const std::uint8_t> bytes, const DecodeOptions& options) {
+  const BmpHeader header = read_header(bytes);
+  check_size(header.width, header.height, options);
+  const std::int64_t stride = (header.width * header.bits + 31) / 32 * 4;
+  if (header.pixel_offset + stride * header.height > static_cast<std::int64_t>(bytes.size())) {
+    throw_truncated("BMP");
+  }
+  if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+    throw_corrupt("BMP", "beyond 2 GB");
+  }
+  int width = 0;
+  int height = 0;
+  int channels = 0;
+  const std::unique_ptr<stbi_uc, PixelsRelease> pixels(
+      stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &channels, 4));
+  if (pixels == nullptr) {
+    throw_corrupt("BMP", stbi_failure_reason());
+  }
+  const std::size_t size =
+      std::size_t{4} * static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
+  return {compose_over_white({pixels.get(), size}, width, height)};
+}
+
+}  // namespace headstart

@@ -1,0 +1,118 @@
+// decode_image: the type by content, the decoder of that type, then the EXIF orientation.
+#include <algorithm>
+#include <cctype>
+
+#include <fmt/format.h>
+
+#include "core/files.h"
+#include "headstart/error.h"
+#include "headstart/image.h"
+#include "image/decoders.h"
+#include "image/orientation.h"
+
+namespace headstart {
+namespace {
+
+bool is_text(std::span<const std::uint8_t> bytes) {
+  const auto head = bytes.first(std::min<std::size_t>(bytes.size(), 512));
+  return std::all_of(head.begin(), head.end(),
+                     [](std::uint8_t c) { return c >= 0x20 || std::isspace(c) != 0; });
+}
+
+std::string describe_unknown(std::span<const std::uint8_t> bytes) {
+  if (bytes.empty()) {
+    return "an empty file";
+  }
+  if (is_text(bytes)) {
+    return "text";
+  }
+  std::string head;
+  for (const auto byte : bytes.first(std::min<std::size_t>(bytes.size(), 8))) {
+    head += fmt::format("{}{:02x}", head.empty() ? "" : " ", byte);
+  }
+  return fmt::format("{} bytes that begin with {}", bytes.size(), head);
+}
+
+Decoded decode_by_format(std::span<const std::uint8_t> bytes, const DecodeOptions& options) {
+  switch (image_format(bytes)) {
+    case ImageFormat::jpeg:
+      return decode_jpeg(bytes, options);
+    case ImageFormat::png:
+      return decode_png(bytes, options);
+    case ImageFormat::webp:
+      return decode_webp(bytes, options);
+    case ImageFormat::bmp:
+      return decode_bmp(bytes, options);
+    case ImageFormat::gif:
+      return decode_gif(bytes, options);
+    case ImageFormat::unknown:
+      break;
+  }
+  throw Error(fmt::format(
+      "[image] a JPEG, PNG, WebP, BMP or GIF was expected; received {}; remove or replace the file",
+      describe_unknown(bytes)));
+}
+
+}  // namespace
+
+void check_size(std::int64_t width, std::int64_t height, const DecodeOptions& options) {
+  if (width < 1 || height < 1) {
+    throw Error(fmt::format("[image] a picture with pixels was expected; received {}x{}; replace the file",
+                            width, height));
+  }
+  if (width > options.maximum_pixels / height) {
+    throw Error(
+        fmt::format("[image] at most {} pixels were expected; received {}x{}; make the picture smaller",
+                    options.maximum_pixels, width, height));
+  }
+}
+
+Image make_image(int width, int height) {
+  return {width, height,
+          std::vector<std::uint8_t>(std::size_t{3} * static_cast<std::size_t>(width) *
+                                    static_cast<std::size_t>(height))};
+}
+
+std::uint8_t over_white(int value, int alpha) {
+  return static_cast<std::uint8_t>((value * alpha + 255 * (255 - alpha) + 127) / 255);
+}
+
+Image compose_over_white(std::span<const std::uint8_t> rgba, int width, int height) {
+  Image image = make_image(width, height);
+  for (std::size_t pixel = 0; pixel < image.pixels.size() / 3; ++pixel) {
+    const std::uint8_t* source = rgba.data() + 4 * pixel;
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+      image.pixels[3 * pixel + channel] = over_white(source[channel], source[3]);
+    }
+  }
+  return image;
+}
+
+void throw_truncated(const std::string& format) {
+  throw Error(
+      fmt::format("[image] a whole {} was expected; received a truncated one; replace the file", format));
+}
+
+void throw_corrupt(const std::string& format, const std::string& detail) {
+  throw Error(fmt::format("[image] a valid {} was expected; received a damaged one ({}); replace the file",
+                          format, detail));
+}
+
+Image decode_image(std::span<const std::uint8_t> bytes, const DecodeOptions& options) {
+  Decoded decoded = decode_by_format(bytes, options);
+  return oriented(std::move(decoded.image), decoded.orientation);
+}
+
+Image read_image(const std::string& path, const DecodeOptions& options) {
+  const auto bytes = read_file(path);
+  try {
+    return decode_image(bytes, options);
+  } catch (const Error& error) {
+    const std::string_view tag = "[image] ";
+    std::string_view message = error.what();
+    message.remove_prefix(message.starts_with(tag) ? tag.size() : 0);
+    throw Error(fmt::format("{}{}: {}", tag, path, message));
+  }
+}
+
+}  // namespace headstart
