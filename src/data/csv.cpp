@@ -1,0 +1,156 @@
+// CSV data sets: path,label[,split][,group], columns found by their names.
+#include "data/csv.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/files.h"
+#include "core/text.h"
+#include "data/labels.h"
+#include "headstart/error.h"
+
+namespace headstart {
+namespace {
+
+using Row = std::vector<std::string>;
+
+class CsvParser {
+ public:
+  std::vector<Row> parse(std::string_view text) {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const char c = text[i];
+      if (quoted_) {
+        if (c != '"') {
+          field_ += c;
+        } else if (i + 1 < text.size() && text[i + 1] == '"') {
+          field_ += text[++i];
+        } else {
+          quoted_ = false;
+        }
+      } else if (c == '"' && field_.empty()) {
+        quoted_ = true;
+        touched_ = true;
+      } else if (c == ',') {
+        end_field();
+      } else if (c == '\n') {
+        end_row();
+      } else if (c != '\r' || (i + 1 < text.size() && text[i + 1] != '\n')) {
+        field_ += c;
+      }
+    }
+    if (quoted_) {
+      throw Error(fmt::format("[csv] a closing quote was expected; received the end of the text in row {}",
+                              rows_.size() + 1));
+    }
+    end_row();
+    return std::move(rows_);
+  }
+
+ private:
+  void end_field() {
+    row_.push_back(std::move(field_));
+    field_.clear();
+    touched_ = true;
+  }
+  void end_row() {
+    if (touched_ || !field_.empty()) {
+      end_field();
+      rows_.push_back(std::move(row_));
+    }
+    row_.clear();
+    touched_ = false;
+  }
+
+  std::vector<Row> rows_;
+  Row row_;
+  std::string field_;
+  bool quoted_ = false;
+  bool touched_ = false;  // the row has a field, be it an empty one
+};
+
+struct Columns {
+  std::size_t path = 0, label = 0;
+  std::optional<std::size_t> split, group;
+};
+
+std::string trimmed(const std::string& text) {
+  const auto begin = text.find_first_not_of(" \t");
+  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+Columns columns_of(const Row& header, const std::string& csv) {
+  const auto position = [&header](const std::string& name) -> std::optional<std::size_t> {
+    const auto found = std::find_if(header.begin(), header.end(),
+                                    [&](const auto& text) { return lower(trimmed(text)) == name; });
+    return found == header.end() ? std::nullopt
+                                 : std::optional(static_cast<std::size_t>(found - header.begin()));
+  };
+  for (const auto* name : {"path", "label"}) {
+    if (!position(name)) {
+      throw Error(fmt::format(
+          "[csv] the first line of {} was expected to name the columns path,label[,split][,group]; "
+          "received {}; add \"{}\"",
+          csv, fmt::join(header, ","), name));
+    }
+  }
+  return {*position("path"), *position("label"), position("split"), position("group")};
+}
+
+LabelledFile file_of(const Row& row, const Columns& columns, const std::filesystem::path& folder,
+                     const std::string& where) {
+  const auto field = [&row](std::optional<std::size_t> column) {
+    return column && *column < row.size() ? trimmed(row[*column]) : std::string();
+  };
+  LabelledFile file{field(columns.path), field(columns.label), field(columns.group)};
+  if (file.path.empty() || file.label.empty()) {
+    throw Error(
+        fmt::format("[csv] a path and a label were expected in {}; received {}", where, fmt::join(row, ",")));
+  }
+  file.path = (folder / file.path).lexically_normal().string();
+  const std::string split = field(columns.split);
+  if (!split.empty() && !split_role_from(split, file.role)) {
+    throw Error(fmt::format("[csv] train, validation or test was expected as split in {}; received \"{}\"",
+                            where, split));
+  }
+  return file;
+}
+
+}  // namespace
+
+std::vector<Row> parse_csv(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) {
+    text.remove_prefix(3);
+  }
+  return CsvParser().parse(text);
+}
+
+DatasetSplits read_csv_dataset(const std::string& path) {
+  constexpr std::uint64_t kMaximumBytes = std::uint64_t{1} << 30;
+  const auto bytes = read_file(path, kMaximumBytes);
+  const auto rows = parse_csv({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  if (rows.empty()) {
+    throw Error(fmt::format(
+        "[csv] columns path,label[,split][,group] were expected; received an empty file {}", path));
+  }
+  const Columns columns = columns_of(rows.front(), path);
+  const auto folder = std::filesystem::path(path).parent_path();
+  std::vector<LabelledFile> files;
+  files.reserve(rows.size() - 1);
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    files.push_back(file_of(rows[i], columns, folder, fmt::format("row {} of {}", i + 1, path)));
+  }
+  if (!files.empty() && std::none_of(files.begin(), files.end(), [](const LabelledFile& file) {
+        return std::filesystem::exists(file.path);
+      })) {
+    throw Error(
+        fmt::format("[csv] paths relative to {} were expected; received none that exists, the first being {}",
+                    path, files.front().path));
+  }
+  return splits_of(files, path);
+}
+
+}  // namespace headstart

@@ -1,0 +1,31 @@
+// read_dataset: which of the layouts a path is.
+#include "headstart/dataset.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "core/text.h"
+#include "data/class_folders.h"
+#include "data/csv.h"
+#include "headstart/error.h"
+
+namespace headstart {
+
+DatasetSplits read_dataset(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return read_class_folders(path);
+  }
+  if (!std::filesystem::exists(path, error)) {
+    throw Error(
+        fmt::format("[dataset] a folder of class folders or a .csv was expected; {} does not exist", path));
+  }
+  if (lower(std::filesystem::path(path).extension().string()) == ".csv") {
+    return read_csv_dataset(path);
+  }
+  throw Error(
+      fmt::format("[dataset] a folder of class folders or a .csv was expected; received the file {}", path));
+}
+
+}  // namespace headstart

@@ -1,0 +1,26 @@
+// Files with label names become data sets that share one class list.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "headstart/dataset.h"
+
+namespace headstart {
+
+enum class SplitRole { train, validation, test };
+
+struct LabelledFile {
+  std::string path, label, group;
+  SplitRole role = SplitRole::train;
+};
+
+// Sorts and numbers the classes of the training part. `source` is named in errors: no training images, a
+// single class, a class that only another part has.
+DatasetSplits splits_of(const std::vector<LabelledFile>& files, const std::string& source);
+
+// "train", "training", "validation", "val", "valid", "dev", "test", "testing" in any case; anything else
+// gives false.
+bool split_role_from(const std::string& name, SplitRole& role);
+
+}  // namespace headstart

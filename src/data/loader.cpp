@@ -1,0 +1,150 @@
+// Loader: its own threads read, decode, fit, augment and normalise ahead of the consumer.
+#include <algorithm>
+#include <exception>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "data/batch_queue.h"
+#include "headstart/dataset.h"
+#include "headstart/error.h"
+
+namespace headstart {
+namespace {
+
+std::int64_t floats_an_image(const Preprocessing& to) {
+  return std::int64_t{to.height} * to.width * to.channels;
+}
+
+void check(const Dataset& dataset, const std::vector<LoaderItem>& items, const LoaderOptions& options) {
+  const auto& to = options.preprocessing;
+  if (options.batch_size < 1 || options.workers < 0 || options.batches_ahead < 1 || to.width < 1 ||
+      to.height < 1 || (to.channels != 1 && to.channels != 3)) {
+    throw Error(fmt::format(
+        "[loader] a batch size, workers, batches ahead and an input size were expected; received {}, {}, "
+        "{}, {}x{}x{}",
+        options.batch_size, options.workers, options.batches_ahead, to.width, to.height, to.channels));
+  }
+  for (const auto& item : items) {
+    if (item.sample < 0 || static_cast<std::size_t>(item.sample) >= dataset.samples.size()) {
+      throw Error(fmt::format("[loader] samples below {} were expected; received {}", dataset.samples.size(),
+                              item.sample));
+    }
+  }
+}
+
+}  // namespace
+
+struct Loader::State {
+  State(const Dataset& dataset, std::vector<LoaderItem> items, LoaderOptions chosen)
+      : samples(dataset.samples),
+        options(std::move(chosen)),
+        queue(std::move(items), options.batch_size, options.batches_ahead,
+              floats_an_image(options.preprocessing)) {
+    const auto cores = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U));
+    const int count = options.workers > 0 ? options.workers : cores;
+    try {
+      for (int i = 0; i < count; ++i) {
+        workers.emplace_back([this] { work(); });
+      }
+    } catch (...) {
+      join();
+      throw;
+    }
+  }
+  ~State() { join(); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  void join() {
+    queue.stop();
+    for (auto& worker : workers) {
+      worker.join();
+    }
+    workers.clear();
+  }
+
+  void work() {
+    while (const auto index = queue.claim()) {
+      const auto placed = queue.finish(*index, load(queue.item(*index)));
+      for (const auto& one : placed) {
+        normalize_into(one.image, options.preprocessing, one.target);
+      }
+      queue.report_written(placed);
+    }
+  }
+
+  // Never throws: what goes wrong travels to the consumer, in its turn.
+  Outcome load(const LoaderItem& item) const {
+    Outcome outcome;
+    try {
+      const auto& path = samples[static_cast<std::size_t>(item.sample)].path;
+      Image decoded;
+      try {
+        decoded = read_image(path, decode_options_for(options.preprocessing));
+      } catch (const Error& error) {
+        if (options.strict) {
+          throw;
+        }
+        outcome.unreadable = error.what();
+        return outcome;
+      }
+      outcome.image = fit_image(decoded, options.preprocessing);
+      if (options.augment) {
+        outcome.image = options.augment(outcome.image, item);
+        check_size(outcome.image);
+      }
+    } catch (...) {
+      outcome.failure = std::current_exception();
+    }
+    return outcome;
+  }
+
+  void check_size(const Image& image) const {
+    const auto& to = options.preprocessing;
+    if (image.width != to.width || image.height != to.height) {
+      throw Error(fmt::format("[loader] augmentation was expected to keep {}x{}; received {}x{}", to.width,
+                              to.height, image.width, image.height));
+    }
+  }
+
+  const std::vector<Sample> samples;
+  const LoaderOptions options;
+  BatchQueue queue;
+  std::vector<UnreadableImage> unreadable;  // of the batches handed out
+  std::vector<std::thread> workers;
+};
+
+Loader::Loader(const Dataset& dataset, std::vector<LoaderItem> items, LoaderOptions options) {
+  check(dataset, items, options);
+  state_ = std::make_unique<State>(dataset, std::move(items), std::move(options));
+}
+Loader::~Loader() = default;
+Loader::Loader(Loader&&) noexcept = default;
+
+std::optional<Batch> Loader::next() {
+  auto taken = state_->queue.take();
+  if (!taken) {
+    return std::nullopt;
+  }
+  auto& unreadable = state_->unreadable;
+  unreadable.insert(unreadable.end(), taken->unreadable.begin(), taken->unreadable.end());
+  if (taken->samples.empty()) {
+    return std::nullopt;
+  }
+  const auto& to = state_->options.preprocessing;
+  Batch batch;
+  batch.images = Tensor({static_cast<std::int64_t>(taken->samples.size()), to.height, to.width, to.channels},
+                        std::move(taken->values));
+  for (const int sample : taken->samples) {
+    batch.labels.push_back(state_->samples[static_cast<std::size_t>(sample)].label);
+  }
+  batch.samples = std::move(taken->samples);
+  batch.views = std::move(taken->views);
+  return batch;
+}
+
+const std::vector<UnreadableImage>& Loader::unreadable() const { return state_->unreadable; }
+
+}  // namespace headstart

@@ -1,0 +1,132 @@
+// Files into train/validation/test folders, and the flat folders they may come from.
+#include "headstart/split.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "data/folders.h"
+#include "data/labels.h"
+#include "headstart/error.h"
+
+namespace headstart {
+namespace {
+
+namespace fs = std::filesystem;
+
+// "cat.0.jpg" -> "cat": the name without its number and what separates the two. Empty when nothing is left.
+std::string class_in_name(const fs::path& file) {
+  std::string stem = file.stem().string();
+  stem.erase(stem.find_last_not_of("0123456789") + 1);
+  stem.erase(stem.find_last_not_of("._- ") + 1);
+  return stem;
+}
+
+Dataset read_flat_folder(const fs::path& folder) {
+  std::vector<LabelledFile> files;
+  std::vector<std::string> skipped;
+  const FolderEntries entries = list_folder(folder);
+  for (const auto& file : entries.files) {
+    const std::string label = class_in_name(file);
+    if (is_image_file(file) && !label.empty()) {
+      files.push_back({file.string(), label, ""});
+    } else {
+      skipped.push_back(file.string());
+    }
+  }
+  for (const auto& file : entries.hidden) {
+    skipped.push_back(file.string());
+  }
+  Dataset dataset = splits_of(files, folder.string()).train;
+  dataset.skipped = std::move(skipped);
+  return dataset;
+}
+
+void join(Dataset& dataset, const std::optional<Dataset>& other) {
+  if (other) {
+    dataset.samples.insert(dataset.samples.end(), other->samples.begin(), other->samples.end());
+    dataset.skipped.insert(dataset.skipped.end(), other->skipped.begin(), other->skipped.end());
+  }
+}
+
+fs::path free_name(const fs::path& folder, const fs::path& file, std::set<std::string>& taken) {
+  fs::path target = folder / file.filename();
+  for (int number = 2; !taken.insert(target.string()).second; ++number) {
+    target = folder / fmt::format("{}_{}{}", file.stem().string(), number, file.extension().string());
+  }
+  return target;
+}
+
+void transfer_file(const fs::path& source, const fs::path& target, FileTransfer transfer) {
+  std::error_code error;
+  if (transfer == FileTransfer::hard_link) {
+    fs::create_hard_link(fs::canonical(source, error), target, error);
+    if (!error) {
+      return;
+    }
+  }
+  fs::copy_file(source, target, fs::copy_options::none, error);
+  if (error) {
+    throw Error(fmt::format("[split] {} was expected to be copied to {}; received: {}", source.string(),
+                            target.string(), error.message()));
+  }
+}
+
+std::int64_t write_part(const Dataset& part, const fs::path& folder, FileTransfer transfer) {
+  std::set<std::string> taken;
+  for (const auto& name : part.class_names) {
+    std::error_code error;
+    fs::create_directories(folder / name, error);
+    if (error) {
+      throw Error(fmt::format("[split] a writable folder was expected; received {}: {}",
+                              (folder / name).string(), error.message()));
+    }
+  }
+  for (const auto& sample : part.samples) {
+    const fs::path class_folder = folder / part.class_names.at(static_cast<std::size_t>(sample.label));
+    transfer_file(sample.path, free_name(class_folder, sample.path, taken), transfer);
+  }
+  return static_cast<std::int64_t>(part.samples.size());
+}
+
+}  // namespace
+
+Dataset read_unsplit(const std::string& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error) && list_folder(path).folders.empty()) {
+    return read_flat_folder(path);
+  }
+  DatasetSplits splits = read_dataset(path);
+  Dataset dataset = std::move(splits.train);
+  join(dataset, splits.validation);
+  join(dataset, splits.test);
+  std::stable_sort(dataset.samples.begin(), dataset.samples.end(), [](const Sample& a, const Sample& b) {
+    return a.label != b.label ? a.label < b.label : a.path < b.path;
+  });
+  return dataset;
+}
+
+std::int64_t write_split_folders(const DatasetSplits& splits, const std::string& directory,
+                                 FileTransfer transfer) {
+  const fs::path root(directory);
+  std::error_code error;
+  if (fs::exists(root, error) && !(fs::is_directory(root, error) && fs::is_empty(root, error))) {
+    throw Error(fmt::format(
+        "[split] a new or empty folder was expected; {} already exists; choose another or empty it",
+        directory));
+  }
+  for (const auto& name : splits.train.class_names) {
+    if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
+      throw Error(fmt::format(
+          "[split] class names that can be folders were expected; received \"{}\"; rename it", name));
+    }
+  }
+  std::int64_t count = write_part(splits.train, root / "train", transfer);
+  count += splits.validation ? write_part(*splits.validation, root / "validation", transfer) : 0;
+  count += splits.test ? write_part(*splits.test, root / "test", transfer) : 0;
+  return count;
+}
+
+}  // namespace headstart

@@ -1,0 +1,125 @@
+// Resizing against Pillow, OpenCV's definitions and the geometry of fits.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "headstart/error.h"
+#include "headstart/image.h"
+#include "image/golden.h"
+
+namespace headstart {
+namespace {
+
+using test::largest_difference;
+using test::pattern;
+
+struct Sizes {
+  int width = 0, height = 0, to_width = 0, to_height = 0;
+};
+
+class PillowResize : public testing::TestWithParam<Sizes> {};
+
+TEST_P(PillowResize, IsEqualByteForByte) {
+  const auto [width, height, to_width, to_height] = GetParam();
+  for (const auto* name : {"nearest", "bilinear-aa", "bicubic-aa"}) {
+    const Image golden =
+        test::read_golden(fmt::format("resize_{}x{}_{}x{}_{}.rgb", width, height, to_width, to_height, name));
+    const Image resized = resize(pattern(width, height), to_width, to_height, resize_kernel_from(name));
+    EXPECT_EQ(largest_difference(resized, golden), 0) << name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, PillowResize,
+                         testing::Values(Sizes{57, 43, 24, 19}, Sizes{17, 13, 40, 31}, Sizes{64, 48, 64, 20},
+                                         Sizes{90, 5, 11, 5}, Sizes{3, 2, 29, 1}, Sizes{120, 97, 7, 50}));
+
+// Half-pixel centres without antialiasing; 1: OpenCV's fixed-point weights.
+TEST(Resize, BilinearFollowsHalfPixelCentres) {
+  const Image source = pattern(19, 11);
+  const Image resized = resize(source, 31, 7, ResizeKernel::bilinear);
+  for (int y = 0; y < 7; ++y) {
+    for (int x = 0; x < 31; ++x) {
+      const double sx = std::clamp((x + 0.5) * 19 / 31 - 0.5, 0.0, 18.0);
+      const double sy = std::clamp((y + 0.5) * 11 / 7 - 0.5, 0.0, 10.0);
+      const int x0 = static_cast<int>(sx);
+      const int y0 = static_cast<int>(sy);
+      const auto at = [&](int px, int py) {
+        return double{
+            source.pixels[static_cast<std::size_t>((std::min(py, 10) * 19 + std::min(px, 18)) * 3)]};
+      };
+      const double fx = sx - x0;
+      const double fy = sy - y0;
+      const double expected = (at(x0, y0) * (1 - fx) + at(x0 + 1, y0) * fx) * (1 - fy) +
+                              (at(x0, y0 + 1) * (1 - fx) + at(x0 + 1, y0 + 1) * fx) * fy;
+      EXPECT_NEAR(resized.pixels[static_cast<std::size_t>((y * 31 + x) * 3)], expected, 1.0) << x << "," << y;
+    }
+  }
+}
+
+TEST(Resize, AreaIsTheMeanOfWholeBlocks) {
+  const Image source = pattern(12, 8);
+  const Image resized = resize(source, 3, 2, ResizeKernel::area);
+  for (int y = 0; y < 2; ++y) {
+    for (int x = 0; x < 3; ++x) {
+      double sum = 0;
+      for (int k = 0; k < 16; ++k) {
+        sum += source.pixels[static_cast<std::size_t>(((y * 4 + k / 4) * 12 + x * 4 + k % 4) * 3)];
+      }
+      EXPECT_NEAR(resized.pixels[static_cast<std::size_t>((y * 3 + x) * 3)], sum / 16, 0.51);
+    }
+  }
+}
+
+TEST(Resize, RefusesSizesWithoutPixels) {
+  EXPECT_THROW(resize(pattern(4, 4), 0, 3, ResizeKernel::area), Error);
+  EXPECT_THROW(resize(pattern(4, 4), 3, 1 << 20, ResizeKernel::area), Error);
+}
+
+Image flat(int width, int height, std::uint8_t value) {
+  return {width, height, std::vector<std::uint8_t>(static_cast<std::size_t>(width * height * 3), value)};
+}
+
+TEST(Fit, PadCentresOnBlack) {
+  const Image fitted = fit_image(flat(40, 20, 200), {.height = 10, .width = 10, .fit = ResizeFit::pad});
+  ASSERT_EQ(fitted.width, 10);
+  for (int y = 0; y < 10; ++y) {
+    EXPECT_EQ(fitted.pixels[static_cast<std::size_t>(y * 30 + 15)], y >= 2 && y < 7 ? 200 : 0) << y;
+  }
+}
+
+TEST(Fit, CropTakesTheCentreOfTheShorterSide) {
+  const Image source = pattern(40, 20);
+  const Preprocessing to{.height = 10, .width = 10, .fit = ResizeFit::crop, .resize_to = 20};
+  const Image fitted = fit_image(source, to);
+  for (int y = 0; y < 10; ++y) {
+    for (int x = 0; x < 10; ++x) {
+      EXPECT_EQ(fitted.pixels[static_cast<std::size_t>((y * 10 + x) * 3)],
+                source.pixels[static_cast<std::size_t>(((y + 5) * 40 + x + 15) * 3)]);
+    }
+  }
+}
+
+TEST(Fit, EveryFitHasTheTargetSize) {
+  for (const auto fit : {ResizeFit::squash, ResizeFit::crop, ResizeFit::pad}) {
+    for (const auto& [width, height] : {std::pair{300, 7}, {7, 300}, {1, 1}, {224, 224}, {225, 223}}) {
+      for (const int resize_to : {0, 5, 40}) {
+        const Image fitted = fit_image(flat(width, height, 9),
+                                       {.height = 13, .width = 29, .fit = fit, .resize_to = resize_to});
+        EXPECT_EQ(fitted.width, 29);
+        EXPECT_EQ(fitted.height, 13);
+        EXPECT_EQ(fitted.pixels.size(), 29U * 13 * 3);
+      }
+    }
+  }
+}
+
+TEST(Fit, CropWithoutResizeToLeavesNoBlack) {
+  for (const auto& [width, height] : {std::pair{300, 7}, {7, 300}, {1, 1}, {31, 13}, {29, 14}}) {
+    const Image fitted =
+        fit_image(flat(width, height, 9), {.height = 13, .width = 29, .fit = ResizeFit::crop});
+    EXPECT_EQ(std::count(fitted.pixels.begin(), fitted.pixels.end(), 9), 29 * 13 * 3)
+        << width << "x" << height;
+  }
+}
+
+}  // namespace
+}  // namespace headstart
