@@ -9,7 +9,7 @@ import pathlib
 import struct
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data" / "image"
 
@@ -69,7 +69,11 @@ def make_jpegs():
     for orientation, stored in turned.items():
         exif = Image.Exif()
         exif[0x0112] = orientation
-        save(f"orientation_{orientation}.jpg", Image.fromarray(np.ascontiguousarray(stored)), upright, quality=95,
+        stored = np.ascontiguousarray(stored)
+        tagged = Image.fromarray(stored)
+        tagged.getexif()[0x0112] = orientation
+        assert (np.asarray(ImageOps.exif_transpose(tagged)) == upright).all()
+        save(f"orientation_{orientation}.jpg", Image.fromarray(stored), upright, quality=95,
              subsampling=0, exif=exif)
     exif = Image.Exif()
     exif[0x0112] = 6

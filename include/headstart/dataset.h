@@ -69,7 +69,7 @@ struct LoaderOptions {
   bool strict = false;    // an unreadable image throws in place of being left out
   // Applied to the decoded picture between fitting and normalising; must be a pure function of its arguments.
   // Null: none.
-  std::function<Image(const Image&, const LoaderItem&)> augment;
+  std::function<Image(const Image&, const LoaderItem&)> augment = nullptr;
 };
 
 // Decodes ahead on its own threads; batches come in the order of `items` whatever the number of workers.

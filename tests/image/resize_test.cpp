@@ -43,8 +43,8 @@ TEST(Resize, BilinearFollowsHalfPixelCentres) {
       const int x0 = static_cast<int>(sx);
       const int y0 = static_cast<int>(sy);
       const auto at = [&](int px, int py) {
-        return double{
-            source.pixels[static_cast<std::size_t>((std::min(py, 10) * 19 + std::min(px, 18)) * 3)]};
+        const auto index = static_cast<std::size_t>((std::min(py, 10) * 19 + std::min(px, 18)) * 3);
+        return static_cast<double>(source.pixels[index]);
       };
       const double fx = sx - x0;
       const double fy = sy - y0;
