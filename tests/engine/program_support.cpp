@@ -1,0 +1,94 @@
+#include "engine/program_support.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace headstart::test {
+
+testing::AssertionResult elements_close(const Tensor& actual, const reference::Array& expected,
+                                        double relative) {
+  if (actual.shape() != expected.shape) {
+    return testing::AssertionFailure()
+           << "shapes differ: " << to_string(actual.shape()) << " and " << to_string(expected.shape);
+  }
+  double largest = 0.0;
+  for (const double value : expected.values) {
+    largest = std::max(largest, std::abs(value));
+  }
+  return all_close(actual.values(), reference::to_tensor(expected).values(),
+                   {.atol = relative * largest, .rtol = relative});
+}
+
+testing::AssertionResult norm_close(const Tensor& actual, const reference::Array& expected, double relative) {
+  if (actual.shape() != expected.shape) {
+    return testing::AssertionFailure()
+           << "shapes differ: " << to_string(actual.shape()) << " and " << to_string(expected.shape);
+  }
+  double difference = 0.0;
+  double norm = 0.0;
+  for (std::int64_t i = 0; i < actual.size(); ++i) {
+    const double error = static_cast<double>(actual[i]) - expected[i];
+    difference += error * error;
+    norm += expected[i] * expected[i];
+  }
+  if (std::sqrt(difference) <= relative * std::sqrt(norm)) {
+    return testing::AssertionSuccess();
+  }
+  return testing::AssertionFailure() << "relative error " << std::sqrt(difference / norm) << ", allowed "
+                                     << relative;
+}
+
+testing::AssertionResult agrees(const Tensor& actual, const reference::Array& expected, Precision precision,
+                                double bf16) {
+  return precision == Precision::bf16 ? norm_close(actual, expected, bf16)
+                                      : elements_close(actual, expected, kF32);
+}
+
+Fixture::Fixture(const reference::Case& which, BatchNormMode batch_norm)
+    : graph(which.graph),
+      logits(reference::logits_graph(which.graph)),
+      batch(which.batch),
+      options{.batch_norm = batch_norm},
+      parameters(reference::random_parameters(which.graph, 11)),
+      input(reference::random_tensor(reference::with_batch(which.batch, which.graph.input_shape()), 13,
+                                     which.input_scale)) {
+  const auto arrays = reference::to_arrays(parameters);
+  trace = reference::forward(graph, arrays, reference::to_array(input), options);
+  logits_trace = reference::forward(logits, arrays, reference::to_array(input), options);
+}
+
+std::vector<Tensor> run_frozen(FrozenProgram& program, const Graph& graph, std::span<const Tensor> inputs,
+                               const std::vector<NodeId>& outputs) {
+  std::vector<const float*> sources;
+  for (const Tensor& input : inputs) {
+    sources.push_back(input.data());
+  }
+  std::vector<Tensor> results;
+  std::vector<float*> targets;
+  for (const NodeId id : outputs) {
+    targets.push_back(
+        results.emplace_back(reference::with_batch(program.batch(), graph.node(id).shape)).data());
+  }
+  program.run(sources, targets);
+  return results;
+}
+
+std::vector<Tensor> boundary_values(const Fixture& fixture, const std::vector<NodeId>& boundary) {
+  std::vector<Tensor> values;
+  for (const NodeId id : boundary) {
+    values.push_back(reference::to_tensor(fixture.value(id)));
+  }
+  return values;
+}
+
+Tensor run_forward(TrainingProgram& program, std::span<const Tensor> boundary, std::uint64_t step) {
+  std::vector<const float*> pointers;
+  for (const Tensor& value : boundary) {
+    pointers.push_back(value.data());
+  }
+  return program.forward(pointers, step);
+}
+
+std::string case_name(const testing::TestParamInfo<reference::Case>& info) { return info.param.name; }
+
+}  // namespace headstart::test
