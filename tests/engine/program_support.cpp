@@ -81,14 +81,6 @@ std::vector<Tensor> boundary_values(const Fixture& fixture, const std::vector<No
   return values;
 }
 
-Tensor run_forward(TrainingProgram& program, std::span<const Tensor> boundary, std::uint64_t step) {
-  std::vector<const float*> pointers;
-  for (const Tensor& value : boundary) {
-    pointers.push_back(value.data());
-  }
-  return program.forward(pointers, step);
-}
-
 std::string case_name(const testing::TestParamInfo<reference::Case>& info) { return info.param.name; }
 
 }  // namespace headstart::test
