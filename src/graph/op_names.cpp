@@ -1,5 +1,10 @@
 // Keras's class names of the ops and its automatic layer names.
 #include <algorithm>
+#include <charconv>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <variant>
 
 #include "graph/overloaded.h"
@@ -51,6 +56,25 @@ std::string snake_case(const std::string& name) {
   return result;
 }
 
+// 0 for "conv2d", 12 for "conv2d_12", -1 for a name that does not continue `base` with a number.
+int number_after(std::string_view name, std::string_view base) {
+  if (!name.starts_with(base)) {
+    return -1;
+  }
+  name.remove_prefix(base.size());
+  if (name.empty()) {
+    return 0;
+  }
+  if (name.front() != '_') {
+    return -1;
+  }
+  name.remove_prefix(1);
+  int number = -1;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  const bool whole = error == std::errc() && end == name.data() + name.size() && number >= 0;
+  return whole && number < std::numeric_limits<int>::max() ? number : -1;
+}
+
 }  // namespace
 
 std::string type_name(const Op& op) {
@@ -75,14 +99,11 @@ std::string type_name(const Op& op) {
 std::string Graph::automatic_name(const Op& op) const {
   const bool input = std::holds_alternative<Input>(op);
   const std::string base = input ? "input" : snake_case(type_name(op));
-  const auto taken = [&](const std::string& name) {
-    return std::any_of(nodes_.begin(), nodes_.end(), [&](const Node& node) { return node.name == name; });
-  };
-  std::string name = input ? "input_1" : base;
-  for (int i = 1; taken(name); ++i) {
-    name = base + "_" + std::to_string(i);
+  int next = input ? 1 : 0;
+  for (const Node& node : nodes_) {
+    next = std::max(next, number_after(node.name, base) + 1);
   }
-  return name;
+  return next == 0 ? base : base + "_" + std::to_string(next);
 }
 
 }  // namespace headstart

@@ -19,6 +19,28 @@ Graph vgg19(const ArchitectureOptions& options);
 Graph mobilenet(const ArchitectureOptions& options);
 Graph mobilenet_v2(const ArchitectureOptions& options);
 
+// resnet_keras.cpp
+Graph resnet50(const ArchitectureOptions& options);
+Graph resnet101(const ArchitectureOptions& options);
+Graph resnet152(const ArchitectureOptions& options);
+Graph resnet50_v2(const ArchitectureOptions& options);
+Graph resnet101_v2(const ArchitectureOptions& options);
+Graph resnet152_v2(const ArchitectureOptions& options);
+
+// inception_v3_keras.cpp
+Graph inception_v3(const ArchitectureOptions& options);
+
+// inception_resnet_v2.cpp
+Graph inception_resnet_v2(const ArchitectureOptions& options);
+
+// xception.cpp
+Graph xception(const ArchitectureOptions& options);
+
+// densenet_keras.cpp
+Graph densenet121(const ArchitectureOptions& options);
+Graph densenet169(const ArchitectureOptions& options);
+Graph densenet201(const ArchitectureOptions& options);
+
 // squeezenet.cpp
 Graph squeezenet(const ArchitectureOptions& options);
 Graph squeezenet1_0(const ArchitectureOptions& options);

@@ -24,6 +24,13 @@ Graph start(const std::string& name, const ArchitectureOptions& options, const s
   return graph;
 }
 
+void add_keras_top(Graph& graph, NodeId x, const ArchitectureOptions& options) {
+  if (options.include_top) {
+    x = graph.add("avg_pool", GlobalAveragePooling2D{}, x);
+    graph.add("predictions", Dense{.units = options.classes, .activation = kSoftmax}, x);
+  }
+}
+
 Padding ceil_mode_padding(const Shape& input, int pool, int stride, int padding) {
   return {.kind = Padding::Kind::explicit_,
           .top = padding,

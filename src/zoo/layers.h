@@ -21,6 +21,10 @@ constexpr Size2 square(int n) { return {n, n}; }
 Graph start(const std::string& name, const ArchitectureOptions& options,
             const std::string& input_name = "input_1");
 
+// Keras's usual top: global average pooling "avg_pool" and a softmax Dense "predictions"; nothing without
+// `include_top`.
+void add_keras_top(Graph& graph, NodeId x, const ArchitectureOptions& options);
+
 // The explicit padding that gives a pooling PyTorch's `ceil_mode=True`: `padding` on every side and, where
 // the last window hangs over, enough at the bottom and the right.
 Padding ceil_mode_padding(const Shape& input, int pool, int stride, int padding = 0);

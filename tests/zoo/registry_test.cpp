@@ -123,6 +123,12 @@ TEST(Registry, PublishedCountsWithoutTop) {
   EXPECT_EQ(published_count("vgg19", {.include_top = false}), 20'024'384);
   EXPECT_EQ(published_count("mobilenet", {.include_top = false}), 3'228'864);
   EXPECT_EQ(published_count("mobilenet_v2", {.include_top = false}), 2'257'984);
+  EXPECT_EQ(published_count("resnet50", {.include_top = false}), 23'587'712);
+  EXPECT_EQ(published_count("resnet152_v2", {.include_top = false}), 58'331'648);
+  EXPECT_EQ(published_count("inception_v3", {.include_top = false}), 21'802'784);
+  EXPECT_EQ(published_count("inception_resnet_v2", {.include_top = false}), 54'336'736);
+  EXPECT_EQ(published_count("xception", {.include_top = false}), 20'861'480);
+  EXPECT_EQ(published_count("densenet121", {.include_top = false}), 7'037'504);
 }
 
 // Keras's own figures of its other widths.
