@@ -18,15 +18,18 @@ enum class WeightFormat { keras_h5, tfjs, pytorch, safetensors };
 // A file's tensors under the file's own names and layouts, in the file's order.
 struct WeightFile {
   WeightFormat format = WeightFormat::safetensors;
-  Parameters tensors;
+  Parameters tensors{};
   // Keras: one entry a layer group with weights, in file order: its name and the names (keys of `tensors`) of
   // its weights.
   struct Layer {
     std::string name;
     std::vector<std::string> weights;
   };
-  std::vector<Layer> layers;
-  std::string architecture_json;  // Keras model_config / tfjs modelTopology, else empty
+  std::vector<Layer> layers{};
+  std::string architecture_json{};  // Keras model_config / tfjs modelTopology, else empty
+  // Keras: the kernels were trained as true convolutions (Theano), so they are rotated by 180 degrees. Known from the
+  // file's `backend` or from its name ("..._th_kernels.h5"); unknown in most files.
+  std::optional<bool> rotated_kernels{};
 };
 
 // The format is told by content. Hostile input (truncated, bit flips, huge lengths) gives an Error, never a

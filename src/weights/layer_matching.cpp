@@ -1,0 +1,206 @@
+#include "weights/layer_matching.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+#include <set>
+#include <string_view>
+
+#include "weights/torchvision_names.h"
+
+namespace headstart {
+namespace {
+
+constexpr std::size_t kAmbiguous = ~std::size_t{0};
+
+// Names under which a source can be found: in full, with its group, and without the scopes in front. A short
+// one that several sources share stands for none.
+std::map<std::string, std::size_t> source_index(const Source& source) {
+  std::map<std::string, std::size_t> index;
+  for (std::size_t i = 0; i < source.layers.size(); ++i) {
+    const auto [found, fresh] = index.emplace(source.layers[i].name, i);
+    if (!fresh) {
+      found->second = kAmbiguous;
+    }
+  }
+  std::map<std::string, std::size_t> shorter;
+  const auto add = [&shorter](std::string name, std::size_t i) {
+    const auto [found, fresh] = shorter.emplace(std::move(name), i);
+    if (!fresh && found->second != i) {
+      found->second = kAmbiguous;
+    }
+  };
+  for (std::size_t i = 0; i < source.layers.size(); ++i) {
+    const auto& layer = source.layers[i];
+    add(layer.group + "/" + layer.name, i);
+    for (auto at = layer.name.find('/'); at != std::string::npos; at = layer.name.find('/', at + 1)) {
+      add(layer.name.substr(at + 1), i);
+    }
+  }
+  index.merge(shorter);  // full names win
+  return index;
+}
+
+// The nested model a node belongs to ("vgg16" of "vgg16/block1_conv1"), else the graph itself.
+std::string owner_of(const Graph& graph, const std::string& node) {
+  for (const auto& scope : graph.scopes()) {
+    if (node.starts_with(scope.name + "/")) {
+      return scope.name;
+    }
+  }
+  return graph.name();
+}
+
+std::vector<std::string> spellings(const Graph& graph, const std::string& node, WeightLayout layout) {
+  std::vector<std::string> result{node};
+  const auto owner = owner_of(graph, node);
+  const auto inner = node.starts_with(owner + "/") ? node.substr(owner.size() + 1) : node;
+  if (inner != node) {
+    result.push_back(inner);
+  }
+  if (layout == WeightLayout::torch) {
+    if (auto name = torchvision_name(owner, inner)) {
+      result.push_back(std::move(*name));
+    }
+  }
+  return result;
+}
+
+// A Keras automatic name: class and session counter. Nothing for names that somebody gave.
+struct AutomaticName {
+  std::string_view stem;
+  int number = 0;
+};
+std::optional<AutomaticName> automatic_name(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kStems{"conv2d", "depthwise_conv2d", "separable_conv2d",
+                                                   "dense",  "convolution2d",    "batch_normalization"};
+  name = name.substr(name.rfind('/') + 1);
+  for (const auto stem : kStems) {
+    if (name == stem) {
+      return AutomaticName{stem, 0};
+    }
+    if (name.starts_with(stem) && name[stem.size()] == '_') {
+      AutomaticName result{stem, 0};
+      const auto* end = name.data() + name.size();
+      const auto [rest, error] = std::from_chars(name.data() + stem.size() + 1, end, result.number);
+      if (error == std::errc{} && rest == end) {
+        return result;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+void match_names(const Graph& graph, const std::vector<TargetLayer>& targets, const Source& source,
+                 Matching& matching, std::set<std::size_t>& used) {
+  const auto index = source_index(source);
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (matching[i]) {
+      continue;
+    }
+    for (const auto& name : spellings(graph, targets[i].name, source.layout)) {
+      const auto found = index.find(name);
+      if (found != index.end() && found->second != kAmbiguous && used.insert(found->second).second) {
+        matching[i] = found->second;
+        break;
+      }
+    }
+  }
+}
+
+// The order of session counters is the order of creation, whatever they began with.
+template <typename Layers>
+std::map<std::string_view, std::vector<std::size_t>> by_rank(const Layers& layers) {
+  std::map<std::string_view, std::vector<std::pair<int, std::size_t>>> numbered;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (const auto name = automatic_name(layers[i].name)) {
+      numbered[name->stem].emplace_back(name->number, i);
+    }
+  }
+  std::map<std::string_view, std::vector<std::size_t>> result;
+  for (auto& [stem, members] : numbered) {
+    std::stable_sort(members.begin(), members.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (const auto& [number, i] : members) {
+      result[stem].push_back(i);
+    }
+  }
+  return result;
+}
+
+void match_ranks(const std::vector<TargetLayer>& targets, const Source& source, Matching& matching,
+                 std::set<std::size_t>& used) {
+  const auto sources = by_rank(source.layers);
+  for (const auto& [stem, members] : by_rank(targets)) {
+    const auto found = sources.find(stem);
+    if (found == sources.end()) {
+      continue;
+    }
+    for (std::size_t i = 0; i < std::min(members.size(), found->second.size()); ++i) {
+      matching[members[i]] = found->second[i];
+      used.insert(found->second[i]);
+    }
+  }
+}
+
+// What is left on both sides, in order.
+void match_rest(const std::vector<TargetLayer>& targets, const Source& source, Matching& matching,
+                const std::set<std::size_t>& used) {
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (matching[i]) {
+      continue;
+    }
+    while (next < source.layers.size() && used.contains(next)) {
+      ++next;
+    }
+    if (next == source.layers.size()) {
+      return;
+    }
+    matching[i] = next++;
+  }
+}
+
+bool is_chain(const Graph& graph) {
+  return std::all_of(graph.nodes().begin(), graph.nodes().end(),
+                     [](const Node& node) { return node.inputs.size() <= 1; });
+}
+
+}  // namespace
+
+std::vector<TargetLayer> target_layers(const Graph& graph) {
+  std::vector<TargetLayer> targets;
+  for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes().size()); ++id) {
+    auto specs = parameter_specs(graph, id);
+    if (!specs.empty()) {
+      targets.push_back({.id = id, .name = graph.node(id).name, .specs = std::move(specs)});
+    }
+  }
+  return targets;
+}
+
+std::vector<Matching> candidate_matchings(const Graph& graph, const std::vector<TargetLayer>& targets,
+                                          const Source& source) {
+  const Matching nothing(targets.size());
+  std::vector<Matching> candidates;
+  {
+    std::set<std::size_t> used;
+    match_names(graph, targets, source, candidates.emplace_back(nothing), used);
+  }
+  // PyTorch's modules are in no fixed order where branches meet, so order counts for chains only.
+  if (source.layout == WeightLayout::torch && !is_chain(graph)) {
+    return candidates;
+  }
+  std::set<std::size_t> used;
+  auto ranked = nothing;
+  match_ranks(targets, source, ranked, used);
+  match_names(graph, targets, source, ranked, used);
+  candidates.push_back(ranked);
+  match_rest(targets, source, ranked, used);
+  candidates.push_back(std::move(ranked));
+  match_rest(targets, source, candidates.emplace_back(nothing), {});
+  return candidates;
+}
+
+}  // namespace headstart

@@ -1,0 +1,31 @@
+// Which layer of a file belongs to which layer of a graph.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "headstart/graph.h"
+#include "weights/source_layers.h"
+
+namespace headstart {
+
+// A node of the graph that has parameters.
+struct TargetLayer {
+  NodeId id = 0;
+  std::string name;
+  std::vector<ParameterSpec> specs;
+};
+
+std::vector<TargetLayer> target_layers(const Graph& graph);
+
+// For each target the index of its source layer. No source is used twice.
+using Matching = std::vector<std::optional<std::size_t>>;
+
+// Every plausible matching, the most trustworthy first: by equal names; automatic names (conv2d_188) by rank
+// among their kind, the others by name; by order. Which of them is right is told by kinds and shapes.
+std::vector<Matching> candidate_matchings(const Graph& graph, const std::vector<TargetLayer>& targets,
+                                          const Source& source);
+
+}  // namespace headstart

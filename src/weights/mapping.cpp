@@ -1,0 +1,211 @@
+// Maps a weight file onto a graph: match layers, check kinds and shapes, convert layouts, report.
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "headstart/error.h"
+#include "headstart/weights.h"
+#include "weights/layer_matching.h"
+#include "weights/source_layers.h"
+#include "weights/weight_layout.h"
+
+namespace headstart {
+namespace {
+
+// One parameter and where it comes from.
+struct Move {
+  NodeId node = 0;
+  std::string parameter;
+  Shape shape;
+  const SourceWeight* weight = nullptr;
+  Transform transform = Transform::none;
+};
+
+struct Plan {
+  std::vector<Move> moves;
+  WeightReport report;  // without `mapped`
+  std::size_t problems() const { return report.missing.size() + report.mismatched.size(); }
+};
+
+const SourceWeight* find_weight(const SourceLayer& layer, const TargetLayer& target, std::size_t spec,
+                                WeightLayout layout) {
+  const bool positional = std::all_of(layer.weights.begin(), layer.weights.end(),
+                                      [](const SourceWeight& weight) { return weight.kind.empty(); });
+  if (positional) {
+    return spec < layer.weights.size() ? &layer.weights[spec] : nullptr;
+  }
+  std::string kind = target.specs[spec].name;
+  if (layout == WeightLayout::torch) {
+    kind = kind == "kernel" || kind == "gamma" ? "weight" : kind == "beta" ? "bias" : kind;
+  }
+  const auto found = std::find_if(layer.weights.begin(), layer.weights.end(),
+                                  [&](const SourceWeight& weight) { return weight.kind == kind; });
+  return found == layer.weights.end() ? nullptr : &*found;
+}
+
+// What the source as a whole says about its kernels.
+struct SourceHints {
+  WeightLayout layout = WeightLayout::keras;
+  bool channels_first = false;  // Keras 1 "th" ordering: OIHW kernels, flattened as C, H, W
+  bool rotated = false;         // Theano kernels
+};
+
+bool is_convolution(const Graph& graph, NodeId id) {
+  return std::holds_alternative<Conv2D>(graph.node(id).op);
+}
+
+Transform transform_for(const Graph& graph, NodeId id, const std::string& spec, const SourceHints& hints) {
+  const auto& op = graph.node(id).op;
+  const bool dense = std::holds_alternative<Dense>(op);
+  const bool order_matters = dense && !flattened_shape(graph, id).empty();
+  if (spec != "kernel") {
+    return Transform::none;
+  }
+  if (hints.layout == WeightLayout::torch) {
+    if (dense) {
+      return order_matters ? Transform::dense_channels_first : Transform::dense;
+    }
+    return std::holds_alternative<DepthwiseConv2D>(op) ? Transform::depthwise : Transform::oihw;
+  }
+  if (is_convolution(graph, id)) {
+    if (hints.channels_first) {
+      return hints.rotated ? Transform::oihw_rotate : Transform::oihw;
+    }
+    return hints.rotated ? Transform::rotate : Transform::none;
+  }
+  return order_matters && hints.channels_first ? Transform::rows_channels_first : Transform::none;
+}
+
+// A file is of the "th" ordering when a convolution kernel fits as OIHW and not as it is.
+bool has_channels_first_kernels(const Graph& graph, const std::vector<TargetLayer>& targets,
+                                const Source& source, const Matching& matching) {
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (!matching[i] || !is_convolution(graph, targets[i].id)) {
+      continue;
+    }
+    const auto* weight = find_weight(source.layers[*matching[i]], targets[i], 0, source.layout);
+    if (weight != nullptr && weight->tensor->shape() != targets[i].specs[0].shape &&
+        transformed_shape(Transform::oihw, weight->tensor->shape(), 1) == targets[i].specs[0].shape) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::int64_t multiplier_of(const Op& op) {
+  const auto* depthwise = std::get_if<DepthwiseConv2D>(&op);
+  return depthwise == nullptr ? 1 : depthwise->depth_multiplier;
+}
+
+void plan_layer(const Graph& graph, const TargetLayer& target, const SourceLayer& layer,
+                const SourceHints& hints, Plan& plan) {
+  std::set<const SourceWeight*> used;
+  for (std::size_t i = 0; i < target.specs.size(); ++i) {
+    const auto& spec = target.specs[i];
+    auto name = target.name + "/" + spec.name;
+    const auto* weight = find_weight(layer, target, i, hints.layout);
+    if (weight == nullptr) {
+      plan.report.missing.push_back(std::move(name));
+      continue;
+    }
+    used.insert(weight);
+    const auto transform = transform_for(graph, target.id, spec.name, hints);
+    const auto shape =
+        transformed_shape(transform, weight->tensor->shape(), multiplier_of(graph.node(target.id).op));
+    if (shape != spec.shape) {
+      plan.report.mismatched.push_back(fmt::format(
+          "{}: expected {}, received {}{}", name, to_string(spec.shape), to_string(weight->tensor->shape()),
+          transform == Transform::none ? "" : " before transposing"));
+      continue;
+    }
+    plan.moves.push_back({target.id, std::move(name), spec.shape, weight, transform});
+  }
+  // A bias that the graph has no place for is another network, not a spare tensor.
+  for (const auto& weight : layer.weights) {
+    if (!used.contains(&weight)) {
+      plan.report.mismatched.push_back(fmt::format("{}: expected no such parameter, received {} {}",
+                                                   target.name, weight.key,
+                                                   to_string(weight.tensor->shape())));
+    }
+  }
+}
+
+Plan make_plan(const Graph& graph, const std::vector<TargetLayer>& targets, const Source& source,
+               const Matching& matching, std::optional<bool> rotated_kernels) {
+  SourceHints hints{.layout = source.layout};
+  if (source.layout == WeightLayout::keras) {
+    hints.channels_first = has_channels_first_kernels(graph, targets, source, matching);
+    // OIHW kernels in a Keras file are Theano's unless the file says otherwise.
+    hints.rotated = rotated_kernels.value_or(hints.channels_first);
+  }
+  Plan plan;
+  std::set<std::size_t> used;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (matching[i]) {
+      used.insert(*matching[i]);
+      plan_layer(graph, targets[i], source.layers[*matching[i]], hints, plan);
+    } else {
+      for (const auto& spec : targets[i].specs) {
+        plan.report.missing.push_back(targets[i].name + "/" + spec.name);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < source.layers.size(); ++i) {
+    for (const auto& weight : source.layers[i].weights) {
+      if (!used.contains(i)) {
+        plan.report.unused.push_back(weight.key);
+      }
+    }
+  }
+  return plan;
+}
+
+std::string summary(const char* what, const std::vector<std::string>& names) {
+  constexpr std::size_t kListed = 4;
+  if (names.empty()) {
+    return "";
+  }
+  const auto listed = std::min(kListed, names.size());
+  return fmt::format("; {} {} ({}{})", names.size(), what,
+                     fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(listed), ", "),
+                     names.size() > listed ? ", ..." : "");
+}
+
+}  // namespace
+
+MappedWeights map_weights_leniently(const Graph& graph, const WeightFile& file) {
+  const auto source = source_layers(file);
+  const auto targets = target_layers(graph);
+  std::optional<Plan> best;
+  for (const auto& matching : candidate_matchings(graph, targets, source)) {
+    auto plan = make_plan(graph, targets, source, matching, file.rotated_kernels);
+    if (!best || plan.problems() < best->problems()) {
+      best = std::move(plan);
+    }
+  }
+  MappedWeights result{.parameters = {}, .report = std::move(best->report)};
+  for (const auto& move : best->moves) {
+    result.parameters.insert(move.parameter, apply(move.transform, *move.weight->tensor, move.shape,
+                                                   flattened_shape(graph, move.node)));
+    result.report.mapped.push_back({move.parameter, move.weight->key, describe(move.transform)});
+    result.report.parameters += element_count(move.shape);
+  }
+  return result;
+}
+
+MappedWeights map_weights(const Graph& graph, const WeightFile& file) {
+  auto result = map_weights_leniently(graph, file);
+  const auto& report = result.report;
+  if (!report.missing.empty() || !report.mismatched.empty()) {
+    throw Error(fmt::format(
+        "[weights] expected the parameters of {}; {} fit{}{}{}; use weights of this architecture, "
+        "size and top",
+        graph.name(), report.mapped.size(), summary("differ", report.mismatched),
+        summary("are missing", report.missing), summary("are of no use", report.unused)));
+  }
+  return result;
+}
+
+}  // namespace headstart

@@ -1,0 +1,148 @@
+#include "weights/source_layers.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <map>
+#include <string_view>
+
+namespace headstart {
+namespace {
+
+constexpr std::array<std::string_view, 9> kKerasKinds{"kernel",
+                                                      "bias",
+                                                      "gamma",
+                                                      "beta",
+                                                      "moving_mean",
+                                                      "moving_variance",
+                                                      "depthwise_kernel",
+                                                      "pointwise_kernel",
+                                                      "recurrent_kernel"};
+
+struct SplitName {
+  std::string_view layer, weight;
+};
+
+SplitName split_last(std::string_view name, char separator) {
+  const auto at = name.rfind(separator);
+  return at == std::string_view::npos ? SplitName{{}, name}
+                                      : SplitName{name.substr(0, at), name.substr(at + 1)};
+}
+
+// "kernel_1:0" -> "kernel"; empty for a name that is none of Keras's.
+std::string_view keras_kind(std::string_view weight) {
+  weight = weight.substr(0, weight.find(':'));
+  for (const auto kind : kKerasKinds) {
+    const bool numbered = weight.starts_with(kind) && weight.size() > kind.size() + 1 &&
+                          weight[kind.size()] == '_' &&
+                          std::all_of(weight.begin() + static_cast<std::ptrdiff_t>(kind.size()) + 1,
+                                      weight.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+    if (weight == kind || numbered) {
+      return kind == "depthwise_kernel" ? "kernel" : kind;
+    }
+  }
+  return {};
+}
+
+SourceLayer& layer_named(std::vector<SourceLayer>& layers,
+                         std::map<std::string, std::size_t, std::less<>>& index, const std::string& group,
+                         std::string_view name) {
+  const auto found = index.find(name);
+  if (found != index.end()) {
+    return layers[found->second];
+  }
+  index.emplace(name, layers.size());
+  layers.push_back({.group = group, .name = std::string(name), .weights = {}});
+  return layers.back();
+}
+
+// The weights of one group belong to one layer, or to several where it is a nested model: "vgg16" with
+// "block1_conv1/kernel:0", .... Positions do not tell, because a model saved while frozen has another order.
+void add_keras_group(const WeightFile& file, const WeightFile::Layer& group,
+                     std::vector<SourceLayer>& layers) {
+  std::vector<std::string_view> owners;
+  bool named = true;
+  for (const auto& key : group.weights) {
+    auto weight = std::string_view(key);
+    if (weight.starts_with(group.name + "/") && weight.size() > group.name.size() + 1) {
+      weight.remove_prefix(group.name.size() + 1);
+    }
+    const auto split = split_last(weight, '/');
+    named = named && !keras_kind(split.weight).empty();
+    owners.push_back(split.layer);
+  }
+  const bool nested =
+      named && std::any_of(owners.begin(), owners.end(), [&](auto owner) { return owner != owners[0]; });
+  std::map<std::string, std::size_t, std::less<>> index;
+  for (std::size_t i = 0; i < group.weights.size(); ++i) {
+    const auto& key = group.weights[i];
+    const auto kind = named ? keras_kind(split_last(key, '/').weight) : std::string_view{};
+    layer_named(layers, index, group.name, nested ? owners[i] : std::string_view(group.name))
+        .weights.push_back({.key = key, .kind = std::string(kind), .tensor = &file.tensors.at(key)});
+  }
+}
+
+std::string_view without_module(std::string_view name) {
+  constexpr std::string_view kPrefix = "module.";
+  return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
+}
+
+std::string torch_kind(std::string_view weight) {
+  static const std::map<std::string_view, std::string> kKinds{{"weight", "weight"},
+                                                              {"bias", "bias"},
+                                                              {"running_mean", "moving_mean"},
+                                                              {"running_var", "moving_variance"}};
+  const auto found = kKinds.find(weight);
+  return found == kKinds.end() ? std::string(weight) : found->second;
+}
+
+std::vector<SourceLayer> torch_layers(const WeightFile& file) {
+  std::vector<SourceLayer> layers;
+  std::map<std::string, std::size_t, std::less<>> index;
+  for (const auto& [key, tensor] : file.tensors) {
+    const auto split = split_last(without_module(key), '.');
+    if (split.weight != "num_batches_tracked") {
+      layer_named(layers, index, std::string(split.layer), split.layer)
+          .weights.push_back({.key = key, .kind = torch_kind(split.weight), .tensor = &tensor});
+    }
+  }
+  return layers;
+}
+
+std::vector<SourceLayer> our_layers(const WeightFile& file) {
+  std::vector<SourceLayer> layers;
+  std::map<std::string, std::size_t, std::less<>> index;
+  for (const auto& [key, tensor] : file.tensors) {
+    const auto split = split_last(key, '/');
+    layer_named(layers, index, std::string(split.layer), split.layer)
+        .weights.push_back({.key = key, .kind = std::string(split.weight), .tensor = &tensor});
+  }
+  return layers;
+}
+
+// safetensors files hold our names ("conv1/kernel") or PyTorch's ("conv1.weight").
+bool has_torch_names(const WeightFile& file) {
+  return std::any_of(file.tensors.begin(), file.tensors.end(), [](const auto& entry) {
+    return entry.first.find('/') == std::string::npos && entry.first.ends_with(".weight");
+  });
+}
+
+}  // namespace
+
+Source source_layers(const WeightFile& file) {
+  Source source;
+  if (file.format == WeightFormat::pytorch ||
+      (file.format == WeightFormat::safetensors && has_torch_names(file))) {
+    source.layout = WeightLayout::torch;
+    source.layers = torch_layers(file);
+  } else if (file.format == WeightFormat::safetensors) {
+    source.layers = our_layers(file);
+  } else {
+    for (const auto& group : file.layers) {
+      add_keras_group(file, group, source.layers);
+    }
+  }
+  return source;
+}
+
+}  // namespace headstart

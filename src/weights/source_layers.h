@@ -1,0 +1,40 @@
+// The tensors of a weight file grouped by layer, under one vocabulary for all formats.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "headstart/weights.h"
+
+namespace headstart {
+
+// How a source keeps its tensors.
+enum class WeightLayout {
+  keras,  // HWIO, (in, out), flattened as H, W, C: also ours
+  torch,  // OIHW, (out, in), flattened as C, H, W
+};
+
+struct SourceWeight {
+  std::string key;  // in WeightFile::tensors
+  std::string
+      kind;  // "kernel", "gamma", ...; empty where the file does not say (Keras 1): then the position counts
+  const Tensor* tensor = nullptr;
+};
+
+struct SourceLayer {
+  std::string
+      group;         // name of the Keras layer group it stands in ("vgg16" of a nested model), else as `name`
+  std::string name;  // "block1_conv1", "layer1.0.bn1"
+  std::vector<SourceWeight> weights;
+};
+
+struct Source {
+  WeightLayout layout = WeightLayout::keras;
+  std::vector<SourceLayer> layers;  // in the file's order
+};
+
+// Nested Keras models are taken apart by the names of their weights; `module.` is dropped from PyTorch names
+// and `num_batches_tracked` is left out.
+Source source_layers(const WeightFile& file);
+
+}  // namespace headstart

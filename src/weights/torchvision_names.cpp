@@ -1,0 +1,101 @@
+#include "weights/torchvision_names.h"
+
+#include <array>
+#include <charconv>
+#include <map>
+
+#include <fmt/format.h>
+
+namespace headstart {
+namespace {
+
+// The number at the beginning of `text`, taken off it.
+std::optional<int> take_number(std::string_view& text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{}) {
+    return std::nullopt;
+  }
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return value;
+}
+
+bool take_prefix(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) {
+    return false;
+  }
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+using VggBlocks = std::array<int, 5>;  // convolutions in each
+
+// `features` counts a convolution, its ReLU and each pooling.
+std::optional<std::string> vgg_name(const VggBlocks& blocks, std::string_view layer) {
+  static const std::map<std::string_view, const char*> kTop{
+      {"fc1", "classifier.0"}, {"fc2", "classifier.3"}, {"predictions", "classifier.6"}};
+  if (const auto top = kTop.find(layer); top != kTop.end()) {
+    return top->second;
+  }
+  std::optional<int> block;
+  std::optional<int> convolution;
+  if (!take_prefix(layer, "block") || !(block = take_number(layer)) || !take_prefix(layer, "_conv") ||
+      !(convolution = take_number(layer)) || *block < 1 || *block > 5) {
+    return std::nullopt;
+  }
+  int index = 2 * (*convolution - 1);
+  for (int earlier = 0; earlier < *block - 1; ++earlier) {
+    index += 2 * blocks[static_cast<std::size_t>(earlier)] + 1;
+  }
+  return fmt::format("features.{}", index);
+}
+
+// A block is Sequential(expand, depthwise, project conv, project norm); the first has no expand.
+std::optional<std::string> mobilenet_v2_name(std::string_view layer) {
+  static const std::map<std::string_view, const char*> kEnds{{"Conv1", "features.0.0"},
+                                                             {"bn_Conv1", "features.0.1"},
+                                                             {"Conv_1", "features.18.0"},
+                                                             {"Conv_1_bn", "features.18.1"},
+                                                             {"predictions", "classifier.1"}};
+  static const std::map<std::string_view, const char*> kFirstBlock{
+      {"depthwise", "0.0"}, {"depthwise_BN", "0.1"}, {"project", "1"}, {"project_BN", "2"}};
+  static const std::map<std::string_view, const char*> kBlock{{"expand", "0.0"},    {"expand_BN", "0.1"},
+                                                              {"depthwise", "1.0"}, {"depthwise_BN", "1.1"},
+                                                              {"project", "2"},     {"project_BN", "3"}};
+  if (const auto end = kEnds.find(layer); end != kEnds.end()) {
+    return end->second;
+  }
+  int number = 0;
+  if (!take_prefix(layer, "expanded_conv_")) {
+    if (!take_prefix(layer, "block_")) {
+      return std::nullopt;
+    }
+    number = take_number(layer).value_or(0);
+    if (number == 0 || !take_prefix(layer, "_")) {
+      return std::nullopt;
+    }
+  }
+  const auto& parts = number == 0 ? kFirstBlock : kBlock;
+  const auto part = parts.find(layer);
+  if (part == parts.end()) {
+    return std::nullopt;
+  }
+  return fmt::format("features.{}.conv.{}", number + 1, part->second);
+}
+
+}  // namespace
+
+std::optional<std::string> torchvision_name(std::string_view architecture, std::string_view layer) {
+  if (architecture == "vgg16") {
+    return vgg_name({2, 2, 3, 3, 3}, layer);
+  }
+  if (architecture == "vgg19") {
+    return vgg_name({2, 2, 4, 4, 4}, layer);
+  }
+  if (architecture == "mobilenet_v2") {
+    return mobilenet_v2_name(layer);
+  }
+  return std::nullopt;
+}
+
+}  // namespace headstart

@@ -1,0 +1,168 @@
+#include "weights/weight_layout.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "headstart/error.h"
+
+namespace headstart {
+namespace {
+
+// destination (a, b, c, d) = source[index(a, b, c, d)].
+template <typename Index>
+Tensor permuted(const Shape& shape, const Tensor& source, Index index) {
+  Tensor result(shape);
+  float* to = result.data();
+  for (std::int64_t a = 0; a < shape[0]; ++a) {
+    for (std::int64_t b = 0; b < shape[1]; ++b) {
+      for (std::int64_t c = 0; c < shape[2]; ++c) {
+        for (std::int64_t d = 0; d < shape[3]; ++d) {
+          *to++ = source[index(a, b, c, d)];
+        }
+      }
+    }
+  }
+  return result;
+}
+
+Tensor from_oihw(const Tensor& source, const Shape& shape) {
+  const auto height = shape[0];
+  const auto width = shape[1];
+  const auto inputs = shape[2];
+  return permuted(shape, source, [=](auto y, auto x, auto in, auto out) {
+    return ((out * inputs + in) * height + y) * width + x;
+  });
+}
+
+Tensor from_depthwise(const Tensor& source, const Shape& shape) {
+  const auto height = shape[0];
+  const auto width = shape[1];
+  const auto multiplier = shape[3];
+  return permuted(shape, source, [=](auto y, auto x, auto channel, auto m) {
+    return ((channel * multiplier + m) * height + y) * width + x;
+  });
+}
+
+Tensor rotated(const Tensor& source) {
+  const auto& shape = source.shape();
+  const auto height = shape[0];
+  const auto width = shape[1];
+  const auto inner = shape[2] * shape[3];
+  return permuted(shape, source, [=, outputs = shape[3]](auto y, auto x, auto in, auto out) {
+    return ((height - 1 - y) * width + (width - 1 - x)) * inner + in * outputs + out;
+  });
+}
+
+// Where row `row` of a dense kernel over H, W, C stands when the inputs were flattened as C, H, W.
+std::int64_t channels_first_row(std::int64_t row, const Shape& flattened) {
+  const auto channels = flattened[2];
+  const auto pixels = flattened[0] * flattened[1];
+  return row % channels * pixels + row / channels;
+}
+
+Tensor from_dense(const Tensor& source, const Shape& shape, const Shape& flattened) {
+  Tensor result(shape);
+  const auto inputs = shape[0];
+  const auto outputs = shape[1];
+  for (std::int64_t in = 0; in < inputs; ++in) {
+    const auto row = flattened.empty() ? in : channels_first_row(in, flattened);
+    for (std::int64_t out = 0; out < outputs; ++out) {
+      result[in * outputs + out] = source[out * inputs + row];
+    }
+  }
+  return result;
+}
+
+Tensor with_rows_reordered(const Tensor& source, const Shape& shape, const Shape& flattened) {
+  Tensor result(shape);
+  const auto outputs = shape[1];
+  for (std::int64_t in = 0; in < shape[0]; ++in) {
+    const float* row = source.data() + channels_first_row(in, flattened) * outputs;
+    std::copy_n(row, outputs, result.data() + in * outputs);
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string describe(Transform transform) {
+  switch (transform) {
+    case Transform::none:
+      return "";
+    case Transform::rotate:
+      return "rotated";
+    case Transform::oihw:
+    case Transform::depthwise:
+    case Transform::dense:
+      return "transposed";
+    case Transform::oihw_rotate:
+      return "transposed, rotated";
+    case Transform::dense_channels_first:
+      return "transposed, flatten order";
+    case Transform::rows_channels_first:
+      return "flatten order";
+  }
+  throw Error("[weights] expected a transform; received none of them");
+}
+
+std::optional<Shape> transformed_shape(Transform transform, const Shape& shape, std::int64_t multiplier) {
+  switch (transform) {
+    case Transform::none:
+    case Transform::rotate:
+    case Transform::rows_channels_first:
+      return shape;
+    case Transform::oihw:
+    case Transform::oihw_rotate:
+      return shape.size() == 4 ? std::optional(Shape{shape[2], shape[3], shape[1], shape[0]}) : std::nullopt;
+    case Transform::depthwise:
+      return shape.size() == 4 && shape[1] == 1 && shape[0] % multiplier == 0
+                 ? std::optional(Shape{shape[2], shape[3], shape[0] / multiplier, multiplier})
+                 : std::nullopt;
+    case Transform::dense:
+    case Transform::dense_channels_first:
+      return shape.size() == 2 ? std::optional(Shape{shape[1], shape[0]}) : std::nullopt;
+  }
+  throw Error("[weights] expected a transform; received none of them");
+}
+
+Tensor apply(Transform transform, const Tensor& tensor, const Shape& expected, const Shape& flattened) {
+  switch (transform) {
+    case Transform::none:
+      return tensor;
+    case Transform::rotate:
+      return rotated(tensor);
+    case Transform::oihw:
+      return from_oihw(tensor, expected);
+    case Transform::oihw_rotate:
+      return rotated(from_oihw(tensor, expected));
+    case Transform::depthwise:
+      return from_depthwise(tensor, expected);
+    case Transform::dense:
+      return from_dense(tensor, expected, {});
+    case Transform::dense_channels_first:
+      return from_dense(tensor, expected, flattened);
+    case Transform::rows_channels_first:
+      return with_rows_reordered(tensor, expected, flattened);
+  }
+  throw Error("[weights] expected a transform; received none of them");
+}
+
+Shape flattened_shape(const Graph& graph, NodeId dense) {
+  NodeId id = dense;
+  do {
+    const auto& inputs = graph.node(id).inputs;
+    if (inputs.size() != 1) {
+      return {};
+    }
+    id = inputs.front();
+  } while (std::holds_alternative<Dropout>(graph.node(id).op) ||
+           std::holds_alternative<ActivationLayer>(graph.node(id).op));
+  if (!std::holds_alternative<Flatten>(graph.node(id).op)) {
+    return {};
+  }
+  const auto& shape = graph.node(graph.node(id).inputs.front()).shape;
+  const bool matters = shape.size() == 3 && shape[0] * shape[1] > 1 && shape[2] > 1;
+  return matters ? shape : Shape{};
+}
+
+}  // namespace headstart

@@ -1,0 +1,37 @@
+// Between the tensor layouts of other frameworks and ours (Keras's).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "headstart/graph.h"
+#include "headstart/tensor.h"
+
+namespace headstart {
+
+enum class Transform {
+  none,
+  rotate,                // HWIO kernels of Theano: rotated by 180 degrees
+  oihw,                  // (out, in, kh, kw) -> (kh, kw, in, out)
+  oihw_rotate,           // the same of Theano
+  depthwise,             // (channels * multiplier, 1, kh, kw) -> (kh, kw, channels, multiplier)
+  dense,                 // (out, in) -> (in, out)
+  dense_channels_first,  // the same; its inputs were flattened as C, H, W
+  rows_channels_first,   // (in, out) whose inputs were flattened as C, H, W
+};
+
+// "", "transposed", "transposed, rotated", "flatten order", ...
+std::string describe(Transform transform);
+
+// The shape that `transform` makes of one of `shape`; nothing when it cannot be applied. `multiplier`: of a
+// depthwise kernel.
+std::optional<Shape> transformed_shape(Transform transform, const Shape& shape, std::int64_t multiplier);
+
+// `flattened`: the (H, W, C) that a dense layer's inputs were flattened from.
+Tensor apply(Transform transform, const Tensor& tensor, const Shape& expected, const Shape& flattened);
+
+// (H, W, C) of the Flatten that feeds this dense layer (through dropout or activations), where the order
+// matters: more than one pixel and more than one channel. Empty otherwise.
+Shape flattened_shape(const Graph& graph, NodeId dense);
+
+}  // namespace headstart

@@ -1,0 +1,24 @@
+// Writes parameters in the format that the file's extension says.
+#include <filesystem>
+
+#include "core/text.h"
+#include "headstart/error.h"
+#include "headstart/weights.h"
+#include "weights/keras_h5.h"
+#include "weights/safetensors.h"
+
+namespace headstart {
+
+void write_weights(const Graph& graph, const Parameters& parameters, const std::string& path) {
+  check_parameters(graph, parameters);
+  const auto extension = lower(std::filesystem::path(path).extension().string());
+  if (extension == ".safetensors") {
+    write_safetensors(path, parameters, {{"format", "headstart"}});
+  } else if (extension == ".h5") {
+    write_keras_h5(graph, parameters, path);
+  } else {
+    throw Error("[weights] expected a file name ending in .safetensors or .h5; received " + path);
+  }
+}
+
+}  // namespace headstart
