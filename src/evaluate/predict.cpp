@@ -10,9 +10,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "headstart/text.h"
 #include "headstart/error.h"
 #include "headstart/losses.h"
+#include "headstart/text.h"
 
 namespace headstart {
 namespace {

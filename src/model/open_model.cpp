@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "headstart/text.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 #include "headstart/weights.h"
 
 namespace headstart {

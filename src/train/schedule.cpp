@@ -134,8 +134,10 @@ double schedule_factor(const Schedule& schedule, const SchedulePosition& positio
       return 1.0;
     case Schedule::Kind::cosine:
       return between(1.0, schedule.final_factor, share);
-    case Schedule::Kind::step:
-      return std::pow(schedule.gamma, static_cast<double>(epoch / schedule.every));
+    case Schedule::Kind::step: {
+      const std::int64_t steps_down = epoch / schedule.every;
+      return std::pow(schedule.gamma, static_cast<double>(steps_down));
+    }
     case Schedule::Kind::exponential:
       return std::pow(schedule.gamma, static_cast<double>(epoch) / static_cast<double>(schedule.every));
     case Schedule::Kind::one_cycle:

@@ -1,4 +1,6 @@
 // The loader's order, its treatment of unreadable images, and its threads.
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -19,7 +21,7 @@ namespace fs = std::filesystem;
 class LoaderTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / "headstart_loader";
+    folder_ = fs::path(testing::TempDir()) / fmt::format("headstart_loader_{}", ::getpid());
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     dataset_.class_names = {"even", "odd"};
