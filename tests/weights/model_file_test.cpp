@@ -1,0 +1,144 @@
+// The model file: everything comes back, and whatever is wrong in it is an Error.
+#include <filesystem>
+#include <functional>
+
+#include <gtest/gtest.h>
+
+#include "headstart/model.h"
+#include "weights/safetensors.h"
+#include "weights/weight_bytes.h"
+
+namespace headstart::test {
+namespace {
+
+Model small_model() {
+  Model model;
+  model.graph = Graph("tiny");
+  auto id = model.graph.add("input", Input{{4, 4, 3}}, std::vector<NodeId>{});
+  id = model.graph.add("conv", Conv2D{.filters = 2, .kernel = {3, 3}}, id);
+  id = model.graph.add("bn", BatchNormalization{}, id);
+  id = model.graph.add("flatten", Flatten{}, id);
+  model.graph.add("dense", Dense{.units = 2, .activation = {Activation::Kind::softmax}}, id);
+  model.graph.set_trainable_from("dense");
+  model.parameters = initialize(model.graph, 7);
+  model.preprocessing = {.height = 4,
+                         .width = 4,
+                         .kernel = ResizeKernel::nearest,
+                         .bgr = true,
+                         .scale = 0.5F,
+                         .mean = {1, 2, 3},
+                         .std = {4, 5, 6},
+                         .mode = "custom"};
+  model.class_names = {"cat", "dog \"\xc3\xa9\""};
+  model.class_ids = {"n02123045", "n02084071"};
+  model.provenance = {{"architecture", "tiny"}, {"weights", "none"}};
+  return model;
+}
+
+class ModelFile : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = std::filesystem::temp_directory_path() / (std::string("headstart_model_file_") + test->name());
+    std::filesystem::create_directories(folder_);
+    path_ = (folder_ / "model.safetensors").string();
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  // The Error of loading the file of small_model() with its metadata changed.
+  std::string error_with(const std::function<void(std::map<std::string, std::string>&)>& change) {
+    save_model(small_model(), path_);
+    auto file = read_safetensors(exact_copy(load(path_)));
+    change(file.metadata);
+    write_safetensors(path_, file.tensors, file.metadata);
+    return error_of([&] { load_model(path_); });
+  }
+
+  std::filesystem::path folder_;
+  std::string path_;
+};
+
+TEST_F(ModelFile, BringsEverythingBack) {
+  const auto model = small_model();
+  save_model(model, path_);
+  const auto loaded = load_model(path_);
+  EXPECT_EQ(loaded.graph.name(), "tiny");
+  ASSERT_EQ(loaded.graph.nodes().size(), model.graph.nodes().size());
+  for (std::size_t i = 0; i < model.graph.nodes().size(); ++i) {
+    EXPECT_EQ(loaded.graph.nodes()[i].name, model.graph.nodes()[i].name);
+    EXPECT_EQ(loaded.graph.nodes()[i].shape, model.graph.nodes()[i].shape);
+    EXPECT_EQ(loaded.graph.nodes()[i].trainable, model.graph.nodes()[i].trainable);
+  }
+  EXPECT_EQ(loaded.preprocessing, model.preprocessing);
+  EXPECT_EQ(loaded.class_names, model.class_names);
+  EXPECT_EQ(loaded.class_ids, model.class_ids);
+  EXPECT_EQ(loaded.provenance, model.provenance);
+  ASSERT_EQ(loaded.parameters.size(), model.parameters.size());
+  auto original = model.parameters.begin();
+  for (const auto& [name, tensor] : loaded.parameters) {
+    EXPECT_EQ(name, original->first);
+    EXPECT_TRUE(
+        std::equal(tensor.values().begin(), tensor.values().end(), original->second.values().begin()));
+    ++original;
+  }
+}
+
+TEST_F(ModelFile, LoadedParametersAreThePrivateCopyOfTheProcess) {
+  save_model(small_model(), path_);
+  const auto before = load(path_);
+  auto model = load_model(path_);
+  model.parameters.at("dense/bias")[0] = 42.0F;
+  EXPECT_EQ(load(path_), before);
+}
+
+TEST_F(ModelFile, FailedSaveLeavesTheOldFile) {
+  save_model(small_model(), path_);
+  const auto before = load(path_);
+  auto broken = small_model();
+  broken.parameters = {};
+  EXPECT_THROW(save_model(broken, path_), Error);
+  EXPECT_EQ(load(path_), before);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
+}
+
+TEST_F(ModelFile, RefusesHostileMetadata) {
+  using Metadata = std::map<std::string, std::string>;
+  EXPECT_TRUE(says(error_with([](Metadata& m) { m.clear(); }), "not one of Headstart's"));
+  EXPECT_TRUE(says(error_with([](Metadata& m) { m["headstart.version"] = "2"; }), "received version 2"));
+  EXPECT_TRUE(says(error_with([](Metadata& m) { m["headstart.graph"] = "{}"; }), "[graph]"));
+  EXPECT_TRUE(
+      says(error_with([](Metadata& m) { m["headstart.graph"] = std::string(100000, '['); }), "[graph]"));
+  EXPECT_TRUE(
+      says(error_with([](Metadata& m) { m["headstart.class_names"] = "[\"one\"]"; }), "1 class names"));
+  EXPECT_TRUE(
+      says(error_with([](Metadata& m) { m["headstart.class_names"] = "[1, 2]"; }), "expected strings"));
+  EXPECT_TRUE(says(error_with([](Metadata& m) { m["headstart.class_ids"] = "{}"; }), "expected an array"));
+  EXPECT_TRUE(
+      says(error_with([](Metadata& m) { m["headstart.provenance"] = "{\"a\":1}"; }), "expected a string"));
+  const auto preprocessing = [](const std::string& from, const std::string& to) {
+    return [from, to](Metadata& m) {
+      auto& text = m["headstart.preprocessing"];
+      ASSERT_NE(text.find(from), std::string::npos) << text;
+      text.replace(text.find(from), from.size(), to);
+    };
+  };
+  EXPECT_TRUE(says(error_with(preprocessing("\"height\":4", "\"height\":0")), "\"height\""));
+  EXPECT_TRUE(says(error_with(preprocessing("\"height\":4", "\"height\":1e300")), "\"height\""));
+  EXPECT_TRUE(says(error_with(preprocessing("\"channels\":3", "\"channels\":2")), "1 or 3 channels"));
+  EXPECT_TRUE(says(error_with(preprocessing("[4.0,5.0,6.0]", "[4.0,0.0,6.0]")), "std without zeros"));
+  EXPECT_TRUE(says(error_with(preprocessing("\"scale\":0.5", "\"scale\":1e300")), "\"scale\""));
+  EXPECT_TRUE(says(error_with(preprocessing("\"nearest\"", "\"best\"")), "best"));
+}
+
+TEST_F(ModelFile, RefusesParametersThatDoNotFitTheGraph) {
+  save_model(small_model(), path_);
+  auto file = read_safetensors(exact_copy(load(path_)));
+  file.tensors.insert("extra", Tensor({1}));
+  write_safetensors(path_, file.tensors, file.metadata);
+  EXPECT_TRUE(says(error_of([&] { load_model(path_); }), "the file holds 9"));
+  write_safetensors(path_, {}, file.metadata);
+  EXPECT_TRUE(says(error_of([&] { load_model(path_); }), "conv/kernel is missing"));
+}
+
+}  // namespace
+}  // namespace headstart::test
