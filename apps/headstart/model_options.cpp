@@ -62,11 +62,15 @@ void add_class_index_option(CLI::App& command, ModelRequest& request) {
       ->type_name("FILE");
 }
 
-void add_model_options(CLI::App& command, ModelRequest& request) {
+void add_model_argument(CLI::App& command, ModelRequest& request) {
   command
       .add_option("MODEL", request.model,
                   "A network of `headstart models`, or a model file such as run/model.safetensors")
       ->required();
+}
+
+void add_model_options(CLI::App& command, ModelRequest& request) {
+  add_model_argument(command, request);
   add_weight_options(command, request);
   add_architecture_options(command, request.architecture);
 }

@@ -13,7 +13,9 @@ void add_architecture_options(CLI::App& command, ArchitectureOptions& options);
 void add_weight_options(CLI::App& command, ModelRequest& request);
 // --class-index.
 void add_class_index_option(CLI::App& command, ModelRequest& request);
-// The positional MODEL with all of the above but --class-index.
+// The positional MODEL.
+void add_model_argument(CLI::App& command, ModelRequest& request);
+// MODEL, --weights, --seed and the architecture options.
 void add_model_options(CLI::App& command, ModelRequest& request);
 
 }  // namespace headstart::app

@@ -95,7 +95,17 @@ int report_usage(const CLI::App& program, const CLI::ParseError& error) {
   return kWrongUsage;
 }
 
-void add_commands(CLI::App& program) { add_models(program); }
+// In the order of `headstart --help`.
+void add_commands(CLI::App& program, Outcome& outcome) {
+  add_predict(program, outcome);
+  add_evaluate(program);
+  add_models(program);
+  add_summary(program);
+  add_features(program, outcome);
+  add_forward(program, outcome);
+  add_convert(program, outcome);
+  add_bench(program);
+}
 
 int parse_and_run(CLI::App& program, Outcome& outcome, int argc, char** argv) {
   try {
@@ -122,7 +132,7 @@ int run(int argc, char** argv) {
   program.footer(kExamples);
   program.get_formatter()->column_width(34);
   Outcome outcome;
-  add_commands(program);
+  add_commands(program, outcome);
   int status = kFailed;
   try {
     status = parse_and_run(program, outcome, argc, argv);

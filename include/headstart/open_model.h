@@ -20,6 +20,9 @@ struct ModelRequest {
   std::uint64_t seed = 0;   // of fresh parameters
 };
 
+// Whether `name` is one of architectures().
+bool is_zoo_name(const std::string& name);
+
 // Throws Error when the name is neither (nearest names offered), or when a weight source or architecture
 // options come with a model file. `progress` hears of downloads.
 Model open_model(const ModelRequest& request, Progress& progress);

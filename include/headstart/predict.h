@@ -39,6 +39,14 @@ class Predictor {
   std::map<int, FrozenProgram> programs_;
 };
 
+// The photos that a path names: the file itself, or the images in a folder and its folders. Throws Error for
+// a folder without.
+std::vector<std::string> image_files(const std::string& path);
+
+// The split called "train", "validation" or "test"; "all" joins them; "" is the test split, else the
+// validation split, else what there is. Throws Error when the data has no such split.
+Dataset choose_split(const DatasetSplits& splits, const std::string& name);
+
 // Rows of `outputs` belong to `samples`, in the order of the data set without the unreadable ones.
 struct ImageOutputs {
   std::vector<Tensor> outputs;  // one for each node: (rows, shape of the node)

@@ -87,6 +87,8 @@ void add_class_names(Model& model, const ModelRequest& request, const std::strin
 
 }  // namespace
 
+bool is_zoo_name(const std::string& name) { return find_architecture(name) != nullptr; }
+
 Model describe_model(const ModelRequest& request) {
   const Architecture* architecture = find_architecture(request.model);
   return architecture != nullptr ? describe_architecture(*architecture, request.architecture)

@@ -1,0 +1,152 @@
+// `headstart evaluate`: how good a model is on labelled photos.
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "commands.h"
+#include "headstart/predict.h"
+#include "headstart/progress.h"
+#include "model_options.h"
+#include "output.h"
+#include "predict_options.h"
+
+namespace headstart::app {
+namespace {
+
+constexpr std::size_t kLargestMatrix = 12;  // classes; a larger confusion matrix fills more than a screen
+
+struct EvaluateOptions {
+  ModelRequest request{};
+  PredictOptions predict{};
+  std::string data;
+  std::string split;
+  bool json = false;
+};
+
+Json evaluation_json(const Evaluation& evaluation) {
+  Json classes = Json::array();
+  for (const auto& one : evaluation.classes) {
+    classes.push_back({{"name", one.name},
+                       {"precision", one.precision},
+                       {"recall", one.recall},
+                       {"f1", one.f1},
+                       {"support", one.support}});
+  }
+  return {{"images", evaluation.images},
+          {"loss", evaluation.loss},
+          {"accuracy", evaluation.accuracy},
+          {"top5_accuracy", evaluation.top5_accuracy},
+          {"balanced_accuracy", evaluation.balanced_accuracy},
+          {"classes", classes},
+          {"confusion", evaluation.confusion}};
+}
+
+void print_classes(const Evaluation& evaluation) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& one : evaluation.classes) {
+    rows.push_back({one.name, fmt::format("{:.4f}", one.precision), fmt::format("{:.4f}", one.recall),
+                    fmt::format("{:.4f}", one.f1), fmt::format("{}", one.support)});
+  }
+  print_table({{"class", Align::left},
+               {"precision", Align::right},
+               {"recall", Align::right},
+               {"f1", Align::right},
+               {"images", Align::right}},
+              rows);
+}
+
+void print_confusion(const Evaluation& evaluation) {
+  std::vector<Column> columns{{"label \\ predicted", Align::left}};
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t label = 0; label < evaluation.classes.size(); ++label) {
+    columns.push_back({evaluation.classes[label].name, Align::right});
+    rows.push_back({evaluation.classes[label].name});
+    for (const auto count : evaluation.confusion[label]) {
+      rows.back().push_back(fmt::format("{}", count));
+    }
+  }
+  print_table(columns, rows);
+}
+
+// What is taken for what most often, where the matrix is too large to print.
+void print_confused_pairs(const Evaluation& evaluation) {
+  struct Pair {
+    std::size_t label, predicted;
+    std::int64_t count;
+  };
+  std::vector<Pair> pairs;
+  for (std::size_t label = 0; label < evaluation.confusion.size(); ++label) {
+    for (std::size_t predicted = 0; predicted < evaluation.confusion.size(); ++predicted) {
+      if (const auto count = evaluation.confusion[label][predicted]; label != predicted && count > 0) {
+        pairs.push_back({label, predicted, count});
+      }
+    }
+  }
+  std::stable_sort(pairs.begin(), pairs.end(),
+                   [](const Pair& a, const Pair& b) { return a.count > b.count; });
+  pairs.resize(std::min<std::size_t>(pairs.size(), kLargestMatrix));
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& pair : pairs) {
+    rows.push_back({evaluation.classes[pair.label].name, evaluation.classes[pair.predicted].name,
+                    fmt::format("{}", pair.count)});
+  }
+  print_table({{"label", Align::left}, {"taken for", Align::left}, {"images", Align::right}}, rows);
+}
+
+void print_evaluation(const Evaluation& evaluation) {
+  fmt::print("images             {}\n", evaluation.images);
+  fmt::print("loss               {:.4f}\n", evaluation.loss);
+  fmt::print("accuracy           {:.4f}\n", evaluation.accuracy);
+  if (evaluation.classes.size() > 5) {
+    fmt::print("top-5 accuracy     {:.4f}\n", evaluation.top5_accuracy);
+  }
+  fmt::print("balanced accuracy  {:.4f}\n\n", evaluation.balanced_accuracy);
+  print_classes(evaluation);
+  fmt::print("\n");
+  evaluation.classes.size() <= kLargestMatrix ? print_confusion(evaluation)
+                                              : print_confused_pairs(evaluation);
+}
+
+void run_evaluate(const EvaluateOptions& options) {
+  const Dataset dataset = choose_split(read_dataset(options.data), options.split);
+  const auto progress = make_console_progress();
+  const Model model = open_model(options.request, *progress);
+  const auto result = evaluate(model, dataset, options.predict, *progress);
+  for (const auto& line : result.unreadable) {
+    progress->message("skipped " + line);
+  }
+  if (!result.unreadable.empty()) {
+    progress->message(fmt::format("{} of {} images could not be read and are left out",
+                                  result.unreadable.size(), dataset.samples.size()));
+  }
+  options.json ? print_json(evaluation_json(result.evaluation)) : print_evaluation(result.evaluation);
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& program) {
+  auto* command = program.add_subcommand("evaluate", "How good a model is on labelled photos");
+  auto options = std::make_shared<EvaluateOptions>();
+  add_model_options(*command, options->request);
+  command
+      ->add_option("DATA", options->data,
+                   "Folder of class folders (also within train/, validation/, test/), or a CSV")
+      ->required();
+  command
+      ->add_option("--split", options->split,
+                   "train, validation, test or all (test, else validation, else what there is)")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"train", "validation", "test", "all"}));
+  command->add_flag("--strict", options->predict.strict, "An unreadable image is an error");
+  add_class_index_option(*command, options->request);
+  add_predict_options(*command, options->predict);
+  command->add_flag("--json", options->json, "One JSON document");
+  command->footer("Example:\n  headstart evaluate run/model.safetensors photos/ --split test");
+  command->callback([options] { run_evaluate(*options); });
+}
+
+}  // namespace headstart::app

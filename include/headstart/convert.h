@@ -1,0 +1,29 @@
+// Other people's weights into a model of ours, with an account of every tensor, and back.
+#pragma once
+
+#include <string>
+
+#include "headstart/model.h"
+#include "headstart/weights.h"
+#include "headstart/zoo.h"
+
+namespace headstart {
+
+struct ConvertRequest {
+  std::string source, destination;
+  std::string architecture;  // a name of the zoo
+  ArchitectureOptions options{};
+};
+
+struct Conversion {
+  Model model;
+  WeightReport report;  // with missing or mismatched parameters the model is not complete
+};
+
+// Refuses a destination that write_converted would refuse, before any work.
+Conversion read_foreign_weights(const ConvertRequest& request);
+
+// .safetensors: a model file; .h5: Keras weights.
+void write_converted(const Model& model, const std::string& destination);
+
+}  // namespace headstart

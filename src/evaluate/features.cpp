@@ -1,0 +1,130 @@
+#include "headstart/features.h"
+
+#include <filesystem>
+#include <ostream>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/files.h"
+#include "data/folders.h"
+#include "headstart/error.h"
+#include "headstart/npy.h"
+#include "headstart/text.h"
+#include "weights/safetensors.h"
+
+namespace headstart {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Sources {
+  Dataset dataset;
+  std::vector<std::string> splits;  // one for each sample
+};
+
+void append(const Dataset& part, const std::string& split, Sources& sources) {
+  sources.dataset.samples.insert(sources.dataset.samples.end(), part.samples.begin(), part.samples.end());
+  sources.splits.resize(sources.dataset.samples.size(), split);
+}
+
+Sources labelled(const std::string& path) {
+  const DatasetSplits splits = read_dataset(path);
+  const bool divided = splits.validation || splits.test;
+  Sources sources;
+  sources.dataset.class_names = splits.train.class_names;
+  append(splits.train, divided ? "train" : "", sources);
+  if (splits.validation) {
+    append(*splits.validation, "validation", sources);
+  }
+  if (splits.test) {
+    append(*splits.test, "test", sources);
+  }
+  return sources;
+}
+
+Sources unlabelled(const std::string& path) {
+  Sources sources;
+  for (const auto& file : image_files(path)) {
+    sources.dataset.samples.push_back({.path = file, .label = -1, .group = ""});
+  }
+  sources.splits.resize(sources.dataset.samples.size());
+  return sources;
+}
+
+Sources find_sources(const std::string& path) {
+  std::error_code ignored;
+  const bool has_classes = fs::is_directory(path, ignored)
+                               ? !list_folder(path).folders.empty()
+                               : lower(fs::path(path).extension().string()) == ".csv";
+  return has_classes ? labelled(path) : unlabelled(path);
+}
+
+// RFC 4180: fields with a comma, a quote or a line break stand in quotes.
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) {
+    return text;
+  }
+  std::string quoted = "\"";
+  for (const char c : text) {
+    quoted += c == '"' ? "\"\"" : std::string(1, c);
+  }
+  return quoted + "\"";
+}
+
+bool is_npy(const std::string& path) { return lower(fs::path(path).extension().string()) == ".npy"; }
+
+}  // namespace
+
+FeatureTable extract_features(const Model& model, NodeId node, const std::string& data,
+                              const PredictOptions& options, Progress& progress) {
+  const Sources sources = find_sources(data);
+  auto computed = compute_outputs(model, sources.dataset, {node}, options, progress);
+  const auto& samples = sources.dataset.samples;
+  FeatureTable table;
+  for (const int index : computed.samples) {
+    const auto i = static_cast<std::size_t>(index);
+    const int label = samples[i].label;
+    table.paths.push_back(samples[i].path);
+    table.labels.push_back(label < 0 ? "" : sources.dataset.class_names.at(static_cast<std::size_t>(label)));
+    table.splits.push_back(sources.splits[i]);
+  }
+  for (const auto& unreadable : computed.unreadable) {
+    table.unreadable.push_back(
+        fmt::format("{}: {}", samples[static_cast<std::size_t>(unreadable.sample)].path, unreadable.message));
+  }
+  if (table.paths.empty()) {
+    throw Error(fmt::format("[features] expected images; none of the {} could be read{}", samples.size(),
+                            table.unreadable.empty() ? "" : " (" + table.unreadable.front() + ")"));
+  }
+  table.features = std::move(computed.outputs[0]);
+  return table;
+}
+
+void check_feature_path(const std::string& path) {
+  if (!is_npy(path) && lower(fs::path(path).extension().string()) != ".safetensors") {
+    throw Error(fmt::format("[features] expected a file called .npy or .safetensors; received {}", path));
+  }
+}
+
+std::string write_features(const FeatureTable& table, const std::string& path) {
+  check_feature_path(path);
+  if (is_npy(path)) {
+    write_npy(table.features, path);
+  } else {
+    Parameters tensors;
+    tensors.insert("features", table.features);
+    write_safetensors(path, tensors, {});
+  }
+  const std::string csv = fs::path(path).replace_extension(".csv").string();
+  write_file_atomically(csv, [&](std::ostream& out) {
+    out << "row,path,label,split\n";
+    for (std::size_t i = 0; i < table.paths.size(); ++i) {
+      out << i << ',' << csv_field(table.paths[i]) << ',' << csv_field(table.labels[i]) << ','
+          << table.splits[i] << '\n';
+    }
+  });
+  return csv;
+}
+
+}  // namespace headstart
