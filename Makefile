@@ -7,12 +7,14 @@ PREFIX ?= /usr/local
 
 all: ## the library and the program, as build/release/headstart
 	cmake --preset release
-	cmake --build --preset release
+	cmake --build --preset release --target headstart_program
 
 demo: deps all ## transfer learning in about a minute, on data that Debian ships
 	$(BUILD)/headstart demo
 
-test: deps all ## builds and runs the tests
+test: deps ## builds and runs the tests
+	cmake --preset release
+	cmake --build --preset release
 	ctest --preset release
 
 bench: ## builds and runs the benchmarks
