@@ -73,6 +73,11 @@ struct TrainOptions {
   std::map<std::string, std::string> command;
 };
 
+// JSON of everything but out_directory, resume, workers and command; the second accepts what the first writes and throws Error for
+// unknown keys and wrong types.
+std::string to_json(const TrainOptions& options);
+TrainOptions train_options_from_json(const std::string& json);
+
 // One line of history.csv.
 struct EpochRecord {
   int epoch = 0;      // 1-based, counted through both stages

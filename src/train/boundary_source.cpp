@@ -1,0 +1,131 @@
+// The two sources of batches: rows gathered from a table, or a loader in front of the frozen program.
+#include "train/boundary_source.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace headstart {
+namespace {
+
+class TableSource : public BoundarySource {
+ public:
+  TableSource(FeatureTable table, int batch) : table_(std::move(table)), batch_(static_cast<std::size_t>(batch)) {
+    for (const std::int64_t size : table_.sizes) {
+      rows_.emplace_back(Shape{batch, size});
+      gathered_.tensors.push_back(rows_.back().data());
+    }
+  }
+
+  const std::vector<int>& labels() const override { return table_.labels; }
+
+  void begin(std::vector<LoaderItem> items) override {
+    items_ = std::move(items);
+    position_ = 0;
+  }
+
+  const BoundaryBatch* next() override {
+    if (position_ == items_.size()) {
+      return nullptr;
+    }
+    const std::size_t count = std::min(batch_, items_.size() - position_);
+    gathered_.labels.clear();
+    for (std::size_t row = 0; row < count; ++row) {
+      const auto sample = static_cast<std::size_t>(items_[position_ + row].sample);
+      gathered_.labels.push_back(table_.labels[sample]);
+      const float* record = table_.records[sample];
+      for (std::size_t i = 0; i < rows_.size(); ++i) {
+        const std::int64_t size = table_.sizes[i];
+        std::copy_n(record, size, rows_[i].data() + static_cast<std::int64_t>(row) * size);
+        record += size;
+      }
+    }
+    position_ += count;
+    return &gathered_;
+  }
+
+ private:
+  FeatureTable table_;
+  std::size_t batch_ = 0;
+  std::vector<LoaderItem> items_;
+  std::size_t position_ = 0;
+  std::vector<Tensor> rows_;
+  BoundaryBatch gathered_;
+};
+
+class LiveSource : public BoundarySource {
+ public:
+  LiveSource(const Dataset& dataset, const Graph& graph, const Parameters& parameters, LiveSourceOptions options,
+             std::vector<std::string>& unreadable)
+      : dataset_(dataset),
+        loader_options_(std::move(options.loader)),
+        program_(graph, parameters, options.program),
+        unreadable_(unreadable) {
+    for (const Sample& sample : dataset.samples) {
+      labels_.push_back(sample.label);
+    }
+    Shape shape = graph.input_shape();
+    shape.insert(shape.begin(), program_.batch());
+    padded_ = Tensor(shape);
+    loader_options_.batch_size = program_.batch();
+  }
+
+  const std::vector<int>& labels() const override { return labels_; }
+
+  void begin(std::vector<LoaderItem> items) override { loader_.emplace(dataset_, std::move(items), loader_options_); }
+
+  const BoundaryBatch* next() override {
+    decoded_ = loader_->next();
+    if (!decoded_ || decoded_->labels.empty()) {
+      note_unreadable();
+      loader_.reset();
+      return nullptr;
+    }
+    const float* images = decoded_->images.data();
+    if (static_cast<int>(decoded_->labels.size()) < program_.batch()) {
+      std::copy(decoded_->images.values().begin(), decoded_->images.values().end(), padded_.values().begin());
+      images = padded_.data();
+    }
+    const auto tensors = program_.run(images);
+    batch_.tensors.assign(tensors.begin(), tensors.end());
+    batch_.labels = decoded_->labels;
+    return &batch_;
+  }
+
+ private:
+  void note_unreadable() {
+    for (const UnreadableImage& image : loader_->unreadable()) {
+      const std::string line =
+          fmt::format("{}: {}", dataset_.samples[static_cast<std::size_t>(image.sample)].path, image.message);
+      if (std::find(unreadable_.begin(), unreadable_.end(), line) == unreadable_.end()) {
+        unreadable_.push_back(line);
+      }
+    }
+  }
+
+  const Dataset& dataset_;
+  LoaderOptions loader_options_;
+  BoundaryProgram program_;
+  std::vector<std::string>& unreadable_;
+  std::vector<int> labels_;
+  Tensor padded_;
+  std::optional<Loader> loader_;
+  std::optional<Batch> decoded_;
+  BoundaryBatch batch_;
+};
+
+}  // namespace
+
+std::unique_ptr<BoundarySource> make_table_source(FeatureTable table, int batch) {
+  return std::make_unique<TableSource>(std::move(table), batch);
+}
+
+std::unique_ptr<BoundarySource> make_live_source(const Dataset& dataset, const Graph& graph,
+                                                 const Parameters& parameters, LiveSourceOptions options,
+                                                 std::vector<std::string>& unreadable) {
+  return std::make_unique<LiveSource>(dataset, graph, parameters, std::move(options), unreadable);
+}
+
+}  // namespace headstart

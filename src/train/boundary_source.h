@@ -1,0 +1,51 @@
+// Batches of boundary tensors for the training part, from computed features or straight from image files.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "headstart/dataset.h"
+#include "train/boundary_program.h"
+
+namespace headstart {
+
+// `tensors[i]` has room for a whole batch of boundary node i; rows beyond `labels.size()` hold arbitrary finite values.
+struct BoundaryBatch {
+  std::vector<const float*> tensors;
+  std::vector<int> labels;
+};
+
+class BoundarySource {
+ public:
+  virtual ~BoundarySource() = default;
+  virtual const std::vector<int>& labels() const = 0;  // of every sample; items count through these
+  virtual void begin(std::vector<LoaderItem> items) = 0;
+  // Null at the end. Valid until the next call.
+  virtual const BoundaryBatch* next() = 0;
+};
+
+// The boundary tensors of every readable sample.
+struct FeatureTable {
+  std::vector<std::int64_t> sizes;      // elements of each boundary tensor; a record is their concatenation
+  std::vector<const float*> records;    // by sample
+  std::vector<int> labels;              // by sample
+  std::vector<std::string> unreadable;  // "path: reason"
+  std::shared_ptr<const void> storage;  // owns what `records` point into
+};
+
+std::unique_ptr<BoundarySource> make_table_source(FeatureTable table, int batch);
+
+struct LiveSourceOptions {
+  LoaderOptions loader{};
+  BoundaryProgram::Options program{};
+};
+// Decodes and runs the frozen part at every batch. The references must outlive the source. Unreadable images are added to
+// `unreadable` once.
+std::unique_ptr<BoundarySource> make_live_source(const Dataset& dataset, const Graph& graph,
+                                                 const Parameters& parameters, LiveSourceOptions options,
+                                                 std::vector<std::string>& unreadable);
+
+}  // namespace headstart

@@ -1,0 +1,39 @@
+// One pass over a source through an inference program that starts at the boundary.
+#include "train/evaluator.h"
+
+namespace headstart {
+
+Evaluation evaluate_boundary(const Graph& graph, const Parameters& parameters, const EvaluatorOptions& options,
+                             BoundarySource& source) {
+  FrozenProgram program(graph, parameters, {graph.output()},
+                        {.batch = options.batch,
+                         .precision = options.precision,
+                         .logits = true,
+                         .sources = options.boundary});
+  const std::int64_t units = element_count(graph.output_shape());
+  Tensor logits({options.batch, units});
+  float* const destination = logits.data();
+  std::vector<LoaderItem> items(source.labels().size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    items[i].sample = static_cast<int>(i);
+  }
+  source.begin(std::move(items));
+  double loss = 0.0;
+  std::size_t correct = 0, samples = 0;
+  while (const BoundaryBatch* batch = source.next()) {
+    program.run(batch->tensors, std::span(&destination, 1));
+    const std::size_t count = batch->labels.size();
+    const LossValue value = loss_of_labels(options.loss, logits.values().first(count * static_cast<std::size_t>(units)),
+                                           batch->labels, {}, {});
+    loss += value.loss * static_cast<double>(count);
+    correct += static_cast<std::size_t>(value.correct);
+    samples += count;
+  }
+  if (samples == 0) {
+    return {};
+  }
+  return {.loss = loss / static_cast<double>(samples),
+          .accuracy = static_cast<double>(correct) / static_cast<double>(samples)};
+}
+
+}  // namespace headstart

@@ -1,0 +1,213 @@
+// Fills the feature cache from a loader and the frozen program, and makes tables of what it holds.
+#include "train/features.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/files.h"
+#include "core/sha256.h"
+#include "headstart/error.h"
+#include "train/feature_cache.h"
+
+namespace headstart {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Small batches stay in the processor's caches and cost nothing per image.
+constexpr int kExtractionBatch = 16;
+// The share of the disk's free space that the caches may take, and their largest size.
+constexpr double kShareOfFreeSpace = 0.5;
+constexpr std::int64_t kMostBytes = std::int64_t{20} << 30;
+
+std::int64_t record_floats(const std::vector<std::int64_t>& sizes) {
+  return std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
+}
+
+// Rows of the boundary tensors to records that hold them one after the other.
+void concatenate(std::span<const float* const> tensors, const std::vector<std::int64_t>& sizes, std::int64_t rows,
+                 float* records) {
+  const std::int64_t floats = record_floats(sizes);
+  std::int64_t offset = 0;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    for (std::int64_t row = 0; row < rows; ++row) {
+      std::copy_n(tensors[i] + row * sizes[i], sizes[i], records + row * floats + offset);
+    }
+    offset += sizes[i];
+  }
+}
+
+std::int64_t cache_limit(const fs::path& root) {
+  std::error_code unknown;
+  const auto space = fs::space(root, unknown);
+  if (unknown) {
+    return kMostBytes;
+  }
+  std::int64_t used = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(root, unknown)) {
+    std::error_code gone;
+    const auto size = entry.is_regular_file(gone) ? entry.file_size(gone) : 0;
+    used += gone ? 0 : static_cast<std::int64_t>(size);
+  }
+  return std::min(kMostBytes, used + static_cast<std::int64_t>(kShareOfFreeSpace * static_cast<double>(space.available)));
+}
+
+std::vector<std::string> identities_of(const Dataset& dataset) {
+  std::vector<std::string> identities;
+  for (const Sample& sample : dataset.samples) {
+    identities.push_back(picture_identity(sample.path, 0));
+  }
+  return identities;
+}
+
+// One pass over the pictures that the cache lacks.
+struct Extraction {
+  const Dataset& dataset;
+  const std::vector<std::string>& identities;
+  std::vector<LoaderItem> items;
+};
+
+void extract(const Extraction& work, const Graph& graph, const Parameters& parameters, const FeatureOptions& options,
+             Progress& progress, FeatureCache& cache) {
+  BoundaryProgram program(graph, parameters,
+                          {.boundary = options.boundary, .batch = kExtractionBatch, .precision = options.precision});
+  Loader loader(work.dataset, work.items,
+                {.preprocessing = options.preprocessing,
+                 .batch_size = kExtractionBatch,
+                 .workers = options.workers,
+                 .strict = options.strict});
+  const auto sizes = boundary_sizes(graph, options.boundary);
+  Shape shape = graph.input_shape();
+  shape.insert(shape.begin(), kExtractionBatch);
+  Tensor padded(shape);
+  std::vector<float> records(static_cast<std::size_t>(record_floats(sizes) * kExtractionBatch));
+  progress.begin(options.purpose, static_cast<std::int64_t>(work.items.size()));
+  std::int64_t done = 0;
+  while (!stop_requested()) {
+    const std::optional<Batch> batch = loader.next();
+    if (!batch || batch->samples.empty()) {
+      break;
+    }
+    const float* images = batch->images.data();
+    if (batch->samples.size() < static_cast<std::size_t>(kExtractionBatch)) {
+      std::copy(batch->images.values().begin(), batch->images.values().end(), padded.values().begin());
+      images = padded.data();
+    }
+    const auto rows = static_cast<std::int64_t>(batch->samples.size());
+    concatenate(program.run(images), sizes, rows, records.data());
+    std::vector<std::string> names;
+    for (const int sample : batch->samples) {
+      names.push_back(work.identities[static_cast<std::size_t>(sample)]);
+    }
+    cache.append(names, records.data());
+    done += rows;
+    progress.advance(done);
+  }
+  for (const UnreadableImage& image : loader.unreadable()) {
+    cache.append_unreadable(work.identities[static_cast<std::size_t>(image.sample)], image.message);
+  }
+  progress.end();
+}
+
+std::vector<LoaderItem> missing_items(const FeatureCache& cache, const std::vector<std::string>& identities) {
+  std::vector<LoaderItem> missing;
+  for (std::size_t i = 0; i < identities.size(); ++i) {
+    if (cache.find_unreadable(identities[i]) == nullptr && cache.find(identities[i]) == nullptr) {
+      missing.push_back({.sample = static_cast<int>(i)});
+    }
+  }
+  return missing;
+}
+
+FeatureTable table_of(const Dataset& dataset, const std::vector<std::string>& identities,
+                      std::vector<std::int64_t> sizes, std::shared_ptr<const FeatureCache> cache, bool strict) {
+  FeatureTable table{.sizes = std::move(sizes), .records = {}, .labels = {}, .unreadable = {}, .storage = cache};
+  for (std::size_t i = 0; i < identities.size(); ++i) {
+    const Sample& sample = dataset.samples[i];
+    if (const std::string* reason = cache->find_unreadable(identities[i])) {
+      if (strict) {
+        throw Error(fmt::format("[data] expected a readable image; received {}: {}; remove it or leave --strict out",
+                                sample.path, *reason));
+      }
+      table.unreadable.push_back(fmt::format("{}: {}", sample.path, *reason));
+    } else if (const float* record = cache->find(identities[i])) {
+      table.records.push_back(record);
+      table.labels.push_back(sample.label);
+    }
+  }
+  return table;
+}
+
+}  // namespace
+
+std::string picture_identity(const std::string& path, int view) {
+  struct stat status {};
+  const bool there = ::stat(path.c_str(), &status) == 0;
+  const std::string text =
+      fmt::format("{}|{}|{}|{}|{}", fs::absolute(path).lexically_normal().string(), there ? status.st_size : -1,
+                  status.st_mtim.tv_sec, status.st_mtim.tv_nsec, view);
+  return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+std::optional<FeatureTable> cached_features(const Dataset& dataset, const Graph& graph, const Parameters& parameters,
+                                            const FeatureOptions& options, Progress& progress) {
+  const auto sizes = boundary_sizes(graph, options.boundary);
+  const fs::path root = cache_directory() / "features";
+  const fs::path folder = root / feature_key(graph, parameters, options);
+  const auto cache = std::make_shared<FeatureCache>(folder, record_floats(sizes));
+  const auto identities = identities_of(dataset);
+  if (!missing_items(*cache, identities).empty()) {
+    cache->begin_append();  // another run may have filled it meanwhile
+    auto missing = missing_items(*cache, identities);
+    const std::int64_t needed = static_cast<std::int64_t>(missing.size()) * cache->bytes_per_record();
+    if (!make_room(root, folder, needed, cache_limit(root))) {
+      cache->end_append();
+      return std::nullopt;
+    }
+    if (!missing.empty()) {
+      extract({.dataset = dataset, .identities = identities, .items = std::move(missing)}, graph, parameters, options,
+              progress, *cache);
+    }
+    cache->end_append();
+  }
+  return table_of(dataset, identities, sizes, cache, options.strict);
+}
+
+FeatureTable features_in_memory(const MemoryDataset& dataset, const Graph& graph, const Parameters& parameters,
+                                const FeatureOptions& options, Progress& progress) {
+  const auto sizes = boundary_sizes(graph, options.boundary);
+  const std::int64_t floats = record_floats(sizes);
+  const auto count = static_cast<std::int64_t>(dataset.labels.size());
+  const std::int64_t image = element_count(graph.input_shape());
+  FeatureTable table{.sizes = sizes, .records = {}, .labels = dataset.labels, .unreadable = {}, .storage = nullptr};
+  const float* records = dataset.images.data();
+  if (options.boundary != std::vector<NodeId>{0}) {
+    const int batch = static_cast<int>(std::min<std::int64_t>(kExtractionBatch, count));
+    BoundaryProgram program(graph, parameters,
+                            {.boundary = options.boundary, .batch = batch, .precision = options.precision});
+    auto storage = std::make_shared<Tensor>(Shape{count, floats});
+    progress.begin(options.purpose, count);
+    for (std::int64_t begin = 0; begin < count; begin += batch) {
+      // The last batch begins early enough to be full.
+      const std::int64_t first = std::min(begin, count - batch);
+      concatenate(program.run(dataset.images.data() + first * image), sizes, batch, storage->data() + first * floats);
+      progress.advance(std::min(count, begin + batch));
+    }
+    progress.end();
+    records = storage->data();
+    table.storage = storage;
+  }
+  for (std::int64_t i = 0; i < count; ++i) {
+    table.records.push_back(records + i * floats);
+  }
+  return table;
+}
+
+}  // namespace headstart

@@ -1,0 +1,144 @@
+// TrainOptions as JSON, both ways, from one list of fields.
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/text.h"
+#include "headstart/error.h"
+#include "headstart/train.h"
+
+namespace headstart {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kTrainingMode = "training";
+constexpr const char* kFrozenMode = "frozen";
+
+json optimizer_json(const OptimizerOptions& given) {
+  const OptimizerOptions o = resolve(given);
+  return {{"kind", to_string(o.kind)},
+          {"learning_rate", o.learning_rate},
+          {"momentum", o.momentum},
+          {"nesterov", o.nesterov},
+          {"rho", o.rho},
+          {"beta_1", o.beta_1},
+          {"beta_2", o.beta_2},
+          {"epsilon", o.epsilon},
+          {"decay", o.decay},
+          {"weight_decay", o.weight_decay},
+          {"clip_norm", o.clip_norm}};
+}
+
+OptimizerOptions optimizer_of(const json& j) {
+  return resolve({.kind = optimizer_from(j.at("kind").get<std::string>()),
+                  .learning_rate = j.at("learning_rate").get<double>(),
+                  .momentum = j.at("momentum").get<double>(),
+                  .nesterov = j.at("nesterov").get<bool>(),
+                  .rho = j.at("rho").get<double>(),
+                  .beta_1 = j.at("beta_1").get<double>(),
+                  .beta_2 = j.at("beta_2").get<double>(),
+                  .epsilon = j.at("epsilon").get<double>(),
+                  .decay = j.at("decay").get<double>(),
+                  .weight_decay = j.at("weight_decay").get<double>(),
+                  .clip_norm = j.at("clip_norm").get<double>()});
+}
+
+json stage_json(const StageOptions& stage) {
+  return {{"epochs", stage.epochs},
+          {"optimizer", optimizer_json(stage.optimizer)},
+          {"schedule", to_string(stage.schedule)},
+          {"batch_norm", stage.batch_norm == BatchNormMode::training ? kTrainingMode : kFrozenMode}};
+}
+
+StageOptions stage_of(const json& j) {
+  const auto mode = j.at("batch_norm").get<std::string>();
+  if (mode != kTrainingMode && mode != kFrozenMode) {
+    throw Error(fmt::format("[config] batch_norm is {} or {}; received {}", kTrainingMode, kFrozenMode, mode));
+  }
+  return {.epochs = j.at("epochs").get<int>(),
+          .optimizer = optimizer_of(j.at("optimizer")),
+          .schedule = schedule_from(j.at("schedule").get<std::string>()),
+          .batch_norm = mode == kTrainingMode ? BatchNormMode::training : BatchNormMode::frozen};
+}
+
+json to_json_value(const TrainOptions& options) {
+  return {{"head", stage_json(options.head)},
+          {"fine_tune_from", options.fine_tune_from},
+          {"fine_tune", stage_json(options.fine_tune)},
+          {"loss", options.loss ? to_string(*options.loss) : ""},
+          {"batch_size", options.batch_size},
+          {"steps_per_epoch", options.steps_per_epoch},
+          {"seed", options.seed},
+          {"precision", to_string(options.precision)},
+          {"cache", options.cache == CacheMode::automatic ? "auto" : "off"},
+          {"monitor", options.monitor == Monitor::val_accuracy ? "val_accuracy" : "val_loss"},
+          {"patience", options.patience},
+          {"balanced_class_weights", options.balanced_class_weights},
+          {"class_weights", options.class_weights},
+          {"validation_fraction", options.validation_fraction},
+          {"strict", options.strict}};
+}
+
+bool is_one_of(const json& j, const char* key, const char* yes, const char* no) {
+  const auto word = j.at(key).get<std::string>();
+  if (word != yes && word != no) {
+    throw Error(fmt::format("[config] {} is {} or {}; received {}", key, yes, no, word));
+  }
+  return word == yes;
+}
+
+void refuse_unknown_keys(const json& given, const json& known, const std::string& where) {
+  std::vector<std::string> names;
+  for (const auto& [key, value] : known.items()) {
+    names.push_back(key);
+  }
+  for (const auto& [key, value] : given.items()) {
+    if (!known.contains(key)) {
+      throw Error(fmt::format("[config] {} has no \"{}\"{}", where, key, did_you_mean(key, names)));
+    }
+    if (value.is_object()) {
+      refuse_unknown_keys(value, known.at(key), key);
+    }
+  }
+}
+
+}  // namespace
+
+std::string to_json(const TrainOptions& options) { return to_json_value(options).dump(2); }
+
+TrainOptions train_options_from_json(const std::string& text) {
+  try {
+    // What is left out keeps its default.
+    json j = to_json_value({});
+    const json given = json::parse(text);
+    refuse_unknown_keys(given, j, "the training options");
+    j.merge_patch(given);
+    TrainOptions options;
+    options.head = stage_of(j.at("head"));
+    options.fine_tune_from = j.at("fine_tune_from").get<std::string>();
+    options.fine_tune = stage_of(j.at("fine_tune"));
+    if (const auto loss = j.at("loss").get<std::string>(); !loss.empty()) {
+      options.loss = loss_from(loss);
+    }
+    options.batch_size = j.at("batch_size").get<int>();
+    options.steps_per_epoch = j.at("steps_per_epoch").get<int>();
+    options.seed = j.at("seed").get<std::uint64_t>();
+    options.precision = precision_from(j.at("precision").get<std::string>());
+    options.cache = is_one_of(j, "cache", "auto", "off") ? CacheMode::automatic : CacheMode::off;
+    options.monitor =
+        is_one_of(j, "monitor", "val_accuracy", "val_loss") ? Monitor::val_accuracy : Monitor::val_loss;
+    options.patience = j.at("patience").get<int>();
+    options.balanced_class_weights = j.at("balanced_class_weights").get<bool>();
+    options.class_weights = j.at("class_weights").get<std::vector<float>>();
+    options.validation_fraction = j.at("validation_fraction").get<double>();
+    options.strict = j.at("strict").get<bool>();
+    return options;
+  } catch (const json::exception& error) {
+    throw Error(fmt::format("[config] expected training options as JSON; received something else: {}", error.what()));
+  }
+}
+
+}  // namespace headstart

@@ -1,0 +1,145 @@
+// Writing and reading a run's folder; every file is replaced atomically.
+#include "train/run_files.h"
+
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ostream.h>
+#include <nlohmann/json.hpp>
+
+#include "core/files.h"
+#include "headstart/error.h"
+#include "weights/safetensors.h"
+
+namespace headstart {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kCurrent = "current/";
+constexpr const char* kBest = "best/";
+constexpr const char* kOptimizer = "optimizer/";
+
+fs::path checkpoint_path(const std::string& directory) {
+  return fs::path(directory) / "checkpoint" / "state.safetensors";
+}
+
+void insert_all(Parameters& target, const std::string& prefix, const Parameters& source) {
+  for (const auto& [name, tensor] : source) {
+    target.insert(prefix + name, tensor);
+  }
+}
+
+json record_json(const EpochRecord& r) {
+  return {{"epoch", r.epoch},       {"stage", r.stage},
+          {"loss", r.loss},         {"accuracy", r.accuracy},
+          {"val_loss", r.val_loss}, {"val_accuracy", r.val_accuracy},
+          {"lr", r.learning_rate},  {"seconds", r.seconds}};
+}
+
+EpochRecord record_of(const json& j) {
+  return {.epoch = j.at("epoch").get<int>(),
+          .stage = j.at("stage").get<std::string>(),
+          .loss = j.at("loss").get<double>(),
+          .accuracy = j.at("accuracy").get<double>(),
+          .val_loss = j.at("val_loss").get<double>(),
+          .val_accuracy = j.at("val_accuracy").get<double>(),
+          .learning_rate = j.at("lr").get<double>(),
+          .seconds = j.at("seconds").get<double>()};
+}
+
+json state_json(const RunState& state) {
+  json history = json::array();
+  for (const EpochRecord& record : state.history) {
+    history.push_back(record_json(record));
+  }
+  return {{"stage", state.stage},
+          {"stage_epochs_done", state.stage_epochs_done},
+          {"stage_done", state.stage_done},
+          {"step", state.step},
+          {"stage_step", state.stage_step},
+          {"best_epoch", state.best_epoch},
+          {"epochs_since_best", state.epochs_since_best},
+          {"optimizer_iterations", state.optimizer_iterations},
+          {"history", history}};
+}
+
+RunState state_of(const json& j) {
+  RunState state;
+  state.stage = j.at("stage").get<int>();
+  state.stage_epochs_done = j.at("stage_epochs_done").get<int>();
+  state.stage_done = j.at("stage_done").get<bool>();
+  state.step = j.at("step").get<std::int64_t>();
+  state.stage_step = j.at("stage_step").get<std::int64_t>();
+  state.best_epoch = j.at("best_epoch").get<int>();
+  state.epochs_since_best = j.at("epochs_since_best").get<int>();
+  state.optimizer_iterations = j.at("optimizer_iterations").get<std::int64_t>();
+  for (const json& record : j.at("history")) {
+    state.history.push_back(record_of(record));
+  }
+  return state;
+}
+
+}  // namespace
+
+void save_checkpoint(const std::string& directory, const RunState& state, const std::string& fingerprint) {
+  Parameters tensors;
+  insert_all(tensors, kCurrent, state.current);
+  insert_all(tensors, kBest, state.best);
+  insert_all(tensors, kOptimizer, state.optimizer);
+  const fs::path path = checkpoint_path(directory);
+  fs::create_directories(path.parent_path());
+  write_safetensors(path.string(), tensors, {{"state", state_json(state).dump()}, {"fingerprint", fingerprint}});
+}
+
+std::optional<RunState> load_checkpoint(const std::string& directory, const std::string& fingerprint) {
+  const std::string path = checkpoint_path(directory).string();
+  if (!fs::exists(path)) {
+    return std::nullopt;
+  }
+  const MappedFile file(path);
+  Safetensors saved = read_safetensors({.data = file.data(), .size = file.size()});
+  if (saved.metadata["fingerprint"] != fingerprint) {
+    throw Error(fmt::format(
+        "[resume] expected the options, data and weights of the run in {}; received others; repeat its command with --resume, or "
+        "choose another --out",
+        directory));
+  }
+  try {
+    RunState state = state_of(json::parse(saved.metadata["state"]));
+    for (auto& [name, tensor] : saved.tensors) {
+      for (const auto& [prefix, target] : {std::pair<std::string, Parameters*>{kCurrent, &state.current},
+                                           {kBest, &state.best},
+                                           {kOptimizer, &state.optimizer}}) {
+        if (name.starts_with(prefix)) {
+          target->insert(name.substr(prefix.size()), tensor);
+        }
+      }
+    }
+    return state;
+  } catch (const json::exception& error) {
+    throw Error(fmt::format("[resume] {} is damaged ({}); remove it to begin anew", path, error.what()));
+  }
+}
+
+void write_history(const std::string& directory, const std::vector<EpochRecord>& history) {
+  write_file_atomically((fs::path(directory) / "history.csv").string(), [&](std::ostream& out) {
+    out << "epoch,stage,loss,accuracy,val_loss,val_accuracy,lr,seconds\n";
+    for (const EpochRecord& r : history) {
+      out << fmt::format("{},{},{:.6f},{:.6f},{:.6f},{:.6f},{:.6g},{:.3f}\n", r.epoch, r.stage, r.loss, r.accuracy, r.val_loss,
+                         r.val_accuracy, r.learning_rate, r.seconds);
+    }
+  });
+}
+
+void write_config(const std::string& directory, const TrainOptions& options) {
+  const json config = {{"command", options.command}, {"train", json::parse(to_json(options))}};
+  write_file_atomically((fs::path(directory) / "config.json").string(),
+                        [&](std::ostream& out) { out << config.dump(2) << "\n"; });
+}
+
+std::string model_path(const std::string& directory) { return (fs::path(directory) / "model.safetensors").string(); }
+
+}  // namespace headstart

@@ -1,0 +1,52 @@
+// What one call of train() shares between its stages.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "headstart/train.h"
+#include "train/boundary_source.h"
+#include "train/run_files.h"
+
+namespace headstart {
+
+// Exactly one of the two is set.
+struct Split {
+  const Dataset* files = nullptr;
+  const MemoryDataset* memory = nullptr;
+};
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start);
+
+struct Session {
+  Model& model;
+  Split train_split, validation_split;
+  const TrainOptions& options;
+  TrainObserver& observer;
+  TrainResult& result;
+  std::set<std::string> changing;  // in any stage
+  std::string fingerprint;
+  Loss loss = Loss::sparse_categorical_crossentropy;
+  std::vector<float> class_weights{};  // by label; empty: all 1
+  RunState state{};
+  Clock::time_point next_save{};
+};
+
+// One stage: cuts the graph, gets features, trains epoch by epoch from where `session.state` stands.
+struct StageSpec {
+  int index = 0;
+  std::string name;
+  const StageOptions& options;
+  int epochs_of_run = 0;  // both stages
+};
+// False when it was stopped before its end.
+bool run_stage(Session& session, const StageSpec& spec);
+
+// Writes model.safetensors (the best epoch) and history.csv; with the optimizer's state the checkpoint too.
+void save_outputs(Session& session);
+
+}  // namespace headstart

@@ -1,0 +1,71 @@
+// Copies in place and the frozen hash.
+#include "train/snapshot.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/sha256.h"
+
+namespace headstart {
+namespace {
+
+std::span<const std::uint8_t> bytes_of(const void* data, std::size_t size) {
+  return {static_cast<const std::uint8_t*>(data), size};
+}
+
+}  // namespace
+
+std::set<std::string> changing_parameters(const Graph& graph, BatchNormMode batch_norm) {
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    if (!node.trainable) {
+      continue;
+    }
+    for (const ParameterSpec& spec : parameter_specs(graph, static_cast<NodeId>(i))) {
+      if (spec.trainable || batch_norm == BatchNormMode::training) {
+        names.insert(node.name + "/" + spec.name);
+      }
+    }
+  }
+  return names;
+}
+
+Parameters copy_of(const Parameters& parameters, const std::set<std::string>& names) {
+  Parameters copy;
+  for (const auto& [name, tensor] : parameters) {
+    if (names.contains(name)) {
+      copy.insert(name, tensor);
+    }
+  }
+  return copy;
+}
+
+void assign(Parameters& target, const Parameters& source) {
+  for (const auto& [name, tensor] : source) {
+    std::copy(tensor.values().begin(), tensor.values().end(), target.at(name).values().begin());
+  }
+}
+
+void swap_values(Parameters& a, Parameters& b) {
+  for (auto& [name, tensor] : b) {
+    std::swap_ranges(tensor.values().begin(), tensor.values().end(), a.at(name).values().begin());
+  }
+}
+
+FrozenReport hash_frozen(const Parameters& parameters, const std::set<std::string>& changing) {
+  FrozenReport report;
+  Sha256 hash;
+  for (const auto& [name, tensor] : parameters) {
+    if (!changing.contains(name)) {
+      hash.update(bytes_of(name.data(), name.size() + 1));
+      hash.update(bytes_of(tensor.data(), tensor.values().size_bytes()));
+      report.parameters += tensor.size();
+    }
+  }
+  report.sha256_before = hash.hex();
+  return report;
+}
+
+}  // namespace headstart

@@ -1,0 +1,338 @@
+// The training loop of one stage.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "core/random.h"
+#include "core/text.h"
+#include "headstart/error.h"
+#include "train/evaluator.h"
+#include "train/features.h"
+#include "train/session.h"
+#include "train/snapshot.h"
+
+namespace headstart {
+namespace {
+
+// Convolutions in the trainable part are what low precision pays for; a head of dense layers is trained in f32.
+Precision training_precision(const Graph& graph, const Partition& cut, Precision asked) {
+  if (asked != Precision::automatic) {
+    return asked;
+  }
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    const Op& op = graph.nodes()[i].op;
+    if (!cut.frozen[i] && (std::holds_alternative<Conv2D>(op) || std::holds_alternative<SeparableConv2D>(op))) {
+      return resolve(Precision::automatic);
+    }
+  }
+  return Precision::f32;
+}
+
+class Stage {
+ public:
+  Stage(Session& session, const StageSpec& spec);
+  bool run();
+
+ private:
+  std::unique_ptr<BoundarySource> source_of(const Split& split, const std::string& purpose);
+  TrainingProgram& program_for(std::size_t size);
+  std::vector<LoaderItem> items_of_epoch(int epoch) const;
+  bool train_epoch(EpochProgress& progress);
+  void train_step(const BoundaryBatch& batch, EpochProgress& progress);
+  void finish_epoch(EpochProgress& progress);
+  bool is_better(const EpochRecord& record) const;
+  void save_when_due(Clock::time_point now);
+  void report_frozen(const FrozenReport& before);
+
+  Session& session_;
+  const StageSpec& spec_;
+  const TrainOptions& options_;
+  Graph& graph_;
+  Partition cut_;
+  Precision precision_ = Precision::f32;
+  std::unique_ptr<BoundarySource> train_, validation_;
+  std::map<std::size_t, TrainingProgram> programs_;
+  std::optional<Optimizer> optimizer_;
+  std::vector<float> diff_logits_, sample_weights_;
+  int steps_ = 0;              // of an epoch
+  double loss_sum_ = 0;        // of this epoch
+  std::int64_t correct_ = 0, seen_ = 0;
+  double last_rate_ = 0;
+};
+
+Stage::Stage(Session& session, const StageSpec& spec)
+    : session_(session),
+      spec_(spec),
+      options_(session.options),
+      graph_(session.model.graph),
+      cut_(partition(graph_, spec.options.batch_norm)),
+      precision_(training_precision(graph_, cut_, options_.precision)) {}
+
+std::unique_ptr<BoundarySource> Stage::source_of(const Split& split, const std::string& purpose) {
+  const FeatureOptions features{.boundary = cut_.boundary,
+                                .precision = resolve(options_.precision),
+                                .preprocessing = session_.model.preprocessing,
+                                .workers = options_.workers,
+                                .strict = options_.strict,
+                                .purpose = purpose};
+  const Parameters& parameters = session_.model.parameters;
+  if (split.memory != nullptr) {
+    return make_table_source(
+        features_in_memory(*split.memory, graph_, parameters, features, session_.observer.progress()),
+        options_.batch_size);
+  }
+  if (options_.cache == CacheMode::automatic) {
+    auto table = cached_features(*split.files, graph_, parameters, features, session_.observer.progress());
+    if (table) {
+      for (const std::string& line : table->unreadable) {
+        session_.result.unreadable.push_back(line);
+      }
+      return make_table_source(std::move(*table), options_.batch_size);
+    }
+    session_.observer.message("the features do not fit into the cache's limit: the frozen part is run at every step");
+  }
+  return make_live_source(
+      *split.files, graph_, parameters,
+      {.loader = {.preprocessing = features.preprocessing, .workers = options_.workers, .strict = options_.strict},
+       .program = {.boundary = cut_.boundary, .batch = options_.batch_size, .precision = features.precision}},
+      session_.result.unreadable);
+}
+
+TrainingProgram& Stage::program_for(std::size_t size) {
+  const auto found = programs_.find(size);
+  if (found != programs_.end()) {
+    return found->second;
+  }
+  TrainingProgram program(graph_, session_.model.parameters,
+                          {.batch = static_cast<int>(size),
+                           .precision = precision_,
+                           .batch_norm = spec_.options.batch_norm,
+                           .dropout_seed = options_.seed});
+  return programs_.emplace(size, std::move(program)).first->second;
+}
+
+// A new order for every round through the samples, keyed by epoch and round.
+std::vector<LoaderItem> Stage::items_of_epoch(int epoch) const {
+  const std::size_t samples = train_->labels().size();
+  const std::size_t wanted = options_.steps_per_epoch == 0
+                                 ? samples
+                                 : static_cast<std::size_t>(options_.steps_per_epoch) * static_cast<std::size_t>(options_.batch_size);
+  std::vector<LoaderItem> items;
+  std::vector<int> order(samples);
+  for (std::uint32_t round = 0; items.size() < wanted; ++round) {
+    std::iota(order.begin(), order.end(), 0);
+    Random random(options_.seed, RandomPurpose::shuffle, static_cast<std::uint64_t>(epoch), round);
+    shuffle(order, random);
+    for (std::size_t i = 0; i < samples && items.size() < wanted; ++i) {
+      items.push_back({.sample = order[i]});
+    }
+  }
+  return items;
+}
+
+void Stage::train_step(const BoundaryBatch& batch, EpochProgress& progress) {
+  RunState& state = session_.state;
+  TrainingProgram& program = program_for(batch.labels.size());
+  const Tensor& logits = program.forward(batch.tensors, static_cast<std::uint64_t>(state.step));
+  diff_logits_.resize(logits.values().size());
+  sample_weights_.clear();
+  for (std::size_t i = 0; i < batch.labels.size() && !session_.class_weights.empty(); ++i) {
+    sample_weights_.push_back(session_.class_weights[static_cast<std::size_t>(batch.labels[i])]);
+  }
+  const LossValue value = loss_of_labels(session_.loss, logits.values(), batch.labels, sample_weights_, diff_logits_);
+  if (!std::isfinite(value.loss)) {
+    save_outputs(session_);
+    throw Error(fmt::format(
+        "[train] expected a finite loss; received {} at step {} of epoch {}; the best epoch so far is {}; a lower learning rate or "
+        "clipped gradients help",
+        value.loss, progress.step + 1, progress.epoch,
+        session_.state.best_epoch == 0 ? "none" : std::to_string(session_.state.best_epoch)));
+  }
+  program.backward(diff_logits_.data());
+  const double factor = schedule_factor(
+      spec_.options.schedule, {.step = state.stage_step,
+                               .steps_per_epoch = steps_,
+                               .total_steps = static_cast<std::int64_t>(steps_) * spec_.options.epochs});
+  last_rate_ = optimizer_->learning_rate() * factor;
+  optimizer_->step(session_.model.parameters, program.gradients(), factor);
+  ++state.step;
+  ++state.stage_step;
+  loss_sum_ += value.loss * static_cast<double>(batch.labels.size());
+  correct_ += value.correct;
+  seen_ += static_cast<std::int64_t>(batch.labels.size());
+}
+
+bool Stage::train_epoch(EpochProgress& progress) {
+  const auto start = Clock::now();
+  auto items = items_of_epoch(progress.epoch);
+  loss_sum_ = 0.0;
+  correct_ = seen_ = 0;
+  train_->begin(std::move(items));
+  while (const BoundaryBatch* batch = train_->next()) {
+    train_step(*batch, progress);
+    ++progress.step;
+    progress.loss = loss_sum_ / static_cast<double>(seen_);
+    progress.accuracy = static_cast<double>(correct_) / static_cast<double>(seen_);
+    progress.seconds = seconds_since(start);
+    session_.observer.step_done(progress);
+    if (stop_requested()) {
+      return false;
+    }
+  }
+  if (seen_ == 0) {
+    throw Error("[train] expected images to train on; every one was unreadable; see the messages above");
+  }
+  session_.result.seconds.training += seconds_since(start);
+  const auto validating = Clock::now();
+  const Evaluation validation = evaluate_boundary(
+      graph_, session_.model.parameters,
+      {.boundary = cut_.boundary, .batch = options_.batch_size, .precision = precision_, .loss = session_.loss},
+      *validation_);
+  session_.result.seconds.validation += seconds_since(validating);
+  progress.seconds = seconds_since(start);
+  progress.record = EpochRecord{.epoch = progress.epoch,
+                                .stage = spec_.name,
+                                .loss = progress.loss,
+                                .accuracy = progress.accuracy,
+                                .val_loss = validation.loss,
+                                .val_accuracy = validation.accuracy,
+                                .learning_rate = last_rate_,
+                                .seconds = progress.seconds};
+  return true;
+}
+
+bool Stage::is_better(const EpochRecord& record) const {
+  const RunState& state = session_.state;
+  if (state.best_epoch == 0) {
+    return true;
+  }
+  const EpochRecord& best = state.history[static_cast<std::size_t>(state.best_epoch) - 1];
+  if (options_.monitor == Monitor::val_loss || record.val_accuracy == best.val_accuracy) {
+    return record.val_loss < best.val_loss;
+  }
+  return record.val_accuracy > best.val_accuracy;
+}
+
+void Stage::finish_epoch(EpochProgress& progress) {
+  RunState& state = session_.state;
+  const EpochRecord& record = *progress.record;
+  if (!std::isfinite(record.val_loss)) {
+    save_outputs(session_);
+    throw Error(fmt::format("[train] expected a finite validation loss; received {} after epoch {}; a lower learning rate helps",
+                            record.val_loss, record.epoch));
+  }
+  const bool better = is_better(record);
+  state.history.push_back(record);
+  if (better) {
+    state.best_epoch = record.epoch;
+    if (state.best.size() == 0) {
+      state.best = copy_of(session_.model.parameters, session_.changing);
+    } else {
+      for (auto& [name, tensor] : state.best) {
+        const auto values = session_.model.parameters.at(name).values();
+        std::copy(values.begin(), values.end(), tensor.values().begin());
+      }
+    }
+  }
+  state.epochs_since_best = better ? 0 : state.epochs_since_best + 1;
+  ++state.stage_epochs_done;
+  const bool impatient = options_.patience > 0 && state.epochs_since_best >= options_.patience;
+  state.stage_done = impatient || state.stage_epochs_done >= spec_.options.epochs;
+  session_.observer.epoch_ends(progress);
+  if (impatient && state.stage_epochs_done < spec_.options.epochs) {
+    session_.observer.message(fmt::format("no better epoch in {}: the {} stage ends early", options_.patience, spec_.name));
+  }
+}
+
+// Often enough that a kill costs little, seldom enough that saving takes a small share of the time.
+void Stage::save_when_due(Clock::time_point now) {
+  if (options_.out_directory.empty() || (now < session_.next_save && !session_.state.stage_done)) {
+    return;
+  }
+  RunState& state = session_.state;
+  state.current = copy_of(session_.model.parameters, session_.changing);
+  state.optimizer = optimizer_->state();
+  state.optimizer_iterations = optimizer_->iterations();
+  save_outputs(session_);
+  save_checkpoint(options_.out_directory, state, session_.fingerprint);
+  constexpr double kLeastSeconds = 2.0, kShare = 10.0;
+  const double taken = seconds_since(now);
+  session_.result.seconds.saving += taken;
+  session_.next_save = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                          std::chrono::duration<double>(std::max(kLeastSeconds, kShare * taken)));
+}
+
+void Stage::report_frozen(const FrozenReport& before) {
+  FrozenReport report = before;
+  report.stage = spec_.name;
+  report.sha256_after =
+      hash_frozen(session_.model.parameters, changing_parameters(graph_, spec_.options.batch_norm)).sha256_before;
+  if (report.sha256_after != report.sha256_before) {
+    throw Error(fmt::format("[train] expected the {} frozen parameters to stand still; their hash changed; this is a bug",
+                            with_thousands(report.parameters)));
+  }
+  if (report.parameters > 0) {
+    session_.observer.message(fmt::format("frozen: {} parameters, hash unchanged", with_thousands(report.parameters)));
+  }
+  session_.result.frozen.push_back(std::move(report));
+}
+
+bool Stage::run() {
+  RunState& state = session_.state;
+  const FrozenReport before =
+      hash_frozen(session_.model.parameters, changing_parameters(graph_, spec_.options.batch_norm));
+  const auto start = Clock::now();
+  train_ = source_of(session_.train_split, "features of the training images");
+  if (!stop_requested()) {
+    validation_ = source_of(session_.validation_split, "features of the validation images");
+  }
+  session_.result.seconds.features += seconds_since(start);
+  if (stop_requested()) {
+    return false;
+  }
+  if (train_->labels().empty() || validation_->labels().empty()) {
+    throw Error("[train] expected readable images for training and for validation; received none for one of them");
+  }
+  const auto batch = static_cast<std::size_t>(options_.batch_size);
+  const std::size_t samples = train_->labels().size();
+  steps_ = options_.steps_per_epoch > 0 ? options_.steps_per_epoch : static_cast<int>((samples + batch - 1) / batch);
+  TrainingProgram& program = program_for(std::min(batch, samples));
+  if (program.gradients().size() == 0) {
+    throw Error(fmt::format("[train] expected something to train in the {} stage; every layer is frozen", spec_.name));
+  }
+  optimizer_.emplace(spec_.options.optimizer, program.gradients());
+  if (state.stage_epochs_done > 0) {
+    optimizer_->restore(state.optimizer, state.optimizer_iterations);
+  }
+  while (!state.stage_done) {
+    EpochProgress progress{.epoch = static_cast<int>(state.history.size()) + 1,
+                           .epochs = spec_.epochs_of_run,
+                           .steps = steps_};
+    session_.observer.epoch_begins(progress.epoch, progress.epochs);
+    if (!train_epoch(progress)) {
+      return false;
+    }
+    finish_epoch(progress);
+    save_when_due(Clock::now());
+    if (stop_requested() && !state.stage_done) {
+      return false;
+    }
+  }
+  report_frozen(before);
+  return true;
+}
+
+}  // namespace
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+bool run_stage(Session& session, const StageSpec& spec) { return Stage(session, spec).run(); }
+
+}  // namespace headstart

@@ -1,0 +1,295 @@
+// One call of train(): checks, splits, resuming, the stages one after the other, the result.
+#include "headstart/train.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/sha256.h"
+#include "core/text.h"
+#include "headstart/error.h"
+#include "train/session.h"
+#include "train/snapshot.h"
+
+namespace headstart {
+namespace {
+
+namespace fs = std::filesystem;
+
+TrainOptions resolved(TrainOptions options) {
+  options.head.optimizer = resolve(options.head.optimizer);
+  options.fine_tune.optimizer = resolve(options.fine_tune.optimizer);
+  if (options.batch_size < 1 || options.head.epochs < 0 || options.fine_tune.epochs < 0 ||
+      options.steps_per_epoch < 0 || options.patience < 0) {
+    throw Error(fmt::format(
+        "[train] batch size is at least 1, epochs, steps and patience at least 0; received {}, {} and {}, {}, {}",
+        options.batch_size, options.head.epochs, options.fine_tune.epochs, options.steps_per_epoch, options.patience));
+  }
+  if (!(options.validation_fraction > 0.0 && options.validation_fraction < 1.0)) {
+    throw Error(fmt::format("[train] the validation fraction is between 0 and 1; received {}", options.validation_fraction));
+  }
+  return options;
+}
+
+std::vector<int> labels_of(const Split& split) {
+  if (split.memory != nullptr) {
+    return split.memory->labels;
+  }
+  std::vector<int> labels;
+  for (const Sample& sample : split.files->samples) {
+    labels.push_back(sample.label);
+  }
+  return labels;
+}
+
+void check_labels(const Graph& graph, const std::vector<int>& labels) {
+  const std::int64_t units = element_count(graph.output_shape());
+  const int classes = static_cast<int>(std::max<std::int64_t>(2, units));
+  if (labels.empty()) {
+    throw Error("[train] expected images to train on and to validate with; received an empty split");
+  }
+  for (const int label : labels) {
+    if (label < 0 || label >= classes) {
+      throw Error(fmt::format("[train] {} outputs tell {} classes apart; received label {}; give the head one output a class",
+                              units, classes, label));
+    }
+  }
+}
+
+// n / (classes n_c), scikit-learn's "balanced".
+std::vector<float> balanced_weights(const std::vector<int>& labels) {
+  const auto classes = static_cast<std::size_t>(*std::max_element(labels.begin(), labels.end())) + 1;
+  std::vector<double> counts(classes, 0.0);
+  for (const int label : labels) {
+    counts[static_cast<std::size_t>(label)] += 1.0;
+  }
+  std::vector<float> weights;
+  for (const double count : counts) {
+    weights.push_back(count == 0.0 ? 0.0F
+                                   : static_cast<float>(static_cast<double>(labels.size()) / (static_cast<double>(classes) * count)));
+  }
+  return weights;
+}
+
+std::vector<float> class_weights_of(const TrainOptions& options, const Graph& graph, const std::vector<int>& labels) {
+  const auto classes = static_cast<std::size_t>(std::max<std::int64_t>(2, element_count(graph.output_shape())));
+  if (!options.class_weights.empty() && options.class_weights.size() != classes) {
+    throw Error(fmt::format("[train] expected {} class weights, one a class; received {}", classes, options.class_weights.size()));
+  }
+  if (!options.balanced_class_weights) {
+    return options.class_weights;
+  }
+  auto weights = balanced_weights(labels);
+  weights.resize(classes, 0.0F);
+  return weights;
+}
+
+void add_text(Sha256& hash, const std::string& text) {
+  hash.update({reinterpret_cast<const std::uint8_t*>(text.data()), text.size() + 1});
+}
+
+// What a checkpoint must agree with: options, data, frozen parameters.
+std::string fingerprint_of(const Session& session) {
+  Sha256 hash;
+  add_text(hash, to_json(session.options));
+  add_text(hash, hash_frozen(session.model.parameters, session.changing).sha256_before);
+  for (const Split* split : {&session.train_split, &session.validation_split}) {
+    for (const int label : labels_of(*split)) {
+      add_text(hash, std::to_string(label));
+    }
+    if (split->files != nullptr) {
+      for (const Sample& sample : split->files->samples) {
+        add_text(hash, fs::path(sample.path).filename().string());
+      }
+    }
+  }
+  return hash.hex();
+}
+
+// Everything that either stage may change.
+std::set<std::string> changing_in_any_stage(const Graph& graph, const TrainOptions& options) {
+  auto names = changing_parameters(graph, options.head.batch_norm);
+  if (!options.fine_tune_from.empty()) {
+    Graph unfrozen = graph;
+    unfrozen.set_trainable_from(options.fine_tune_from);
+    names.merge(changing_parameters(unfrozen, options.fine_tune.batch_norm));
+  }
+  return names;
+}
+
+void begin_or_resume(Session& session) {
+  const TrainOptions& options = session.options;
+  if (options.out_directory.empty()) {
+    return;
+  }
+  std::error_code error;
+  fs::create_directories(options.out_directory, error);
+  if (error) {
+    throw Error(fmt::format("[train] expected to create {}; received \"{}\"", options.out_directory, error.message()));
+  }
+  if (options.resume) {
+    if (auto state = load_checkpoint(options.out_directory, session.fingerprint)) {
+      session.state = std::move(*state);
+      assign(session.model.parameters, session.state.current);
+      session.observer.message(fmt::format("going on after epoch {}", session.state.history.size()));
+    } else {
+      session.observer.message("no checkpoint there: beginning with the first epoch");
+    }
+  }
+  write_config(options.out_directory, options);
+}
+
+// False when stopped.
+bool run_stages(Session& session) {
+  const TrainOptions& options = session.options;
+  const bool fine_tunes = !options.fine_tune_from.empty() && options.fine_tune.epochs > 0;
+  const int epochs = options.head.epochs + (fine_tunes ? options.fine_tune.epochs : 0);
+  RunState& state = session.state;
+  state.stage_done = state.stage_done || (state.stage == 0 && options.head.epochs == 0);
+  if (state.stage == 0 && !state.stage_done &&
+      !run_stage(session, {.name = "head", .options = options.head, .epochs_of_run = epochs})) {
+    return false;
+  }
+  if (!fine_tunes) {
+    return true;
+  }
+  session.model.graph.set_trainable_from(options.fine_tune_from);
+  if (state.stage == 0) {
+    // Fine-tuning begins with the best head.
+    assign(session.model.parameters, state.best);
+    state.stage = 1;
+    state.stage_done = false;
+    state.stage_epochs_done = 0;
+    state.stage_step = 0;
+    state.epochs_since_best = 0;
+  }
+  return state.stage_done ||
+         run_stage(session, {.name = "fine_tune", .options = options.fine_tune, .epochs_of_run = epochs});
+}
+
+TrainResult run(Model model, const Split& train_split, const Split& validation_split, const TrainOptions& options,
+                TrainObserver& observer) {
+  check_parameters(model.graph, model.parameters);
+  check_labels(model.graph, labels_of(train_split));
+  check_labels(model.graph, labels_of(validation_split));
+  TrainResult result;
+  Session session{.model = model,
+                  .train_split = train_split,
+                  .validation_split = validation_split,
+                  .options = options,
+                  .observer = observer,
+                  .result = result,
+                  .changing = changing_in_any_stage(model.graph, options),
+                  .fingerprint = {},
+                  .loss = options.loss.value_or(loss_for(model.graph)),
+                  .class_weights = class_weights_of(options, model.graph, labels_of(train_split))};
+  session.fingerprint = fingerprint_of(session);
+  begin_or_resume(session);
+  result.interrupted = !run_stages(session);
+  save_outputs(session);
+  if (result.interrupted) {
+    observer.message(options.out_directory.empty() ? "stopped"
+                                                   : fmt::format("stopped; the same command with --resume goes on"));
+  }
+  assign(model.parameters, session.state.best);
+  result.model = std::move(model);
+  result.history = std::move(session.state.history);
+  result.best_epoch = session.state.best_epoch;
+  return result;
+}
+
+std::string found_line(std::size_t images, std::size_t classes) {
+  return fmt::format("Found {} images belonging to {} classes.", images, classes);
+}
+
+// Splits labels without files through the same stratified split as files.
+MemorySplits split_memory(const MemoryDataset& whole, const TrainOptions& options) {
+  Dataset numbers;
+  for (std::size_t i = 0; i < whole.labels.size(); ++i) {
+    numbers.samples.push_back({.path = std::to_string(i), .label = whole.labels[i], .group = {}});
+  }
+  const int classes = whole.labels.empty() ? 0 : *std::max_element(whole.labels.begin(), whole.labels.end()) + 1;
+  for (int c = 0; c < classes; ++c) {
+    numbers.class_names.push_back(std::to_string(c));
+  }
+  const DatasetSplits splits = split_dataset(
+      numbers, {.train = 1.0 - options.validation_fraction, .validation = options.validation_fraction}, options.seed);
+  const auto take = [&](const Dataset& part) {
+    Shape shape = whole.images.shape();
+    shape.front() = static_cast<std::int64_t>(part.samples.size());
+    MemoryDataset taken{.images = Tensor(shape), .labels = {}};
+    const std::int64_t size = part.samples.empty() ? 0 : taken.images.size() / shape.front();
+    for (std::size_t i = 0; i < part.samples.size(); ++i) {
+      std::copy_n(whole.images.data() + std::stoll(part.samples[i].path) * size, size,
+                  taken.images.data() + static_cast<std::int64_t>(i) * size);
+      taken.labels.push_back(part.samples[i].label);
+    }
+    return taken;
+  };
+  return {.train = take(splits.train), .validation = take(splits.validation.value_or(Dataset{}))};
+}
+
+void check_images(const Graph& graph, const MemoryDataset& data) {
+  Shape expected = graph.input_shape();
+  expected.insert(expected.begin(), static_cast<std::int64_t>(data.labels.size()));
+  if (data.images.shape() != expected) {
+    throw Error(fmt::format("[train] expected images of shape {}, one a label; received {}", to_string(expected),
+                            to_string(data.images.shape())));
+  }
+}
+
+}  // namespace
+
+void save_outputs(Session& session) {
+  const std::string& directory = session.options.out_directory;
+  RunState& state = session.state;
+  if (directory.empty() || state.best_epoch == 0) {
+    return;
+  }
+  const EpochRecord& best = state.history[static_cast<std::size_t>(state.best_epoch) - 1];
+  session.model.provenance["best_epoch"] = std::to_string(best.epoch);
+  session.model.provenance["val_accuracy"] = fmt::format("{:.4f}", best.val_accuracy);
+  session.model.provenance["val_loss"] = fmt::format("{:.4f}", best.val_loss);
+  swap_values(session.model.parameters, state.best);
+  try {
+    save_model(session.model, model_path(directory));
+  } catch (...) {
+    swap_values(session.model.parameters, state.best);
+    throw;
+  }
+  swap_values(session.model.parameters, state.best);
+  write_history(directory, state.history);
+}
+
+TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& given, TrainObserver& observer) {
+  const TrainOptions options = resolved(given);
+  DatasetSplits splits = data;
+  if (!splits.validation) {
+    splits = split_dataset(
+        data.train, {.train = 1.0 - options.validation_fraction, .validation = options.validation_fraction}, options.seed);
+    observer.message(fmt::format("no validation folder: {:.0f} % of the images are held out, the same share of every class",
+                                 100.0 * options.validation_fraction));
+  }
+  const std::size_t classes = splits.train.class_names.size();
+  observer.message(found_line(splits.train.samples.size(), classes));
+  observer.message(found_line(splits.validation->samples.size(), classes));
+  if (model.class_names.empty()) {
+    model.class_names = splits.train.class_names;
+  }
+  return run(std::move(model), {.files = &splits.train}, {.files = &*splits.validation}, options, observer);
+}
+
+TrainResult train(Model model, const MemorySplits& data, const TrainOptions& given, TrainObserver& observer) {
+  const TrainOptions options = resolved(given);
+  check_images(model.graph, data.train);
+  if (!data.validation) {
+    return train(std::move(model), split_memory(data.train, options), options, observer);
+  }
+  check_images(model.graph, *data.validation);
+  return run(std::move(model), {.memory = &data.train}, {.memory = &*data.validation}, options, observer);
+}
+
+}  // namespace headstart
