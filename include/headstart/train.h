@@ -73,8 +73,8 @@ struct TrainOptions {
   std::map<std::string, std::string> command;
 };
 
-// JSON of everything but out_directory, resume, workers and command; the second accepts what the first writes and throws Error for
-// unknown keys and wrong types.
+// JSON of everything but out_directory, resume, workers and command; the second accepts what the first writes
+// and throws Error for unknown keys and wrong types.
 std::string to_json(const TrainOptions& options);
 TrainOptions train_options_from_json(const std::string& json);
 
@@ -93,7 +93,7 @@ struct EpochProgress {
   int step = 0, steps = 0;
   double loss = 0, accuracy = 0;  // running means of this epoch
   double seconds = 0;             // since its start
-  std::optional<EpochRecord> record;
+  std::optional<EpochRecord> record{};
 };
 
 // What a run tells while it goes; the default object says nothing. `message` gets whole lines ("Found 2000

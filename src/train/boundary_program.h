@@ -23,8 +23,8 @@ class BoundaryProgram {
   BoundaryProgram(const Graph& graph, const Parameters& parameters, const Options& options);
 
   int batch() const { return batch_; }
-  // `images`: batch() x input shape, of which all rows are computed. The pointers, one a boundary node, each to batch() x its shape,
-  // are valid until the next run; that of the Input is `images` itself.
+  // `images`: batch() x input shape, of which all rows are computed. The pointers, one a boundary node, each
+  // to batch() x its shape, are valid until the next run; that of the Input is `images` itself.
   std::span<const float* const> run(const float* images);
 
  private:

@@ -12,7 +12,8 @@ namespace {
 
 class TableSource : public BoundarySource {
  public:
-  TableSource(FeatureTable table, int batch) : table_(std::move(table)), batch_(static_cast<std::size_t>(batch)) {
+  TableSource(FeatureTable table, int batch)
+      : table_(std::move(table)), batch_(static_cast<std::size_t>(batch)) {
     for (const std::int64_t size : table_.sizes) {
       rows_.emplace_back(Shape{batch, size});
       gathered_.tensors.push_back(rows_.back().data());
@@ -57,8 +58,8 @@ class TableSource : public BoundarySource {
 
 class LiveSource : public BoundarySource {
  public:
-  LiveSource(const Dataset& dataset, const Graph& graph, const Parameters& parameters, LiveSourceOptions options,
-             std::vector<std::string>& unreadable)
+  LiveSource(const Dataset& dataset, const Graph& graph, const Parameters& parameters,
+             LiveSourceOptions options, std::vector<std::string>& unreadable)
       : dataset_(dataset),
         loader_options_(std::move(options.loader)),
         program_(graph, parameters, options.program),
@@ -74,7 +75,9 @@ class LiveSource : public BoundarySource {
 
   const std::vector<int>& labels() const override { return labels_; }
 
-  void begin(std::vector<LoaderItem> items) override { loader_.emplace(dataset_, std::move(items), loader_options_); }
+  void begin(std::vector<LoaderItem> items) override {
+    loader_.emplace(dataset_, std::move(items), loader_options_);
+  }
 
   const BoundaryBatch* next() override {
     decoded_ = loader_->next();

@@ -12,7 +12,8 @@
 
 namespace headstart {
 
-// `tensors[i]` has room for a whole batch of boundary node i; rows beyond `labels.size()` hold arbitrary finite values.
+// `tensors[i]` has room for a whole batch of boundary node i; rows beyond `labels.size()` hold arbitrary
+// finite values.
 struct BoundaryBatch {
   std::vector<const float*> tensors;
   std::vector<int> labels;
@@ -42,8 +43,8 @@ struct LiveSourceOptions {
   LoaderOptions loader{};
   BoundaryProgram::Options program{};
 };
-// Decodes and runs the frozen part at every batch. The references must outlive the source. Unreadable images are added to
-// `unreadable` once.
+// Decodes and runs the frozen part at every batch. The references must outlive the source. Unreadable images
+// are added to `unreadable` once.
 std::unique_ptr<BoundarySource> make_live_source(const Dataset& dataset, const Graph& graph,
                                                  const Parameters& parameters, LiveSourceOptions options,
                                                  std::vector<std::string>& unreadable);

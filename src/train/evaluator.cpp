@@ -3,13 +3,11 @@
 
 namespace headstart {
 
-Evaluation evaluate_boundary(const Graph& graph, const Parameters& parameters, const EvaluatorOptions& options,
-                             BoundarySource& source) {
-  FrozenProgram program(graph, parameters, {graph.output()},
-                        {.batch = options.batch,
-                         .precision = options.precision,
-                         .logits = true,
-                         .sources = options.boundary});
+Evaluation evaluate_boundary(const Graph& graph, const Parameters& parameters,
+                             const EvaluatorOptions& options, BoundarySource& source) {
+  FrozenProgram program(
+      graph, parameters, {graph.output()},
+      {.batch = options.batch, .precision = options.precision, .logits = true, .sources = options.boundary});
   const std::int64_t units = element_count(graph.output_shape());
   Tensor logits({options.batch, units});
   float* const destination = logits.data();
@@ -23,8 +21,8 @@ Evaluation evaluate_boundary(const Graph& graph, const Parameters& parameters, c
   while (const BoundaryBatch* batch = source.next()) {
     program.run(batch->tensors, std::span(&destination, 1));
     const std::size_t count = batch->labels.size();
-    const LossValue value = loss_of_labels(options.loss, logits.values().first(count * static_cast<std::size_t>(units)),
-                                           batch->labels, {}, {});
+    const LossValue value = loss_of_labels(
+        options.loss, logits.values().first(count * static_cast<std::size_t>(units)), batch->labels, {}, {});
     loss += value.loss * static_cast<double>(count);
     correct += static_cast<std::size_t>(value.correct);
     samples += count;

@@ -20,8 +20,9 @@ struct Evaluation {
   double loss = 0, accuracy = 0;
 };
 
-// Compiles the inference program for the parameters as they are now (batch norm folded) and runs every sample once.
-Evaluation evaluate_boundary(const Graph& graph, const Parameters& parameters, const EvaluatorOptions& options,
-                             BoundarySource& source);
+// Compiles the inference program for the parameters as they are now (batch norm folded) and runs every sample
+// once.
+Evaluation evaluate_boundary(const Graph& graph, const Parameters& parameters,
+                             const EvaluatorOptions& options, BoundarySource& source);
 
 }  // namespace headstart

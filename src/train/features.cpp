@@ -32,8 +32,8 @@ std::int64_t record_floats(const std::vector<std::int64_t>& sizes) {
 }
 
 // Rows of the boundary tensors to records that hold them one after the other.
-void concatenate(std::span<const float* const> tensors, const std::vector<std::int64_t>& sizes, std::int64_t rows,
-                 float* records) {
+void concatenate(std::span<const float* const> tensors, const std::vector<std::int64_t>& sizes,
+                 std::int64_t rows, float* records) {
   const std::int64_t floats = record_floats(sizes);
   std::int64_t offset = 0;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
@@ -56,7 +56,8 @@ std::int64_t cache_limit(const fs::path& root) {
     const auto size = entry.is_regular_file(gone) ? entry.file_size(gone) : 0;
     used += gone ? 0 : static_cast<std::int64_t>(size);
   }
-  return std::min(kMostBytes, used + static_cast<std::int64_t>(kShareOfFreeSpace * static_cast<double>(space.available)));
+  return std::min(kMostBytes,
+                  used + static_cast<std::int64_t>(kShareOfFreeSpace * static_cast<double>(space.available)));
 }
 
 std::vector<std::string> identities_of(const Dataset& dataset) {
@@ -74,10 +75,11 @@ struct Extraction {
   std::vector<LoaderItem> items;
 };
 
-void extract(const Extraction& work, const Graph& graph, const Parameters& parameters, const FeatureOptions& options,
-             Progress& progress, FeatureCache& cache) {
-  BoundaryProgram program(graph, parameters,
-                          {.boundary = options.boundary, .batch = kExtractionBatch, .precision = options.precision});
+void extract(const Extraction& work, const Graph& graph, const Parameters& parameters,
+             const FeatureOptions& options, Progress& progress, FeatureCache& cache) {
+  BoundaryProgram program(
+      graph, parameters,
+      {.boundary = options.boundary, .batch = kExtractionBatch, .precision = options.precision});
   Loader loader(work.dataset, work.items,
                 {.preprocessing = options.preprocessing,
                  .batch_size = kExtractionBatch,
@@ -127,14 +129,17 @@ std::vector<LoaderItem> missing_items(const FeatureCache& cache, const std::vect
 }
 
 FeatureTable table_of(const Dataset& dataset, const std::vector<std::string>& identities,
-                      std::vector<std::int64_t> sizes, std::shared_ptr<const FeatureCache> cache, bool strict) {
-  FeatureTable table{.sizes = std::move(sizes), .records = {}, .labels = {}, .unreadable = {}, .storage = cache};
+                      std::vector<std::int64_t> sizes, std::shared_ptr<const FeatureCache> cache,
+                      bool strict) {
+  FeatureTable table{
+      .sizes = std::move(sizes), .records = {}, .labels = {}, .unreadable = {}, .storage = cache};
   for (std::size_t i = 0; i < identities.size(); ++i) {
     const Sample& sample = dataset.samples[i];
     if (const std::string* reason = cache->find_unreadable(identities[i])) {
       if (strict) {
-        throw Error(fmt::format("[data] expected a readable image; received {}: {}; remove it or leave --strict out",
-                                sample.path, *reason));
+        throw Error(
+            fmt::format("[data] expected a readable image; received {}: {}; remove it or leave --strict out",
+                        sample.path, *reason));
       }
       table.unreadable.push_back(fmt::format("{}: {}", sample.path, *reason));
     } else if (const float* record = cache->find(identities[i])) {
@@ -151,13 +156,14 @@ std::string picture_identity(const std::string& path, int view) {
   struct stat status {};
   const bool there = ::stat(path.c_str(), &status) == 0;
   const std::string text =
-      fmt::format("{}|{}|{}|{}|{}", fs::absolute(path).lexically_normal().string(), there ? status.st_size : -1,
-                  status.st_mtim.tv_sec, status.st_mtim.tv_nsec, view);
+      fmt::format("{}|{}|{}|{}|{}", fs::absolute(path).lexically_normal().string(),
+                  there ? status.st_size : -1, status.st_mtim.tv_sec, status.st_mtim.tv_nsec, view);
   return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
-std::optional<FeatureTable> cached_features(const Dataset& dataset, const Graph& graph, const Parameters& parameters,
-                                            const FeatureOptions& options, Progress& progress) {
+std::optional<FeatureTable> cached_features(const Dataset& dataset, const Graph& graph,
+                                            const Parameters& parameters, const FeatureOptions& options,
+                                            Progress& progress) {
   const auto sizes = boundary_sizes(graph, options.boundary);
   const fs::path root = cache_directory() / "features";
   const fs::path folder = root / feature_key(graph, parameters, options);
@@ -172,21 +178,23 @@ std::optional<FeatureTable> cached_features(const Dataset& dataset, const Graph&
       return std::nullopt;
     }
     if (!missing.empty()) {
-      extract({.dataset = dataset, .identities = identities, .items = std::move(missing)}, graph, parameters, options,
-              progress, *cache);
+      extract({.dataset = dataset, .identities = identities, .items = std::move(missing)}, graph, parameters,
+              options, progress, *cache);
     }
     cache->end_append();
   }
   return table_of(dataset, identities, sizes, cache, options.strict);
 }
 
-FeatureTable features_in_memory(const MemoryDataset& dataset, const Graph& graph, const Parameters& parameters,
-                                const FeatureOptions& options, Progress& progress) {
+FeatureTable features_in_memory(const MemoryDataset& dataset, const Graph& graph,
+                                const Parameters& parameters, const FeatureOptions& options,
+                                Progress& progress) {
   const auto sizes = boundary_sizes(graph, options.boundary);
   const std::int64_t floats = record_floats(sizes);
   const auto count = static_cast<std::int64_t>(dataset.labels.size());
   const std::int64_t image = element_count(graph.input_shape());
-  FeatureTable table{.sizes = sizes, .records = {}, .labels = dataset.labels, .unreadable = {}, .storage = nullptr};
+  FeatureTable table{
+      .sizes = sizes, .records = {}, .labels = dataset.labels, .unreadable = {}, .storage = nullptr};
   const float* records = dataset.images.data();
   if (options.boundary != std::vector<NodeId>{0}) {
     const int batch = static_cast<int>(std::min<std::int64_t>(kExtractionBatch, count));
@@ -197,7 +205,8 @@ FeatureTable features_in_memory(const MemoryDataset& dataset, const Graph& graph
     for (std::int64_t begin = 0; begin < count; begin += batch) {
       // The last batch begins early enough to be full.
       const std::int64_t first = std::min(begin, count - batch);
-      concatenate(program.run(dataset.images.data() + first * image), sizes, batch, storage->data() + first * floats);
+      concatenate(program.run(dataset.images.data() + first * image), sizes, batch,
+                  storage->data() + first * floats);
       progress.advance(std::min(count, begin + batch));
     }
     progress.end();

@@ -1,4 +1,5 @@
-// Boundary tensors of whole splits: from the cache on disk, computed where it lacks them; or computed in memory.
+// Boundary tensors of whole splits: from the cache on disk, computed where it lacks them; or computed in
+// memory.
 #pragma once
 
 #include <cstdint>
@@ -27,13 +28,15 @@ std::string feature_key(const Graph& graph, const Parameters& parameters, const 
 // Identifies a picture by its path, size and time of change, and the augmented view.
 std::string picture_identity(const std::string& path, int view);
 
-// Empty when the records would not fit into the cache's limit. A stop request ends it early: the table lacks the rest, the cache
-// keeps what was computed.
-std::optional<FeatureTable> cached_features(const Dataset& dataset, const Graph& graph, const Parameters& parameters,
-                                            const FeatureOptions& options, Progress& progress);
+// Empty when the records would not fit into the cache's limit. A stop request ends it early: the table lacks
+// the rest, the cache keeps what was computed.
+std::optional<FeatureTable> cached_features(const Dataset& dataset, const Graph& graph,
+                                            const Parameters& parameters, const FeatureOptions& options,
+                                            Progress& progress);
 
 // The images must outlive the table.
-FeatureTable features_in_memory(const MemoryDataset& dataset, const Graph& graph, const Parameters& parameters,
-                                const FeatureOptions& options, Progress& progress);
+FeatureTable features_in_memory(const MemoryDataset& dataset, const Graph& graph,
+                                const Parameters& parameters, const FeatureOptions& options,
+                                Progress& progress);
 
 }  // namespace headstart

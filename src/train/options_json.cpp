@@ -56,7 +56,8 @@ json stage_json(const StageOptions& stage) {
 StageOptions stage_of(const json& j) {
   const auto mode = j.at("batch_norm").get<std::string>();
   if (mode != kTrainingMode && mode != kFrozenMode) {
-    throw Error(fmt::format("[config] batch_norm is {} or {}; received {}", kTrainingMode, kFrozenMode, mode));
+    throw Error(
+        fmt::format("[config] batch_norm is {} or {}; received {}", kTrainingMode, kFrozenMode, mode));
   }
   return {.epochs = j.at("epochs").get<int>(),
           .optimizer = optimizer_of(j.at("optimizer")),
@@ -137,7 +138,8 @@ TrainOptions train_options_from_json(const std::string& text) {
     options.strict = j.at("strict").get<bool>();
     return options;
   } catch (const json::exception& error) {
-    throw Error(fmt::format("[config] expected training options as JSON; received something else: {}", error.what()));
+    throw Error(
+        fmt::format("[config] expected training options as JSON; received something else: {}", error.what()));
   }
 }
 

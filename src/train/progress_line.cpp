@@ -28,7 +28,8 @@ std::string step_time(double seconds) {
   if (seconds >= 1.0) {
     return fmt::format("{:.0f}s/step", seconds);
   }
-  return seconds >= 1e-3 ? fmt::format("{:.0f}ms/step", seconds * 1e3) : fmt::format("{:.0f}us/step", seconds * 1e6);
+  return seconds >= 1e-3 ? fmt::format("{:.0f}ms/step", seconds * 1e3)
+                         : fmt::format("{:.0f}us/step", seconds * 1e6);
 }
 
 }  // namespace
@@ -44,7 +45,8 @@ std::string progress_line(const EpochProgress& p) {
   }
   line += fmt::format(" - loss: {:.4f} - accuracy: {:.4f}", p.loss, p.accuracy);
   if (p.record) {
-    line += fmt::format(" - val_loss: {:.4f} - val_accuracy: {:.4f}", p.record->val_loss, p.record->val_accuracy);
+    line +=
+        fmt::format(" - val_loss: {:.4f} - val_accuracy: {:.4f}", p.record->val_loss, p.record->val_accuracy);
   }
   return line;
 }

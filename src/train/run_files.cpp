@@ -33,9 +33,8 @@ void insert_all(Parameters& target, const std::string& prefix, const Parameters&
 }
 
 json record_json(const EpochRecord& r) {
-  return {{"epoch", r.epoch},       {"stage", r.stage},
-          {"loss", r.loss},         {"accuracy", r.accuracy},
-          {"val_loss", r.val_loss}, {"val_accuracy", r.val_accuracy},
+  return {{"epoch", r.epoch},       {"stage", r.stage},       {"loss", r.loss},
+          {"accuracy", r.accuracy}, {"val_loss", r.val_loss}, {"val_accuracy", r.val_accuracy},
           {"lr", r.learning_rate},  {"seconds", r.seconds}};
 }
 
@@ -91,7 +90,8 @@ void save_checkpoint(const std::string& directory, const RunState& state, const 
   insert_all(tensors, kOptimizer, state.optimizer);
   const fs::path path = checkpoint_path(directory);
   fs::create_directories(path.parent_path());
-  write_safetensors(path.string(), tensors, {{"state", state_json(state).dump()}, {"fingerprint", fingerprint}});
+  write_safetensors(path.string(), tensors,
+                    {{"state", state_json(state).dump()}, {"fingerprint", fingerprint}});
 }
 
 std::optional<RunState> load_checkpoint(const std::string& directory, const std::string& fingerprint) {
@@ -102,10 +102,11 @@ std::optional<RunState> load_checkpoint(const std::string& directory, const std:
   const MappedFile file(path);
   Safetensors saved = read_safetensors({.data = file.data(), .size = file.size()});
   if (saved.metadata["fingerprint"] != fingerprint) {
-    throw Error(fmt::format(
-        "[resume] expected the options, data and weights of the run in {}; received others; repeat its command with --resume, or "
-        "choose another --out",
-        directory));
+    throw Error(
+        fmt::format("[resume] expected the options, data and weights of the run in {}; received others; "
+                    "repeat its command with --resume, or "
+                    "choose another --out",
+                    directory));
   }
   try {
     RunState state = state_of(json::parse(saved.metadata["state"]));
@@ -128,8 +129,8 @@ void write_history(const std::string& directory, const std::vector<EpochRecord>&
   write_file_atomically((fs::path(directory) / "history.csv").string(), [&](std::ostream& out) {
     out << "epoch,stage,loss,accuracy,val_loss,val_accuracy,lr,seconds\n";
     for (const EpochRecord& r : history) {
-      out << fmt::format("{},{},{:.6f},{:.6f},{:.6f},{:.6f},{:.6g},{:.3f}\n", r.epoch, r.stage, r.loss, r.accuracy, r.val_loss,
-                         r.val_accuracy, r.learning_rate, r.seconds);
+      out << fmt::format("{},{},{:.6f},{:.6f},{:.6f},{:.6f},{:.6g},{:.3f}\n", r.epoch, r.stage, r.loss,
+                         r.accuracy, r.val_loss, r.val_accuracy, r.learning_rate, r.seconds);
     }
   });
 }
@@ -140,6 +141,8 @@ void write_config(const std::string& directory, const TrainOptions& options) {
                         [&](std::ostream& out) { out << config.dump(2) << "\n"; });
 }
 
-std::string model_path(const std::string& directory) { return (fs::path(directory) / "model.safetensors").string(); }
+std::string model_path(const std::string& directory) {
+  return (fs::path(directory) / "model.safetensors").string();
+}
 
 }  // namespace headstart

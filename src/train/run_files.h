@@ -11,22 +11,24 @@
 
 namespace headstart {
 
-// Everything that changes while a run goes on; with the options and the initial model it is all that a resumed run needs.
+// Everything that changes while a run goes on; with the options and the initial model it is all that a
+// resumed run needs.
 struct RunState {
   int stage = 0;              // 0: head, 1: fine-tuning
   int stage_epochs_done = 0;  // of this stage
   bool stage_done = false;
-  std::int64_t step = 0;      // through both stages; keys dropout
+  std::int64_t step = 0;  // through both stages; keys dropout
   std::int64_t stage_step = 0;
   std::vector<EpochRecord> history;
-  int best_epoch = 0;  // EpochRecord::epoch
+  int best_epoch = 0;         // EpochRecord::epoch
   int epochs_since_best = 0;  // of this stage
   Parameters current, best;   // what the run may change
   Parameters optimizer;
   std::int64_t optimizer_iterations = 0;
 };
 
-// `fingerprint` stands for the options, the data and the frozen parameters: a checkpoint of another run is refused.
+// `fingerprint` stands for the options, the data and the frozen parameters: a checkpoint of another run is
+// refused.
 void save_checkpoint(const std::string& directory, const RunState& state, const std::string& fingerprint);
 // Empty when there is none.
 std::optional<RunState> load_checkpoint(const std::string& directory, const std::string& fingerprint);

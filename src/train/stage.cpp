@@ -21,14 +21,16 @@
 namespace headstart {
 namespace {
 
-// Convolutions in the trainable part are what low precision pays for; a head of dense layers is trained in f32.
+// Convolutions in the trainable part are what low precision pays for; a head of dense layers is trained in
+// f32.
 Precision training_precision(const Graph& graph, const Partition& cut, Precision asked) {
   if (asked != Precision::automatic) {
     return asked;
   }
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
     const Op& op = graph.nodes()[i].op;
-    if (!cut.frozen[i] && (std::holds_alternative<Conv2D>(op) || std::holds_alternative<SeparableConv2D>(op))) {
+    if (!cut.frozen[i] &&
+        (std::holds_alternative<Conv2D>(op) || std::holds_alternative<SeparableConv2D>(op))) {
       return resolve(Precision::automatic);
     }
   }
@@ -61,8 +63,8 @@ class Stage {
   std::map<std::size_t, TrainingProgram> programs_;
   std::optional<Optimizer> optimizer_;
   std::vector<float> diff_logits_, sample_weights_;
-  int steps_ = 0;              // of an epoch
-  double loss_sum_ = 0;        // of this epoch
+  int steps_ = 0;        // of an epoch
+  double loss_sum_ = 0;  // of this epoch
   std::int64_t correct_ = 0, seen_ = 0;
   double last_rate_ = 0;
 };
@@ -96,11 +98,14 @@ std::unique_ptr<BoundarySource> Stage::source_of(const Split& split, const std::
       }
       return make_table_source(std::move(*table), options_.batch_size);
     }
-    session_.observer.message("the features do not fit into the cache's limit: the frozen part is run at every step");
+    session_.observer.message(
+        "the features do not fit into the cache's limit: the frozen part is run at every step");
   }
   return make_live_source(
       *split.files, graph_, parameters,
-      {.loader = {.preprocessing = features.preprocessing, .workers = options_.workers, .strict = options_.strict},
+      {.loader = {.preprocessing = features.preprocessing,
+                  .workers = options_.workers,
+                  .strict = options_.strict},
        .program = {.boundary = cut_.boundary, .batch = options_.batch_size, .precision = features.precision}},
       session_.result.unreadable);
 }
@@ -123,7 +128,8 @@ std::vector<LoaderItem> Stage::items_of_epoch(int epoch) const {
   const std::size_t samples = train_->labels().size();
   const std::size_t wanted = options_.steps_per_epoch == 0
                                  ? samples
-                                 : static_cast<std::size_t>(options_.steps_per_epoch) * static_cast<std::size_t>(options_.batch_size);
+                                 : static_cast<std::size_t>(options_.steps_per_epoch) *
+                                       static_cast<std::size_t>(options_.batch_size);
   std::vector<LoaderItem> items;
   std::vector<int> order(samples);
   for (std::uint32_t round = 0; items.size() < wanted; ++round) {
@@ -146,14 +152,16 @@ void Stage::train_step(const BoundaryBatch& batch, EpochProgress& progress) {
   for (std::size_t i = 0; i < batch.labels.size() && !session_.class_weights.empty(); ++i) {
     sample_weights_.push_back(session_.class_weights[static_cast<std::size_t>(batch.labels[i])]);
   }
-  const LossValue value = loss_of_labels(session_.loss, logits.values(), batch.labels, sample_weights_, diff_logits_);
+  const LossValue value =
+      loss_of_labels(session_.loss, logits.values(), batch.labels, sample_weights_, diff_logits_);
   if (!std::isfinite(value.loss)) {
     save_outputs(session_);
-    throw Error(fmt::format(
-        "[train] expected a finite loss; received {} at step {} of epoch {}; the best epoch so far is {}; a lower learning rate or "
-        "clipped gradients help",
-        value.loss, progress.step + 1, progress.epoch,
-        session_.state.best_epoch == 0 ? "none" : std::to_string(session_.state.best_epoch)));
+    throw Error(
+        fmt::format("[train] expected a finite loss; received {} at step {} of epoch {}; the best epoch so "
+                    "far is {}; a lower learning rate or "
+                    "clipped gradients help",
+                    value.loss, progress.step + 1, progress.epoch,
+                    session_.state.best_epoch == 0 ? "none" : std::to_string(session_.state.best_epoch)));
   }
   program.backward(diff_logits_.data());
   const double factor = schedule_factor(
@@ -191,10 +199,12 @@ bool Stage::train_epoch(EpochProgress& progress) {
   }
   session_.result.seconds.training += seconds_since(start);
   const auto validating = Clock::now();
-  const Evaluation validation = evaluate_boundary(
-      graph_, session_.model.parameters,
-      {.boundary = cut_.boundary, .batch = options_.batch_size, .precision = precision_, .loss = session_.loss},
-      *validation_);
+  const Evaluation validation = evaluate_boundary(graph_, session_.model.parameters,
+                                                  {.boundary = cut_.boundary,
+                                                   .batch = options_.batch_size,
+                                                   .precision = precision_,
+                                                   .loss = session_.loss},
+                                                  *validation_);
   session_.result.seconds.validation += seconds_since(validating);
   progress.seconds = seconds_since(start);
   progress.record = EpochRecord{.epoch = progress.epoch,
@@ -225,8 +235,9 @@ void Stage::finish_epoch(EpochProgress& progress) {
   const EpochRecord& record = *progress.record;
   if (!std::isfinite(record.val_loss)) {
     save_outputs(session_);
-    throw Error(fmt::format("[train] expected a finite validation loss; received {} after epoch {}; a lower learning rate helps",
-                            record.val_loss, record.epoch));
+    throw Error(fmt::format(
+        "[train] expected a finite validation loss; received {} after epoch {}; a lower learning rate helps",
+        record.val_loss, record.epoch));
   }
   const bool better = is_better(record);
   state.history.push_back(record);
@@ -247,7 +258,8 @@ void Stage::finish_epoch(EpochProgress& progress) {
   state.stage_done = impatient || state.stage_epochs_done >= spec_.options.epochs;
   session_.observer.epoch_ends(progress);
   if (impatient && state.stage_epochs_done < spec_.options.epochs) {
-    session_.observer.message(fmt::format("no better epoch in {}: the {} stage ends early", options_.patience, spec_.name));
+    session_.observer.message(
+        fmt::format("no better epoch in {}: the {} stage ends early", options_.patience, spec_.name));
   }
 }
 
@@ -265,21 +277,25 @@ void Stage::save_when_due(Clock::time_point now) {
   constexpr double kLeastSeconds = 2.0, kShare = 10.0;
   const double taken = seconds_since(now);
   session_.result.seconds.saving += taken;
-  session_.next_save = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                          std::chrono::duration<double>(std::max(kLeastSeconds, kShare * taken)));
+  session_.next_save =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                         std::chrono::duration<double>(std::max(kLeastSeconds, kShare * taken)));
 }
 
 void Stage::report_frozen(const FrozenReport& before) {
   FrozenReport report = before;
   report.stage = spec_.name;
   report.sha256_after =
-      hash_frozen(session_.model.parameters, changing_parameters(graph_, spec_.options.batch_norm)).sha256_before;
+      hash_frozen(session_.model.parameters, changing_parameters(graph_, spec_.options.batch_norm))
+          .sha256_before;
   if (report.sha256_after != report.sha256_before) {
-    throw Error(fmt::format("[train] expected the {} frozen parameters to stand still; their hash changed; this is a bug",
-                            with_thousands(report.parameters)));
+    throw Error(fmt::format(
+        "[train] expected the {} frozen parameters to stand still; their hash changed; this is a bug",
+        with_thousands(report.parameters)));
   }
   if (report.parameters > 0) {
-    session_.observer.message(fmt::format("frozen: {} parameters, hash unchanged", with_thousands(report.parameters)));
+    session_.observer.message(
+        fmt::format("frozen: {} parameters, hash unchanged", with_thousands(report.parameters)));
   }
   session_.result.frozen.push_back(std::move(report));
 }
@@ -298,23 +314,25 @@ bool Stage::run() {
     return false;
   }
   if (train_->labels().empty() || validation_->labels().empty()) {
-    throw Error("[train] expected readable images for training and for validation; received none for one of them");
+    throw Error(
+        "[train] expected readable images for training and for validation; received none for one of them");
   }
   const auto batch = static_cast<std::size_t>(options_.batch_size);
   const std::size_t samples = train_->labels().size();
-  steps_ = options_.steps_per_epoch > 0 ? options_.steps_per_epoch : static_cast<int>((samples + batch - 1) / batch);
+  steps_ = options_.steps_per_epoch > 0 ? options_.steps_per_epoch
+                                        : static_cast<int>((samples + batch - 1) / batch);
   TrainingProgram& program = program_for(std::min(batch, samples));
   if (program.gradients().size() == 0) {
-    throw Error(fmt::format("[train] expected something to train in the {} stage; every layer is frozen", spec_.name));
+    throw Error(fmt::format("[train] expected something to train in the {} stage; every layer is frozen",
+                            spec_.name));
   }
   optimizer_.emplace(spec_.options.optimizer, program.gradients());
   if (state.stage_epochs_done > 0) {
     optimizer_->restore(state.optimizer, state.optimizer_iterations);
   }
   while (!state.stage_done) {
-    EpochProgress progress{.epoch = static_cast<int>(state.history.size()) + 1,
-                           .epochs = spec_.epochs_of_run,
-                           .steps = steps_};
+    EpochProgress progress{
+        .epoch = static_cast<int>(state.history.size()) + 1, .epochs = spec_.epochs_of_run, .steps = steps_};
     session_.observer.epoch_begins(progress.epoch, progress.epochs);
     if (!train_epoch(progress)) {
       return false;
@@ -331,7 +349,9 @@ bool Stage::run() {
 
 }  // namespace
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 bool run_stage(Session& session, const StageSpec& spec) { return Stage(session, spec).run(); }
 

@@ -24,12 +24,15 @@ TrainOptions resolved(TrainOptions options) {
   options.fine_tune.optimizer = resolve(options.fine_tune.optimizer);
   if (options.batch_size < 1 || options.head.epochs < 0 || options.fine_tune.epochs < 0 ||
       options.steps_per_epoch < 0 || options.patience < 0) {
-    throw Error(fmt::format(
-        "[train] batch size is at least 1, epochs, steps and patience at least 0; received {}, {} and {}, {}, {}",
-        options.batch_size, options.head.epochs, options.fine_tune.epochs, options.steps_per_epoch, options.patience));
+    throw Error(
+        fmt::format("[train] batch size is at least 1, epochs, steps and patience at least 0; received {}, "
+                    "{} and {}, {}, {}",
+                    options.batch_size, options.head.epochs, options.fine_tune.epochs,
+                    options.steps_per_epoch, options.patience));
   }
   if (!(options.validation_fraction > 0.0 && options.validation_fraction < 1.0)) {
-    throw Error(fmt::format("[train] the validation fraction is between 0 and 1; received {}", options.validation_fraction));
+    throw Error(fmt::format("[train] the validation fraction is between 0 and 1; received {}",
+                            options.validation_fraction));
   }
   return options;
 }
@@ -53,8 +56,9 @@ void check_labels(const Graph& graph, const std::vector<int>& labels) {
   }
   for (const int label : labels) {
     if (label < 0 || label >= classes) {
-      throw Error(fmt::format("[train] {} outputs tell {} classes apart; received label {}; give the head one output a class",
-                              units, classes, label));
+      throw Error(fmt::format(
+          "[train] {} outputs tell {} classes apart; received label {}; give the head one output a class",
+          units, classes, label));
     }
   }
 }
@@ -69,15 +73,19 @@ std::vector<float> balanced_weights(const std::vector<int>& labels) {
   std::vector<float> weights;
   for (const double count : counts) {
     weights.push_back(count == 0.0 ? 0.0F
-                                   : static_cast<float>(static_cast<double>(labels.size()) / (static_cast<double>(classes) * count)));
+                                   : static_cast<float>(static_cast<double>(labels.size()) /
+                                                        (static_cast<double>(classes) * count)));
   }
   return weights;
 }
 
-std::vector<float> class_weights_of(const TrainOptions& options, const Graph& graph, const std::vector<int>& labels) {
-  const auto classes = static_cast<std::size_t>(std::max<std::int64_t>(2, element_count(graph.output_shape())));
+std::vector<float> class_weights_of(const TrainOptions& options, const Graph& graph,
+                                    const std::vector<int>& labels) {
+  const auto classes =
+      static_cast<std::size_t>(std::max<std::int64_t>(2, element_count(graph.output_shape())));
   if (!options.class_weights.empty() && options.class_weights.size() != classes) {
-    throw Error(fmt::format("[train] expected {} class weights, one a class; received {}", classes, options.class_weights.size()));
+    throw Error(fmt::format("[train] expected {} class weights, one a class; received {}", classes,
+                            options.class_weights.size()));
   }
   if (!options.balanced_class_weights) {
     return options.class_weights;
@@ -128,7 +136,8 @@ void begin_or_resume(Session& session) {
   std::error_code error;
   fs::create_directories(options.out_directory, error);
   if (error) {
-    throw Error(fmt::format("[train] expected to create {}; received \"{}\"", options.out_directory, error.message()));
+    throw Error(fmt::format("[train] expected to create {}; received \"{}\"", options.out_directory,
+                            error.message()));
   }
   if (options.resume) {
     if (auto state = load_checkpoint(options.out_directory, session.fingerprint)) {
@@ -170,8 +179,8 @@ bool run_stages(Session& session) {
          run_stage(session, {.name = "fine_tune", .options = options.fine_tune, .epochs_of_run = epochs});
 }
 
-TrainResult run(Model model, const Split& train_split, const Split& validation_split, const TrainOptions& options,
-                TrainObserver& observer) {
+TrainResult run(Model model, const Split& train_split, const Split& validation_split,
+                const TrainOptions& options, TrainObserver& observer) {
   check_parameters(model.graph, model.parameters);
   check_labels(model.graph, labels_of(train_split));
   check_labels(model.graph, labels_of(validation_split));
@@ -191,8 +200,9 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
   result.interrupted = !run_stages(session);
   save_outputs(session);
   if (result.interrupted) {
-    observer.message(options.out_directory.empty() ? "stopped"
-                                                   : fmt::format("stopped; the same command with --resume goes on"));
+    observer.message(options.out_directory.empty()
+                         ? "stopped"
+                         : fmt::format("stopped; the same command with --resume goes on"));
   }
   assign(model.parameters, session.state.best);
   result.model = std::move(model);
@@ -211,12 +221,14 @@ MemorySplits split_memory(const MemoryDataset& whole, const TrainOptions& option
   for (std::size_t i = 0; i < whole.labels.size(); ++i) {
     numbers.samples.push_back({.path = std::to_string(i), .label = whole.labels[i], .group = {}});
   }
-  const int classes = whole.labels.empty() ? 0 : *std::max_element(whole.labels.begin(), whole.labels.end()) + 1;
+  const int classes =
+      whole.labels.empty() ? 0 : *std::max_element(whole.labels.begin(), whole.labels.end()) + 1;
   for (int c = 0; c < classes; ++c) {
     numbers.class_names.push_back(std::to_string(c));
   }
   const DatasetSplits splits = split_dataset(
-      numbers, {.train = 1.0 - options.validation_fraction, .validation = options.validation_fraction}, options.seed);
+      numbers, {.train = 1.0 - options.validation_fraction, .validation = options.validation_fraction},
+      options.seed);
   const auto take = [&](const Dataset& part) {
     Shape shape = whole.images.shape();
     shape.front() = static_cast<std::int64_t>(part.samples.size());
@@ -236,8 +248,8 @@ void check_images(const Graph& graph, const MemoryDataset& data) {
   Shape expected = graph.input_shape();
   expected.insert(expected.begin(), static_cast<std::int64_t>(data.labels.size()));
   if (data.images.shape() != expected) {
-    throw Error(fmt::format("[train] expected images of shape {}, one a label; received {}", to_string(expected),
-                            to_string(data.images.shape())));
+    throw Error(fmt::format("[train] expected images of shape {}, one a label; received {}",
+                            to_string(expected), to_string(data.images.shape())));
   }
 }
 
@@ -264,14 +276,17 @@ void save_outputs(Session& session) {
   write_history(directory, state.history);
 }
 
-TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& given, TrainObserver& observer) {
+TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& given,
+                  TrainObserver& observer) {
   const TrainOptions options = resolved(given);
   DatasetSplits splits = data;
   if (!splits.validation) {
     splits = split_dataset(
-        data.train, {.train = 1.0 - options.validation_fraction, .validation = options.validation_fraction}, options.seed);
-    observer.message(fmt::format("no validation folder: {:.0f} % of the images are held out, the same share of every class",
-                                 100.0 * options.validation_fraction));
+        data.train, {.train = 1.0 - options.validation_fraction, .validation = options.validation_fraction},
+        options.seed);
+    observer.message(fmt::format(
+        "no validation folder: {:.0f} % of the images are held out, the same share of every class",
+        100.0 * options.validation_fraction));
   }
   const std::size_t classes = splits.train.class_names.size();
   observer.message(found_line(splits.train.samples.size(), classes));

@@ -1,0 +1,74 @@
+// The name of a feature cache: a hash of everything but the picture that its records depend on.
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/sha256.h"
+#include "graph/serialize.h"
+#include "train/features.h"
+
+namespace headstart {
+namespace {
+
+// Raised when records would come out different for the same graph, parameters and preprocessing.
+constexpr int kRecordVersion = 1;
+
+void add_text(Sha256& hash, const std::string& text) {
+  hash.update({reinterpret_cast<const std::uint8_t*>(text.data()), text.size() + 1});
+}
+
+std::vector<bool> ancestors_of(const Graph& graph, const std::vector<NodeId>& nodes) {
+  std::vector<bool> needed(graph.nodes().size(), false);
+  for (const NodeId id : nodes) {
+    needed[static_cast<std::size_t>(id)] = true;
+  }
+  for (std::size_t i = needed.size(); i-- > 0;) {
+    if (needed[i]) {
+      for (const NodeId input : graph.nodes()[i].inputs) {
+        needed[static_cast<std::size_t>(input)] = true;
+      }
+    }
+  }
+  needed[0] = true;
+  return needed;
+}
+
+}  // namespace
+
+std::string feature_key(const Graph& graph, const Parameters& parameters, const FeatureOptions& options) {
+  const auto needed = ancestors_of(graph, options.boundary);
+  Graph prefix("prefix");
+  std::vector<NodeId> ids(graph.nodes().size(), -1);
+  Sha256 hash;
+  add_text(hash, fmt::format("headstart features {}", kRecordVersion));
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    if (!needed[i]) {
+      continue;
+    }
+    const Node& node = graph.nodes()[i];
+    std::vector<NodeId> inputs;
+    for (const NodeId input : node.inputs) {
+      inputs.push_back(ids[static_cast<std::size_t>(input)]);
+    }
+    ids[i] = prefix.add(node.name, node.op, std::move(inputs));
+    for (const ParameterSpec& spec : parameter_specs(graph, static_cast<NodeId>(i))) {
+      const Tensor& tensor = parameters.at(node.name + "/" + spec.name);
+      hash.update({reinterpret_cast<const std::uint8_t*>(tensor.data()), tensor.values().size_bytes()});
+    }
+  }
+  add_text(hash, graph_to_json(prefix));
+  for (const NodeId id : options.boundary) {
+    add_text(hash, graph.node(id).name);
+  }
+  const Preprocessing& p = options.preprocessing;
+  add_text(hash, fmt::format("{} {} {} {} {} {} {} {}", p.height, p.width, p.channels, to_string(p.kernel),
+                             to_string(p.fit), p.resize_to, p.bgr, p.scale));
+  for (std::size_t c = 0; c < p.mean.size(); ++c) {
+    add_text(hash, fmt::format("{} {}", p.mean[c], p.std[c]));
+  }
+  add_text(hash, to_string(options.precision));
+  return hash.hex();
+}
+
+}  // namespace headstart
