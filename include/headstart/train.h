@@ -68,13 +68,15 @@ struct TrainOptions {
 
   // Empty: nothing is written. Else model.safetensors, history.csv, config.json, checkpoint/.
   std::string out_directory;
+  double seconds_between_checkpoints = 2.0;  // at least; 0: after every epoch
   bool resume = false;  // go on from out_directory's checkpoint; the options must be those of the broken run
   // Written into config.json under "command": what the caller was asked for (data, base, weights, head ...).
   std::map<std::string, std::string> command;
 };
 
-// JSON of everything but out_directory, resume, workers and command; the second accepts what the first writes
-// and throws Error for unknown keys and wrong types.
+// JSON of everything that the result depends on (not out_directory, seconds_between_checkpoints, resume,
+// workers, command); the second accepts what the first writes and throws Error for unknown keys and wrong
+// types.
 std::string to_json(const TrainOptions& options);
 TrainOptions train_options_from_json(const std::string& json);
 

@@ -274,12 +274,13 @@ void Stage::save_when_due(Clock::time_point now) {
   state.optimizer_iterations = optimizer_->iterations();
   save_outputs(session_);
   save_checkpoint(options_.out_directory, state, session_.fingerprint);
-  constexpr double kLeastSeconds = 2.0, kShare = 10.0;
+  constexpr double kShare = 10.0;  // saving takes a tenth of the time at most
   const double taken = seconds_since(now);
   session_.result.seconds.saving += taken;
+  const double least = options_.seconds_between_checkpoints;
+  const double wait = least > 0.0 ? std::max(least, kShare * taken) : 0.0;
   session_.next_save =
-      Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                         std::chrono::duration<double>(std::max(kLeastSeconds, kShare * taken)));
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(wait));
 }
 
 void Stage::report_frozen(const FrozenReport& before) {

@@ -1,0 +1,137 @@
+// A run that was stopped anywhere and resumed ends with the bytes of the unbroken run.
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "headstart/error.h"
+#include "headstart/train.h"
+#include "support/tolerance.h"
+#include "temporary_folder.h"
+#include "tiny.h"
+
+namespace headstart {
+namespace {
+
+using test::bytes_of_file;
+using test::tiny_images;
+using test::tiny_model;
+
+constexpr int kClasses = 4;
+constexpr int kEpochs = 3;         // of each stage
+constexpr int kStepsPerEpoch = 4;  // 50 images in batches of 16: the last holds 2
+
+MemorySplits splits() {
+  return {.train = tiny_images(50, kClasses, 1), .validation = tiny_images(30, kClasses, 2)};
+}
+
+TrainOptions options_for(const std::string& directory) {
+  TrainOptions options{
+      .head = {.epochs = kEpochs, .optimizer = {.learning_rate = 0.02}},
+      .fine_tune_from = "block2_conv",
+      .fine_tune = {.epochs = kEpochs,
+                    .optimizer = {.kind = OptimizerKind::sgd, .learning_rate = 0.02, .momentum = 0.9},
+                    .schedule = schedule_from("cosine"),
+                    .batch_norm = BatchNormMode::training},
+      .batch_size = 16,
+      .precision = Precision::f32};
+  options.out_directory = directory;
+  options.seconds_between_checkpoints = 0.0;
+  return options;
+}
+
+TrainResult run(const std::string& directory, bool resume, TrainObserver& observer) {
+  TrainOptions options = options_for(directory);
+  options.resume = resume;
+  return train(tiny_model({.classes = kClasses}), splits(), options, observer);
+}
+
+TEST(Resume, EndsAsTheUnbrokenRunWhereverItWasStopped) {
+  const test::TemporaryFolder folder;
+  TrainObserver silent;
+  const TrainResult whole = run(folder / "whole", false, silent);
+  ASSERT_FALSE(whole.interrupted);
+  const auto expected = bytes_of_file(folder / "whole/model.safetensors");
+  ASSERT_FALSE(expected.empty());
+  for (int stop = 1; stop <= 2 * kEpochs * kStepsPerEpoch; stop += 3) {
+    const std::string directory = folder / ("broken" + std::to_string(stop));
+    test::StopAfter observer(stop);
+    const TrainResult broken = run(directory, false, observer);
+    request_stop(false);
+    EXPECT_TRUE(broken.interrupted) << stop;
+    const TrainResult resumed = run(directory, true, silent);
+    EXPECT_FALSE(resumed.interrupted) << stop;
+    EXPECT_EQ(bytes_of_file(directory + "/model.safetensors"), expected) << stop;
+    ASSERT_EQ(resumed.history.size(), whole.history.size()) << stop;
+    for (std::size_t i = 0; i < whole.history.size(); ++i) {
+      EXPECT_EQ(resumed.history[i].loss, whole.history[i].loss) << stop;
+      EXPECT_EQ(resumed.history[i].val_loss, whole.history[i].val_loss) << stop;
+    }
+  }
+}
+
+TEST(Resume, SeveralBreaksInARow) {
+  const test::TemporaryFolder folder;
+  TrainObserver silent;
+  run(folder / "whole", false, silent);
+  bool interrupted = true;
+  for (int attempt = 0; interrupted && attempt < 20; ++attempt) {
+    test::StopAfter observer(kStepsPerEpoch + 1);
+    interrupted = run(folder / "broken", attempt > 0, observer).interrupted;
+    request_stop(false);
+  }
+  EXPECT_FALSE(interrupted);
+  EXPECT_EQ(bytes_of_file(folder / "broken/model.safetensors"),
+            bytes_of_file(folder / "whole/model.safetensors"));
+}
+
+TEST(Resume, AnInterruptedRunLeavesTheBestModel) {
+  const test::TemporaryFolder folder;
+  test::StopAfter observer(2 * kStepsPerEpoch + 1);
+  const TrainResult result = run(folder / "run", false, observer);
+  request_stop(false);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_EQ(result.history.size(), 2U);
+  const Model saved = load_model(folder / "run/model.safetensors");
+  for (const auto& [name, tensor] : result.model.parameters) {
+    EXPECT_TRUE(test::all_close(tensor.values(), saved.parameters.at(name).values(), {})) << name;
+  }
+}
+
+TEST(Resume, AFinishedRunHasNothingLeftToDo) {
+  const test::TemporaryFolder folder;
+  TrainObserver silent;
+  const TrainResult first = run(folder / "run", false, silent);
+  test::StopAfter never(1);
+  const TrainResult second = run(folder / "run", true, never);
+  request_stop(false);
+  EXPECT_FALSE(second.interrupted);
+  EXPECT_EQ(second.history.size(), first.history.size());
+  EXPECT_EQ(second.best_epoch, first.best_epoch);
+}
+
+TEST(Resume, RefusesTheCheckpointOfAnotherRun) {
+  const test::TemporaryFolder folder;
+  TrainObserver silent;
+  run(folder / "run", false, silent);
+  TrainOptions options = options_for(folder / "run");
+  options.resume = true;
+  options.batch_size = 8;
+  EXPECT_THROW(train(tiny_model({.classes = kClasses}), splits(), options, silent), Error);
+  options = options_for(folder / "run");
+  options.resume = true;
+  MemorySplits other = splits();
+  std::swap(other.train.labels[0], other.train.labels[1]);
+  EXPECT_THROW(train(tiny_model({.classes = kClasses}), other, options, silent), Error);
+  EXPECT_THROW(train(tiny_model({.classes = kClasses, .seed = 4}), splits(), options, silent), Error);
+  std::filesystem::resize_file(folder / "run/checkpoint/state.safetensors", 100);
+  EXPECT_THROW(train(tiny_model({.classes = kClasses}), splits(), options, silent), Error);
+}
+
+TEST(Resume, WithoutACheckpointItBegins) {
+  const test::TemporaryFolder folder;
+  TrainObserver silent;
+  EXPECT_EQ(run(folder / "run", true, silent).history.size(), 2U * kEpochs);
+}
+
+}  // namespace
+}  // namespace headstart

@@ -1,0 +1,175 @@
+// train() on image files: cached and uncached agree, the second run does not touch the pictures, unreadable
+// ones are named.
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "headstart/error.h"
+#include "headstart/train.h"
+#include "support/tolerance.h"
+#include "temporary_folder.h"
+#include "tiny.h"
+#include "train/features.h"
+
+namespace headstart {
+namespace {
+
+namespace fs = std::filesystem;
+using test::tiny_model;
+
+constexpr int kClasses = 2;
+
+class TrainFiles : public testing::Test {
+ protected:
+  TrainFiles() {
+    ::setenv("HEADSTART_CACHE", (folder_ / "cache").c_str(), 1);
+    test::write_tiny_images(folder_.path() / "data/train", 50, kClasses, 1);
+    test::write_tiny_images(folder_.path() / "data/validation", 20, kClasses, 2);
+  }
+  ~TrainFiles() override { ::unsetenv("HEADSTART_CACHE"); }
+
+  TrainResult run(const TrainOptions& options) {
+    return train(tiny_model({.classes = kClasses}), read_dataset(folder_ / "data"), options, observer_);
+  }
+  std::string picture(int number) const {
+    return folder_ / ("data/train/class" + std::to_string(number % kClasses) + "/" +
+                      std::to_string(100 + number) + ".png");
+  }
+
+  test::TemporaryFolder folder_;
+  TrainObserver observer_;
+};
+
+// Batches of the size that features are computed in, so that cached and uncached do the same arithmetic.
+TrainOptions quick(CacheMode cache) {
+  return {
+      .head = {.epochs = 3, .optimizer = {.learning_rate = 0.01}},
+      .fine_tune_from = "block2_conv",
+      .fine_tune = {.epochs = 2, .optimizer = {.learning_rate = 0.001}, .batch_norm = BatchNormMode::frozen},
+      .batch_size = 16,
+      .precision = Precision::f32,
+      .cache = cache};
+}
+
+void expect_equal(const TrainResult& a, const TrainResult& b) {
+  ASSERT_EQ(a.history.size(), b.history.size());
+  for (std::size_t i = 0; i < a.history.size(); ++i) {
+    EXPECT_EQ(a.history[i].loss, b.history[i].loss) << i;
+    EXPECT_EQ(a.history[i].val_loss, b.history[i].val_loss) << i;
+  }
+  for (const auto& [name, tensor] : a.model.parameters) {
+    EXPECT_TRUE(test::all_close(tensor.values(), b.model.parameters.at(name).values(), {})) << name;
+  }
+}
+
+TEST_F(TrainFiles, CachedEqualsUncached) {
+  expect_equal(run(quick(CacheMode::automatic)), run(quick(CacheMode::off)));
+}
+
+TEST_F(TrainFiles, TakesClassNamesAndFindsImages) {
+  class Lines : public TrainObserver {
+   public:
+    void message(const std::string& line) override { text += line + "\n"; }
+    std::string text;
+  } lines;
+  const TrainResult result = train(tiny_model({.classes = kClasses}), read_dataset(folder_ / "data"),
+                                   quick(CacheMode::automatic), lines);
+  EXPECT_EQ(result.model.class_names, (std::vector<std::string>{"class0", "class1"}));
+  EXPECT_NE(lines.text.find("Found 50 images belonging to 2 classes."), std::string::npos);
+  EXPECT_NE(lines.text.find("Found 20 images belonging to 2 classes."), std::string::npos);
+  EXPECT_NE(lines.text.find("parameters, hash unchanged"), std::string::npos);
+}
+
+// The pictures are spoiled under the same name, size and time: only a run that decodes them would notice.
+TEST_F(TrainFiles, TheSecondRunDoesNotTouchThePictures) {
+  const TrainResult first = run(quick(CacheMode::automatic));
+  for (int i = 0; i < 50; ++i) {
+    const auto time = fs::last_write_time(picture(i));
+    const auto size = fs::file_size(picture(i));
+    std::ofstream(picture(i)) << std::string(size, 'x');
+    fs::last_write_time(picture(i), time);
+  }
+  const TrainResult second = run(quick(CacheMode::automatic));
+  expect_equal(first, second);
+  EXPECT_TRUE(second.unreadable.empty());
+}
+
+TEST_F(TrainFiles, AChangedPictureIsReadAgain) {
+  run(quick(CacheMode::automatic));
+  fs::copy_file(picture(1), picture(0), fs::copy_options::overwrite_existing);
+  fs::last_write_time(picture(0), fs::file_time_type::clock::now() + std::chrono::seconds(5));
+  expect_equal(run(quick(CacheMode::automatic)), run(quick(CacheMode::off)));
+}
+
+TEST_F(TrainFiles, UnreadablePicturesAreNamedAndRemembered) {
+  std::ofstream(picture(4)) << "\x89PNG\r\n\x1a\nbroken";
+  const TrainResult first = run(quick(CacheMode::automatic));
+  // Once a stage.
+  ASSERT_EQ(first.unreadable.size(), 2U);
+  EXPECT_NE(first.unreadable[0].find("104.png"), std::string::npos);
+  const TrainResult second = run(quick(CacheMode::automatic));
+  EXPECT_EQ(second.unreadable, first.unreadable);
+  expect_equal(first, second);
+  TrainOptions strict = quick(CacheMode::automatic);
+  strict.strict = true;
+  EXPECT_THROW(run(strict), Error);
+  strict.cache = CacheMode::off;
+  EXPECT_THROW(run(strict), Error);
+}
+
+TEST_F(TrainFiles, AStopDuringExtractionKeepsWhatWasComputed) {
+  class StopAtOnce : public TrainObserver {
+   public:
+    Progress& progress() override { return stopper_; }
+
+   private:
+    class Stopper : public Progress {
+      void advance(std::int64_t) override { request_stop(true); }
+    } stopper_;
+  } observer;
+  const TrainResult broken = train(tiny_model({.classes = kClasses}), read_dataset(folder_ / "data"),
+                                   quick(CacheMode::automatic), observer);
+  request_stop(false);
+  EXPECT_TRUE(broken.interrupted);
+  EXPECT_TRUE(broken.history.empty());
+  std::size_t records = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder_ / "cache")) {
+    records += entry.path().filename() == "records.bin" ? fs::file_size(entry.path()) : 0;
+  }
+  EXPECT_GT(records, 0U);
+  expect_equal(run(quick(CacheMode::automatic)), run(quick(CacheMode::off)));
+}
+
+TEST_F(TrainFiles, WithoutAValidationFolderOneIsHeldOut) {
+  const TrainResult result = train(tiny_model({.classes = kClasses}), read_dataset(folder_ / "data/train"),
+                                   quick(CacheMode::automatic), observer_);
+  const double tenths = result.history[0].val_accuracy * 10.0;  // 20 % of 50
+  EXPECT_NEAR(tenths, std::round(tenths), 1e-9);
+}
+
+TEST_F(TrainFiles, TheKeyChangesWithWhatRecordsDependOn) {
+  Model model = tiny_model({.classes = kClasses});
+  const FeatureOptions options{.boundary = {model.graph.require("block3_conv")},
+                               .preprocessing = model.preprocessing};
+  const std::string key = feature_key(model.graph, model.parameters, options);
+  EXPECT_EQ(key, feature_key(tiny_model({.classes = 4}).graph, model.parameters, options))
+      << "the head does not matter";
+  FeatureOptions other = options;
+  other.preprocessing.scale = 2.0F;
+  EXPECT_NE(key, feature_key(model.graph, model.parameters, other));
+  other = options;
+  other.precision = Precision::bf16;
+  EXPECT_NE(key, feature_key(model.graph, model.parameters, other));
+  other = options;
+  other.boundary = {model.graph.require("block2_conv")};
+  EXPECT_NE(key, feature_key(model.graph, model.parameters, other));
+  model.parameters.at("dense/kernel")[0] += 1.0F;
+  EXPECT_EQ(key, feature_key(model.graph, model.parameters, options));
+  model.parameters.at("tiny/block1_conv/kernel")[0] += 1.0F;
+  EXPECT_NE(key, feature_key(model.graph, model.parameters, options));
+}
+
+}  // namespace
+}  // namespace headstart

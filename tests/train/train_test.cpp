@@ -1,0 +1,295 @@
+// train() on tiny networks: it learns, it is repeatable, what is frozen stands still, the best epoch comes
+// back.
+#include "headstart/train.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "headstart/error.h"
+#include "support/tolerance.h"
+#include "temporary_folder.h"
+#include "tiny.h"
+
+namespace headstart {
+namespace {
+
+using test::bytes_of_file;
+using test::tiny_images;
+using test::tiny_model;
+
+constexpr int kClasses = 4;
+
+MemorySplits splits(int train_count = 90, int validation_count = 40) {
+  return {.train = tiny_images(train_count, kClasses, 1),
+          .validation = tiny_images(validation_count, kClasses, 2)};
+}
+
+TrainOptions quick(int epochs) {
+  return {.head = {.epochs = epochs, .optimizer = {.learning_rate = 0.01}},
+          .batch_size = 16,
+          .precision = Precision::f32};
+}
+
+TrainOptions two_stages() {
+  TrainOptions options = quick(4);
+  options.fine_tune_from = "block2_conv";
+  options.fine_tune.epochs = 4;
+  options.fine_tune.optimizer.learning_rate = 0.003;
+  return options;
+}
+
+void expect_equal(const Parameters& a, const Parameters& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (const auto& [name, tensor] : a) {
+    EXPECT_TRUE(test::all_close(tensor.values(), b.at(name).values(), {})) << name;
+  }
+}
+
+// Loss and accuracy of a whole model by the inference program from the Input.
+struct Measured {
+  double loss = 0, accuracy = 0;
+};
+Measured measure(const Model& model, const MemoryDataset& data) {
+  const int count = static_cast<int>(data.labels.size());
+  FrozenProgram program(model.graph, model.parameters, {model.graph.output()},
+                        {.batch = count, .precision = Precision::f32, .logits = true});
+  Tensor logits({count, element_count(model.graph.output_shape())});
+  float* const destination = logits.data();
+  program.run(data.images.data(), std::span(&destination, 1));
+  const LossValue value = loss_of_labels(loss_for(model.graph), logits.values(), data.labels, {}, {});
+  return {.loss = value.loss, .accuracy = static_cast<double>(value.correct) / count};
+}
+
+TEST(Train, HeadLearnsOnFrozenBase) {
+  TrainObserver silent;
+  const Model model = tiny_model({.classes = kClasses});
+  const TrainResult result = train(model, splits(), quick(30), silent);
+  ASSERT_EQ(result.history.size(), 30U);
+  EXPECT_LT(result.history.back().loss, 0.5 * result.history.front().loss);
+  EXPECT_GT(result.history.back().val_accuracy, 0.8);
+  ASSERT_EQ(result.frozen.size(), 1U);
+  EXPECT_GT(result.frozen[0].parameters, 0);
+  EXPECT_EQ(result.frozen[0].sha256_before, result.frozen[0].sha256_after);
+  for (const auto& [name, tensor] : model.parameters) {
+    const bool same = test::all_close(tensor.values(), result.model.parameters.at(name).values(), {});
+    EXPECT_EQ(same, name.starts_with("tiny/")) << name;
+  }
+}
+
+TEST(Train, WholeNetworkFromScratchWithSigmoid) {
+  TrainObserver silent;
+  Model model = tiny_model({.classes = 2, .head = "flatten,dense"});
+  model.graph.set_all_trainable(true);
+  const MemorySplits data{.train = tiny_images(90, 2, 1), .validation = tiny_images(40, 2, 2)};
+  const TrainResult result = train(model, data, quick(12), silent);
+  EXPECT_LT(result.history.back().loss, 0.3 * result.history.front().loss);
+  EXPECT_GT(result.history.back().val_accuracy, 0.9);
+  // Batch norm in training mode has moved its statistics.
+  EXPECT_FALSE(test::all_close(model.parameters.at("tiny/block1_bn/moving_mean").values(),
+                               result.model.parameters.at("tiny/block1_bn/moving_mean").values(),
+                               {.atol = 1e-6}));
+}
+
+TEST(Train, BestEpochComesBack) {
+  TrainObserver silent;
+  for (const Monitor monitor : {Monitor::val_accuracy, Monitor::val_loss}) {
+    TrainOptions options = quick(15);
+    options.monitor = monitor;
+    options.head.optimizer.learning_rate = 0.1;  // restless
+    const MemorySplits data = splits();
+    const TrainResult result = train(tiny_model({.classes = kClasses}), data, options, silent);
+    const EpochRecord& best = result.history.at(static_cast<std::size_t>(result.best_epoch) - 1);
+    for (const EpochRecord& record : result.history) {
+      if (monitor == Monitor::val_loss) {
+        EXPECT_GE(record.val_loss, best.val_loss);
+      } else {
+        EXPECT_LE(record.val_accuracy, best.val_accuracy);
+      }
+    }
+    const Measured measured = measure(result.model, *data.validation);
+    EXPECT_NEAR(measured.loss, best.val_loss, 1e-5);
+    EXPECT_DOUBLE_EQ(measured.accuracy, best.val_accuracy);
+  }
+}
+
+TEST(Train, FineTuningMovesTheCutAndOnlyWhatIsAboveIt) {
+  TrainObserver silent;
+  const Model model = tiny_model({.classes = kClasses});
+  TrainOptions options = two_stages();
+  options.monitor = Monitor::val_loss;
+  const TrainResult result = train(model, splits(), options, silent);
+  ASSERT_EQ(result.history.size(), 8U);
+  EXPECT_EQ(result.history[3].stage, "head");
+  EXPECT_EQ(result.history[4].stage, "fine_tune");
+  EXPECT_EQ(result.history[4].epoch, 5);
+  ASSERT_GT(result.best_epoch, 4);
+  ASSERT_EQ(result.frozen.size(), 2U);
+  EXPECT_LT(result.frozen[1].parameters, result.frozen[0].parameters);
+  const auto same = [&](const std::string& name) {
+    return static_cast<bool>(
+        test::all_close(model.parameters.at(name).values(), result.model.parameters.at(name).values(), {}));
+  };
+  EXPECT_TRUE(same("tiny/block1_conv/kernel"));
+  EXPECT_TRUE(same("tiny/block1_bn/gamma"));
+  EXPECT_TRUE(same("tiny/block1_bn/moving_mean"));
+  EXPECT_FALSE(same("tiny/block2_conv/kernel"));
+  EXPECT_FALSE(same("tiny/block3_conv/bias"));
+}
+
+TEST(Train, SameSeedSameBytes) {
+  const test::TemporaryFolder folder;
+  TrainObserver silent;
+  TrainOptions options = two_stages();
+  for (const std::string name : {"a", "b"}) {
+    options.out_directory = folder / name;
+    train(tiny_model({.classes = kClasses}), splits(), options, silent);
+  }
+  options.seed = 1;
+  options.out_directory = folder / "c";
+  train(tiny_model({.classes = kClasses}), splits(), options, silent);
+  const auto a = bytes_of_file(folder / "a/model.safetensors");
+  EXPECT_FALSE(a.empty());
+  EXPECT_EQ(a, bytes_of_file(folder / "b/model.safetensors"));
+  EXPECT_NE(a, bytes_of_file(folder / "c/model.safetensors"));
+}
+
+TEST(Train, WritesHistoryConfigAndALoadableModel) {
+  const test::TemporaryFolder folder;
+  TrainObserver silent;
+  TrainOptions options = two_stages();
+  options.out_directory = folder / "run";
+  options.command = {{"base", "tiny"}};
+  const TrainResult result = train(tiny_model({.classes = kClasses}), splits(), options, silent);
+  std::ifstream history(folder / "run/history.csv");
+  std::string line;
+  std::getline(history, line);
+  EXPECT_EQ(line, "epoch,stage,loss,accuracy,val_loss,val_accuracy,lr,seconds");
+  int lines = 0;
+  while (std::getline(history, line)) {
+    ++lines;
+  }
+  EXPECT_EQ(lines, 8);
+  const auto config = bytes_of_file(folder / "run/config.json");
+  EXPECT_NE(std::string(config.begin(), config.end()).find("\"base\": \"tiny\""), std::string::npos);
+  const Model loaded = load_model(folder / "run/model.safetensors");
+  expect_equal(loaded.parameters, result.model.parameters);
+}
+
+TEST(Train, PatienceEndsAStage) {
+  TrainObserver silent;
+  TrainOptions options = quick(200);
+  options.patience = 3;
+  options.monitor = Monitor::val_loss;
+  options.head.optimizer.learning_rate = 0.1;
+  const TrainResult result = train(tiny_model({.classes = kClasses}), splits(), options, silent);
+  EXPECT_LT(result.history.size(), 200U);
+  EXPECT_EQ(static_cast<int>(result.history.size()), result.best_epoch + 3);
+}
+
+TEST(Train, StepsPerEpochGoesRoundAgain) {
+  class Count : public TrainObserver {
+   public:
+    void step_done(const EpochProgress& progress) override {
+      EXPECT_EQ(progress.steps, 9);
+      ++steps;
+    }
+    int steps = 0;
+  } count;
+  TrainOptions options = quick(2);
+  options.steps_per_epoch = 9;
+  train(tiny_model({.classes = kClasses}), splits(), options, count);
+  EXPECT_EQ(count.steps, 18);
+}
+
+TEST(Train, ClassWeightsReachTheLoss) {
+  TrainObserver silent;
+  TrainOptions options = quick(1);
+  options.class_weights = {0.0F, 0.0F, 0.0F, 0.0F};
+  const Model model = tiny_model({.classes = kClasses});
+  const TrainResult result = train(model, splits(), options, silent);
+  EXPECT_EQ(result.history[0].loss, 0.0);
+  expect_equal(model.parameters, result.model.parameters);
+  options.class_weights = {1.0F};
+  EXPECT_THROW(train(model, splits(), options, silent), Error);
+}
+
+TEST(Train, NotANumberStopsAndTheBestModelStays) {
+  const test::TemporaryFolder folder;
+  TrainObserver silent;
+  TrainOptions options = quick(50);
+  options.head.schedule = schedule_from("step:2:1e30");  // two good epochs, then nonsense
+  options.out_directory = folder / "run";
+  EXPECT_THROW(train(tiny_model({.classes = kClasses}), splits(), options, silent), Error);
+  const Model best = load_model(folder / "run/model.safetensors");
+  for (const auto& [name, tensor] : best.parameters) {
+    for (const float value : tensor.values()) {
+      ASSERT_TRUE(std::isfinite(value)) << name;
+    }
+  }
+}
+
+TEST(Train, ValidationIsHeldOutWhenThereIsNone) {
+  TrainObserver silent;
+  const MemorySplits data{.train = tiny_images(100, kClasses, 1), .validation = {}};
+  const TrainResult result = train(tiny_model({.classes = kClasses}), data, quick(3), silent);
+  // 20 of the 100: every accuracy is a multiple of 1/20.
+  const double twentieths = result.history[0].val_accuracy * 20.0;
+  EXPECT_NEAR(twentieths, std::round(twentieths), 1e-9);
+}
+
+TEST(Train, RefusesWhatDoesNotFit) {
+  TrainObserver silent;
+  const Model model = tiny_model({.classes = kClasses});
+  MemorySplits data = splits();
+  data.train.labels[5] = kClasses;
+  EXPECT_THROW(train(model, data, quick(1), silent), Error);
+  data = splits();
+  data.train.labels.pop_back();
+  EXPECT_THROW(train(model, data, quick(1), silent), Error);
+  TrainOptions options = quick(1);
+  options.batch_size = 0;
+  EXPECT_THROW(train(model, splits(), options, silent), Error);
+  options = quick(1);
+  options.fine_tune_from = "block9";
+  EXPECT_THROW(train(model, splits(), options, silent), Error);
+  Model frozen = model;
+  frozen.graph.set_all_trainable(false);
+  EXPECT_THROW(train(frozen, splits(), quick(1), silent), Error);
+}
+
+TEST(Train, OptionsGoRoundThroughJson) {
+  TrainOptions options = two_stages();
+  options.head.optimizer = {.kind = OptimizerKind::sgd, .momentum = 0.9, .nesterov = true};
+  options.head.schedule = schedule_from("cosine,warmup:0.1");
+  options.class_weights = {1.0F, 2.5F};
+  options.loss = Loss::binary_crossentropy;
+  options.cache = CacheMode::off;
+  EXPECT_EQ(to_json(train_options_from_json(to_json(options))), to_json(options));
+  EXPECT_EQ(to_json(train_options_from_json("{}")), to_json(TrainOptions{}));
+  EXPECT_EQ(train_options_from_json(R"({"head": {"epochs": 7}})").head.epochs, 7);
+  for (const char* text : {"", "[]", "{\"epoch\": 3}", "{\"head\": {\"epoch\": 3}}", "{\"seed\": \"x\"}",
+                           "{\"cache\": \"on\"}", "{\"head\": 3}"}) {
+    EXPECT_THROW(train_options_from_json(text), Error) << text;
+  }
+}
+
+TEST(Train, ProgressLineReadsAsKeras) {
+  EpochProgress progress{
+      .epoch = 2, .epochs = 30, .step = 50, .steps = 100, .loss = 0.68684, .accuracy = 0.551, .seconds = 5.7};
+  EXPECT_EQ(progress_line(progress),
+            " 50/100 [==============>...............] - ETA: 6s - loss: 0.6868 - accuracy: 0.5510");
+  progress.step = 100;
+  progress.seconds = 11.4;
+  progress.record = EpochRecord{.val_loss = 0.6793, .val_accuracy = 0.561};
+  EXPECT_EQ(progress_line(progress),
+            "100/100 [==============================] - 11s 114ms/step - loss: 0.6868 - accuracy: 0.5510 - "
+            "val_loss: 0.6793 - "
+            "val_accuracy: 0.5610");
+}
+
+}  // namespace
+}  // namespace headstart
