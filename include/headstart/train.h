@@ -64,7 +64,7 @@ struct TrainOptions {
   std::vector<float> class_weights;     // by label; empty: all 1
   double validation_fraction = 0.2;     // stratified, when there is no validation split
   bool strict = false;                  // an unreadable image ends the run
-  int workers = 0;                      // decoding threads; 0: measured default
+  int threads = 0;                      // 0: all cores
 
   // Empty: nothing is written. Else model.safetensors, history.csv, config.json, checkpoint/.
   std::string out_directory;
@@ -75,7 +75,7 @@ struct TrainOptions {
 };
 
 // JSON of everything that the result depends on (not out_directory, seconds_between_checkpoints, resume,
-// workers, command); the second accepts what the first writes and throws Error for unknown keys and wrong
+// threads, command); the second accepts what the first writes and throws Error for unknown keys and wrong
 // types.
 std::string to_json(const TrainOptions& options);
 TrainOptions train_options_from_json(const std::string& json);

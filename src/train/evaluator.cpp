@@ -3,14 +3,19 @@
 
 namespace headstart {
 
-Evaluation evaluate_boundary(const Graph& graph, const Parameters& parameters,
-                             const EvaluatorOptions& options, BoundarySource& source) {
-  FrozenProgram program(
-      graph, parameters, {graph.output()},
-      {.batch = options.batch, .precision = options.precision, .logits = true, .sources = options.boundary});
-  const std::int64_t units = element_count(graph.output_shape());
-  Tensor logits({options.batch, units});
-  float* const destination = logits.data();
+Evaluator::Evaluator(const Graph& graph, const Parameters& parameters, const EvaluatorOptions& options)
+    : options_(options),
+      units_(element_count(graph.output_shape())),
+      program_(graph, parameters, {graph.output()},
+               {.batch = options.batch,
+                .precision = options.precision,
+                .logits = true,
+                .sources = options.boundary}),
+      logits_(Shape{options.batch, units_}) {}
+
+Evaluation Evaluator::evaluate(const Parameters& parameters, BoundarySource& source) {
+  program_.refresh(parameters);
+  float* const destination = logits_.data();
   std::vector<LoaderItem> items(source.labels().size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     items[i].sample = static_cast<int>(i);
@@ -19,10 +24,11 @@ Evaluation evaluate_boundary(const Graph& graph, const Parameters& parameters,
   double loss = 0.0;
   std::size_t correct = 0, samples = 0;
   while (const BoundaryBatch* batch = source.next()) {
-    program.run(batch->tensors, std::span(&destination, 1));
+    program_.run(batch->tensors, std::span(&destination, 1));
     const std::size_t count = batch->labels.size();
-    const LossValue value = loss_of_labels(
-        options.loss, logits.values().first(count * static_cast<std::size_t>(units)), batch->labels, {}, {});
+    const LossValue value =
+        loss_of_labels(options.loss, logits_.values().first(count * static_cast<std::size_t>(units_)),
+                       batch->labels, {}, {});
     loss += value.loss * static_cast<double>(count);
     correct += static_cast<std::size_t>(value.correct);
     samples += count;

@@ -20,9 +20,19 @@ struct Evaluation {
   double loss = 0, accuracy = 0;
 };
 
-// Compiles the inference program for the parameters as they are now (batch norm folded) and runs every sample
-// once.
-Evaluation evaluate_boundary(const Graph& graph, const Parameters& parameters,
-                             const EvaluatorOptions& options, BoundarySource& source);
+// The inference program from the boundary to the logits, compiled once.
+class Evaluator {
+ public:
+  Evaluator(const Graph& graph, const Parameters& parameters, const EvaluatorOptions& options);
+  // Packs the parameters as they are now and runs every sample of the source once. `source` gives batches of
+  // options.batch.
+  Evaluation evaluate(const Parameters& parameters, BoundarySource& source);
+
+ private:
+  EvaluatorOptions options_;
+  std::int64_t units_ = 0;
+  FrozenProgram program_;
+  Tensor logits_;
+};
 
 }  // namespace headstart

@@ -14,6 +14,7 @@
 #include "core/files.h"
 #include "core/sha256.h"
 #include "headstart/error.h"
+#include "headstart/extract.h"
 #include "train/feature_cache.h"
 
 namespace headstart {
@@ -22,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Small batches stay in the processor's caches and cost nothing per image.
-constexpr int kExtractionBatch = 16;
+constexpr int kMemoryBatch = 16;
 // The share of the disk's free space that the caches may take, and their largest size.
 constexpr double kShareOfFreeSpace = 0.5;
 constexpr std::int64_t kMostBytes = std::int64_t{20} << 30;
@@ -68,55 +69,35 @@ std::vector<std::string> identities_of(const Dataset& dataset) {
   return identities;
 }
 
-// One pass over the pictures that the cache lacks.
-struct Extraction {
-  const Dataset& dataset;
-  const std::vector<std::string>& identities;
-  std::vector<LoaderItem> items;
-};
+// Collects the records of single pictures and appends them to the cache some at a time.
+class CacheWriter {
+ public:
+  CacheWriter(FeatureCache& cache, const std::vector<std::int64_t>& sizes) : cache_(cache), sizes_(sizes) {}
 
-void extract(const Extraction& work, const Graph& graph, const Parameters& parameters,
-             const FeatureOptions& options, Progress& progress, FeatureCache& cache) {
-  BoundaryProgram program(
-      graph, parameters,
-      {.boundary = options.boundary, .batch = kExtractionBatch, .precision = options.precision});
-  Loader loader(work.dataset, work.items,
-                {.preprocessing = options.preprocessing,
-                 .batch_size = kExtractionBatch,
-                 .workers = options.workers,
-                 .strict = options.strict});
-  const auto sizes = boundary_sizes(graph, options.boundary);
-  Shape shape = graph.input_shape();
-  shape.insert(shape.begin(), kExtractionBatch);
-  Tensor padded(shape);
-  std::vector<float> records(static_cast<std::size_t>(record_floats(sizes) * kExtractionBatch));
-  progress.begin(options.purpose, static_cast<std::int64_t>(work.items.size()));
-  std::int64_t done = 0;
-  while (!stop_requested()) {
-    const std::optional<Batch> batch = loader.next();
-    if (!batch || batch->samples.empty()) {
-      break;
+  void add(const std::string& identity, std::span<const float* const> tensors) {
+    for (std::size_t i = 0; i < sizes_.size(); ++i) {
+      records_.insert(records_.end(), tensors[i], tensors[i] + sizes_[i]);
     }
-    const float* images = batch->images.data();
-    if (batch->samples.size() < static_cast<std::size_t>(kExtractionBatch)) {
-      std::copy(batch->images.values().begin(), batch->images.values().end(), padded.values().begin());
-      images = padded.data();
+    identities_.push_back(identity);
+    if (records_.size() >= kFloatsAtOnce) {
+      flush();
     }
-    const auto rows = static_cast<std::int64_t>(batch->samples.size());
-    concatenate(program.run(images), sizes, rows, records.data());
-    std::vector<std::string> names;
-    for (const int sample : batch->samples) {
-      names.push_back(work.identities[static_cast<std::size_t>(sample)]);
-    }
-    cache.append(names, records.data());
-    done += rows;
-    progress.advance(done);
   }
-  for (const UnreadableImage& image : loader.unreadable()) {
-    cache.append_unreadable(work.identities[static_cast<std::size_t>(image.sample)], image.message);
+
+  void flush() {
+    cache_.append(identities_, records_.data());
+    identities_.clear();
+    records_.clear();
   }
-  progress.end();
-}
+
+ private:
+  static constexpr std::size_t kFloatsAtOnce = std::size_t{1} << 18;  // 1 MB
+
+  FeatureCache& cache_;
+  const std::vector<std::int64_t>& sizes_;
+  std::vector<std::string> identities_;
+  std::vector<float> records_;
+};
 
 std::vector<LoaderItem> missing_items(const FeatureCache& cache, const std::vector<std::string>& identities) {
   std::vector<LoaderItem> missing;
@@ -171,15 +152,28 @@ std::optional<FeatureTable> cached_features(const Dataset& dataset, const Graph&
   const auto identities = identities_of(dataset);
   if (!missing_items(*cache, identities).empty()) {
     cache->begin_append();  // another run may have filled it meanwhile
-    auto missing = missing_items(*cache, identities);
+    const auto missing = missing_items(*cache, identities);
     const std::int64_t needed = static_cast<std::int64_t>(missing.size()) * cache->bytes_per_record();
     if (!make_room(root, folder, needed, cache_limit(root))) {
       cache->end_append();
       return std::nullopt;
     }
-    if (!missing.empty()) {
-      extract({.dataset = dataset, .identities = identities, .items = std::move(missing)}, graph, parameters,
-              options, progress, *cache);
+    progress.begin(options.purpose, static_cast<std::int64_t>(missing.size()));
+    CacheWriter writer(*cache, sizes);
+    const auto unreadable =
+        extract(dataset, missing, graph, parameters,
+                {.outputs = options.boundary,
+                 .preprocessing = options.preprocessing,
+                 .precision = options.precision,
+                 .threads = options.threads,
+                 .strict = options.strict},
+                progress, [&](std::size_t item, std::span<const float* const> tensors) {
+                  writer.add(identities[static_cast<std::size_t>(missing[item].sample)], tensors);
+                });
+    writer.flush();
+    progress.end();
+    for (const UnreadableImage& image : unreadable) {
+      cache->append_unreadable(identities[static_cast<std::size_t>(image.sample)], image.message);
     }
     cache->end_append();
   }
@@ -197,7 +191,7 @@ FeatureTable features_in_memory(const MemoryDataset& dataset, const Graph& graph
       .sizes = sizes, .records = {}, .labels = dataset.labels, .unreadable = {}, .storage = nullptr};
   const float* records = dataset.images.data();
   if (options.boundary != std::vector<NodeId>{0}) {
-    const int batch = static_cast<int>(std::min<std::int64_t>(kExtractionBatch, count));
+    const int batch = static_cast<int>(std::min<std::int64_t>(kMemoryBatch, count));
     BoundaryProgram program(graph, parameters,
                             {.boundary = options.boundary, .batch = batch, .precision = options.precision});
     auto storage = std::make_shared<Tensor>(Shape{count, floats});

@@ -18,7 +18,7 @@ struct FeatureOptions {
   std::vector<NodeId> boundary{};
   Precision precision = Precision::f32;  // of the frozen part
   Preprocessing preprocessing{};
-  int workers = 0;
+  int threads = 0;
   bool strict = false;
   std::string purpose;  // "features" or "validation features", for the progress line
 };

@@ -62,6 +62,7 @@ class Stage {
   std::unique_ptr<BoundarySource> train_, validation_;
   std::map<std::size_t, TrainingProgram> programs_;
   std::optional<Optimizer> optimizer_;
+  std::optional<Evaluator> evaluator_;
   std::vector<float> diff_logits_, sample_weights_;
   int steps_ = 0;        // of an epoch
   double loss_sum_ = 0;  // of this epoch
@@ -78,12 +79,13 @@ Stage::Stage(Session& session, const StageSpec& spec)
       precision_(training_precision(graph_, cut_, options_.precision)) {}
 
 std::unique_ptr<BoundarySource> Stage::source_of(const Split& split, const std::string& purpose) {
-  const FeatureOptions features{.boundary = cut_.boundary,
-                                .precision = resolve(options_.precision),
-                                .preprocessing = session_.model.preprocessing,
-                                .workers = options_.workers,
-                                .strict = options_.strict,
-                                .purpose = purpose};
+  const FeatureOptions features{
+      .boundary = cut_.boundary,
+      .precision = cut_.boundary == std::vector<NodeId>{0} ? Precision::f32 : resolve(options_.precision),
+      .preprocessing = session_.model.preprocessing,
+      .threads = options_.threads,
+      .strict = options_.strict,
+      .purpose = purpose};
   const Parameters& parameters = session_.model.parameters;
   if (split.memory != nullptr) {
     return make_table_source(
@@ -199,12 +201,7 @@ bool Stage::train_epoch(EpochProgress& progress) {
   }
   session_.result.seconds.training += seconds_since(start);
   const auto validating = Clock::now();
-  const Evaluation validation = evaluate_boundary(graph_, session_.model.parameters,
-                                                  {.boundary = cut_.boundary,
-                                                   .batch = options_.batch_size,
-                                                   .precision = precision_,
-                                                   .loss = session_.loss},
-                                                  *validation_);
+  const Evaluation validation = evaluator_->evaluate(session_.model.parameters, *validation_);
   session_.result.seconds.validation += seconds_since(validating);
   progress.seconds = seconds_since(start);
   progress.record = EpochRecord{.epoch = progress.epoch,
@@ -328,6 +325,11 @@ bool Stage::run() {
                             spec_.name));
   }
   optimizer_.emplace(spec_.options.optimizer, program.gradients());
+  evaluator_.emplace(graph_, session_.model.parameters,
+                     EvaluatorOptions{.boundary = cut_.boundary,
+                                      .batch = options_.batch_size,
+                                      .precision = precision_,
+                                      .loss = session_.loss});
   if (state.stage_epochs_done > 0) {
     optimizer_->restore(state.optimizer, state.optimizer_iterations);
   }

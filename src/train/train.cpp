@@ -181,6 +181,9 @@ bool run_stages(Session& session) {
 
 TrainResult run(Model model, const Split& train_split, const Split& validation_split,
                 const TrainOptions& options, TrainObserver& observer) {
+  if (options.threads > 0) {
+    set_engine_threads(options.threads);
+  }
   check_parameters(model.graph, model.parameters);
   check_labels(model.graph, labels_of(train_split));
   check_labels(model.graph, labels_of(validation_split));
