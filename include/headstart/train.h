@@ -48,11 +48,11 @@ struct TrainOptions {
   StageOptions head{.epochs = 30};
   // Then, when not empty, everything from this node, scope or prefix on (Graph::set_trainable_from); epochs
   // counted on.
-  std::string fine_tune_from;
+  std::string fine_tune_from{};
   StageOptions fine_tune{
       .epochs = 10, .optimizer = {.learning_rate = 1e-5}, .batch_norm = BatchNormMode::frozen};
 
-  std::optional<Loss> loss;  // unset: loss_for(graph)
+  std::optional<Loss> loss{};  // unset: loss_for(graph)
   int batch_size = 32;
   int steps_per_epoch = 0;  // 0: every sample once an epoch; more than that goes round again in a new order
   std::uint64_t seed = 0;
@@ -61,17 +61,17 @@ struct TrainOptions {
   Monitor monitor = Monitor::val_accuracy;
   int patience = 0;  // 0: off; else a stage ends after this many epochs without a better one
   bool balanced_class_weights = false;  // n / (classes * n_c)
-  std::vector<float> class_weights;     // by label; empty: all 1
+  std::vector<float> class_weights{};   // by label; empty: all 1
   double validation_fraction = 0.2;     // stratified, when there is no validation split
   bool strict = false;                  // an unreadable image ends the run
   int threads = 0;                      // 0: all cores
 
   // Empty: nothing is written. Else model.safetensors, history.csv, config.json, checkpoint/.
-  std::string out_directory;
+  std::string out_directory{};
   double seconds_between_checkpoints = 2.0;  // at least; 0: after every epoch
   bool resume = false;  // go on from out_directory's checkpoint; the options must be those of the broken run
   // Written into config.json under "command": what the caller was asked for (data, base, weights, head ...).
-  std::map<std::string, std::string> command;
+  std::map<std::string, std::string> command{};
 };
 
 // JSON of everything that the result depends on (not out_directory, seconds_between_checkpoints, resume,
@@ -82,8 +82,8 @@ TrainOptions train_options_from_json(const std::string& json);
 
 // One line of history.csv.
 struct EpochRecord {
-  int epoch = 0;      // 1-based, counted through both stages
-  std::string stage;  // "head" or "fine_tune"
+  int epoch = 0;        // 1-based, counted through both stages
+  std::string stage{};  // "head" or "fine_tune"
   double loss = 0, accuracy = 0, val_loss = 0, val_accuracy = 0;
   double learning_rate = 0;  // of the epoch's last step
   double seconds = 0;        // training and validation

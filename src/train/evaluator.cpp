@@ -27,7 +27,7 @@ Evaluation Evaluator::evaluate(const Parameters& parameters, BoundarySource& sou
     program_.run(batch->tensors, std::span(&destination, 1));
     const std::size_t count = batch->labels.size();
     const LossValue value =
-        loss_of_labels(options.loss, logits_.values().first(count * static_cast<std::size_t>(units_)),
+        loss_of_labels(options_.loss, logits_.values().first(count * static_cast<std::size_t>(units_)),
                        batch->labels, {}, {});
     loss += value.loss * static_cast<double>(count);
     correct += static_cast<std::size_t>(value.correct);

@@ -20,7 +20,7 @@ struct FeatureOptions {
   Preprocessing preprocessing{};
   int threads = 0;
   bool strict = false;
-  std::string purpose;  // "features" or "validation features", for the progress line
+  std::string purpose{};  // "features" or "validation features", for the progress line
 };
 
 // Identifies everything but the picture that a record depends on.

@@ -106,7 +106,7 @@ std::unique_ptr<BoundarySource> Stage::source_of(const Split& split, const std::
   return make_live_source(
       *split.files, graph_, parameters,
       {.loader = {.preprocessing = features.preprocessing,
-                  .workers = options_.workers,
+                  .workers = options_.threads,
                   .strict = options_.strict},
        .program = {.boundary = cut_.boundary, .batch = options_.batch_size, .precision = features.precision}},
       session_.result.unreadable);

@@ -1,5 +1,7 @@
 // train() on image files: cached and uncached agree, the second run does not touch the pictures, unreadable
 // ones are named.
+#include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
