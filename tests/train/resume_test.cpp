@@ -33,7 +33,8 @@ TrainOptions options_for(const std::string& directory) {
                     .schedule = schedule_from("cosine"),
                     .batch_norm = BatchNormMode::training},
       .batch_size = 16,
-      .precision = Precision::f32};
+      .precision = Precision::f32,
+      .threads = 1};
   options.out_directory = directory;
   options.seconds_between_checkpoints = 0.0;
   return options;

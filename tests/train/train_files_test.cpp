@@ -52,7 +52,8 @@ TrainOptions quick(CacheMode cache) {
       .fine_tune = {.epochs = 2, .optimizer = {.learning_rate = 0.001}, .batch_norm = BatchNormMode::frozen},
       .batch_size = 16,
       .precision = Precision::f32,
-      .cache = cache};
+      .cache = cache,
+      .threads = 1};
 }
 
 void expect_equal(const TrainResult& a, const TrainResult& b) {

@@ -31,7 +31,8 @@ MemorySplits splits(int train_count = 90, int validation_count = 40) {
 TrainOptions quick(int epochs) {
   return {.head = {.epochs = epochs, .optimizer = {.learning_rate = 0.01}},
           .batch_size = 16,
-          .precision = Precision::f32};
+          .precision = Precision::f32,
+          .threads = 1};
 }
 
 TrainOptions two_stages() {
@@ -66,7 +67,7 @@ Measured measure(const Model& model, const MemoryDataset& data) {
 
 TEST(Train, HeadLearnsOnFrozenBase) {
   TrainObserver silent;
-  const Model model = tiny_model({.classes = kClasses});
+  const Model model = tiny_model({.classes = kClasses, .head = "flatten,dense:8:relu,dropout:0.25,dense"});
   const TrainResult result = train(model, splits(), quick(30), silent);
   ASSERT_EQ(result.history.size(), 30U);
   EXPECT_LT(result.history.back().loss, 0.5 * result.history.front().loss);
