@@ -40,8 +40,9 @@ struct Architecture {
 };
 
 const std::vector<Architecture>& architectures();
-// Throws Error that offers the nearest names.
-const Architecture& architecture(const std::string& name);
+// Where Keras and torchvision both have the name, `flavour` chooses; Keras's when it is not given. A flavour
+// that the name does not have is no error: the only row is given. Throws Error that offers the nearest names.
+const Architecture& architecture(const std::string& name, std::optional<Flavour> flavour = std::nullopt);
 
 // The graph with defaults filled in; throws Error for an input below minimum_size (says the minimum), an
 // alpha the network does not take, a non-positive class count. The graph's name is the architecture's.

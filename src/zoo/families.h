@@ -46,6 +46,58 @@ Graph squeezenet(const ArchitectureOptions& options);
 Graph squeezenet1_0(const ArchitectureOptions& options);
 Graph squeezenet1_1(const ArchitectureOptions& options);
 
+// vgg_torch.cpp
+Graph alexnet(const ArchitectureOptions& options);
+Graph torch_vgg11(const ArchitectureOptions& options);
+Graph torch_vgg13(const ArchitectureOptions& options);
+Graph torch_vgg16(const ArchitectureOptions& options);
+Graph torch_vgg19(const ArchitectureOptions& options);
+Graph torch_vgg11_bn(const ArchitectureOptions& options);
+Graph torch_vgg13_bn(const ArchitectureOptions& options);
+Graph torch_vgg16_bn(const ArchitectureOptions& options);
+Graph torch_vgg19_bn(const ArchitectureOptions& options);
+
+// googlenet.cpp
+Graph googlenet(const ArchitectureOptions& options);
+
+// inception_v3_torch.cpp
+Graph torch_inception_v3(const ArchitectureOptions& options);
+
+// resnet_torch.cpp
+Graph torch_resnet18(const ArchitectureOptions& options);
+Graph torch_resnet34(const ArchitectureOptions& options);
+Graph torch_resnet50(const ArchitectureOptions& options);
+Graph torch_resnet101(const ArchitectureOptions& options);
+Graph torch_resnet152(const ArchitectureOptions& options);
+Graph resnext50_32x4d(const ArchitectureOptions& options);
+Graph resnext101_32x8d(const ArchitectureOptions& options);
+Graph wide_resnet50_2(const ArchitectureOptions& options);
+Graph wide_resnet101_2(const ArchitectureOptions& options);
+
+// densenet_torch.cpp
+Graph torch_densenet121(const ArchitectureOptions& options);
+Graph torch_densenet161(const ArchitectureOptions& options);
+Graph torch_densenet169(const ArchitectureOptions& options);
+Graph torch_densenet201(const ArchitectureOptions& options);
+
+// mobilenet_torch.cpp
+Graph torch_mobilenet_v2(const ArchitectureOptions& options);
+Graph torch_mobilenet_v3_large(const ArchitectureOptions& options);
+Graph torch_mobilenet_v3_small(const ArchitectureOptions& options);
+
+// efficientnet_torch.cpp
+Graph torch_efficientnet_b0(const ArchitectureOptions& options);
+Graph torch_efficientnet_b1(const ArchitectureOptions& options);
+Graph torch_efficientnet_b2(const ArchitectureOptions& options);
+Graph torch_efficientnet_b3(const ArchitectureOptions& options);
+Graph torch_efficientnet_b4(const ArchitectureOptions& options);
+Graph torch_efficientnet_b5(const ArchitectureOptions& options);
+Graph torch_efficientnet_b6(const ArchitectureOptions& options);
+Graph torch_efficientnet_b7(const ArchitectureOptions& options);
+Graph torch_efficientnet_v2_s(const ArchitectureOptions& options);
+Graph torch_efficientnet_v2_m(const ArchitectureOptions& options);
+Graph torch_efficientnet_v2_l(const ArchitectureOptions& options);
+
 // resnet_cifar.cpp
 Graph resnet20_cifar(const ArchitectureOptions& options);
 Graph resnet32_cifar(const ArchitectureOptions& options);

@@ -1,9 +1,12 @@
-// The networks on one screen.
+// The networks, a line each. A name that two flavours have stands first for Keras.
 #include "headstart/zoo.h"
 #include "zoo/families.h"
 
 namespace headstart {
 
+// Published figures: Keras's and torchvision's tables; torchvision's first weights. Inception v3 is counted
+// without its auxiliary classifier (27,161,264 with). torchvision's GoogLeNet and Inception v3 remap their
+// input to what "tf" gives.
 // clang-format off
 const std::vector<Architecture>& architectures() {
   using enum Flavour;
@@ -34,6 +37,51 @@ const std::vector<Architecture>& architectures() {
       {.name = "squeezenet", .title = "SqueezeNet 1.1", .input_size = 227, .minimum_size = 48, .preprocessing = "caffe", .parameters = 1'235'496, .build = zoo::squeezenet},
       {.name = "squeezenet1_0", .title = "SqueezeNet 1.0", .flavour = torch, .minimum_size = 21, .preprocessing = "torch", .resize_to = 256, .top1 = 58.092, .top5 = 80.420, .parameters = 1'248'424, .build = zoo::squeezenet1_0},
       {.name = "squeezenet1_1", .title = "SqueezeNet 1.1", .flavour = torch, .minimum_size = 17, .preprocessing = "torch", .resize_to = 256, .top1 = 58.178, .top5 = 80.624, .parameters = 1'235'496, .build = zoo::squeezenet1_1},
+
+      {.name = "alexnet", .title = "AlexNet", .flavour = torch, .minimum_size = 63, .preprocessing = "torch", .resize_to = 256, .top1 = 56.522, .top5 = 79.066, .parameters = 61'100'840, .build = zoo::alexnet},
+
+      {.name = "vgg11", .title = "VGG11", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 69.02, .top5 = 88.628, .parameters = 132'863'336, .build = zoo::torch_vgg11},
+      {.name = "vgg13", .title = "VGG13", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 69.928, .top5 = 89.246, .parameters = 133'047'848, .build = zoo::torch_vgg13},
+      {.name = "vgg16", .title = "VGG16", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 71.592, .top5 = 90.382, .parameters = 138'357'544, .build = zoo::torch_vgg16},
+      {.name = "vgg19", .title = "VGG19", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 72.376, .top5 = 90.876, .parameters = 143'667'240, .build = zoo::torch_vgg19},
+      {.name = "vgg11_bn", .title = "VGG11 with BN", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 70.37, .top5 = 89.81, .parameters = 132'868'840, .build = zoo::torch_vgg11_bn},
+      {.name = "vgg13_bn", .title = "VGG13 with BN", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 71.586, .top5 = 90.374, .parameters = 133'053'736, .build = zoo::torch_vgg13_bn},
+      {.name = "vgg16_bn", .title = "VGG16 with BN", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 73.36, .top5 = 91.516, .parameters = 138'365'992, .build = zoo::torch_vgg16_bn},
+      {.name = "vgg19_bn", .title = "VGG19 with BN", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 74.218, .top5 = 91.842, .parameters = 143'678'248, .build = zoo::torch_vgg19_bn},
+
+      {.name = "googlenet", .title = "GoogLeNet", .flavour = torch, .resize_to = 256, .top1 = 69.778, .top5 = 89.53, .parameters = 6'624'904, .build = zoo::googlenet},
+      {.name = "inception_v3", .title = "Inception v3", .flavour = torch, .input_size = 299, .minimum_size = 75, .resize_to = 342, .top1 = 77.294, .top5 = 93.45, .parameters = 23'834'568, .build = zoo::torch_inception_v3},
+
+      {.name = "resnet18", .title = "ResNet-18", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 69.758, .top5 = 89.078, .parameters = 11'689'512, .build = zoo::torch_resnet18},
+      {.name = "resnet34", .title = "ResNet-34", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 73.314, .top5 = 91.42, .parameters = 21'797'672, .build = zoo::torch_resnet34},
+      {.name = "resnet50", .title = "ResNet-50", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 76.13, .top5 = 92.862, .parameters = 25'557'032, .build = zoo::torch_resnet50},
+      {.name = "resnet101", .title = "ResNet-101", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 77.374, .top5 = 93.546, .parameters = 44'549'160, .build = zoo::torch_resnet101},
+      {.name = "resnet152", .title = "ResNet-152", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 78.312, .top5 = 94.046, .parameters = 60'192'808, .build = zoo::torch_resnet152},
+      {.name = "resnext50_32x4d", .title = "ResNeXt-50 32x4d", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 77.618, .top5 = 93.698, .parameters = 25'028'904, .build = zoo::resnext50_32x4d},
+      {.name = "resnext101_32x8d", .title = "ResNeXt-101 32x8d", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 79.312, .top5 = 94.526, .parameters = 88'791'336, .build = zoo::resnext101_32x8d},
+      {.name = "wide_resnet50_2", .title = "Wide ResNet-50-2", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 78.468, .top5 = 94.086, .parameters = 68'883'240, .build = zoo::wide_resnet50_2},
+      {.name = "wide_resnet101_2", .title = "Wide ResNet-101-2", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 78.848, .top5 = 94.284, .parameters = 126'886'696, .build = zoo::wide_resnet101_2},
+
+      {.name = "densenet121", .title = "DenseNet-121", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 74.434, .top5 = 91.972, .parameters = 7'978'856, .build = zoo::torch_densenet121},
+      {.name = "densenet161", .title = "DenseNet-161", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 77.138, .top5 = 93.56, .parameters = 28'681'000, .build = zoo::torch_densenet161},
+      {.name = "densenet169", .title = "DenseNet-169", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 75.6, .top5 = 92.806, .parameters = 14'149'480, .build = zoo::torch_densenet169},
+      {.name = "densenet201", .title = "DenseNet-201", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 76.896, .top5 = 93.37, .parameters = 20'013'928, .build = zoo::torch_densenet201},
+
+      {.name = "mobilenet_v2", .title = "MobileNetV2", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 71.878, .top5 = 90.286, .parameters = 3'504'872, .alphas = {1.0}, .build = zoo::torch_mobilenet_v2},
+      {.name = "mobilenet_v3_large", .title = "MobileNetV3 Large", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 74.042, .top5 = 91.34, .parameters = 5'483'032, .alphas = {1.0}, .build = zoo::torch_mobilenet_v3_large},
+      {.name = "mobilenet_v3_small", .title = "MobileNetV3 Small", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 67.668, .top5 = 87.402, .parameters = 2'542'856, .alphas = {1.0}, .build = zoo::torch_mobilenet_v3_small},
+
+      {.name = "efficientnet_b0", .title = "EfficientNet-B0", .flavour = torch, .preprocessing = "torch", .kernel = ResizeKernel::bicubic_aa, .resize_to = 256, .top1 = 77.692, .top5 = 93.532, .parameters = 5'288'548, .build = zoo::torch_efficientnet_b0},
+      {.name = "efficientnet_b1", .title = "EfficientNet-B1", .flavour = torch, .input_size = 240, .preprocessing = "torch", .kernel = ResizeKernel::bicubic_aa, .resize_to = 256, .top1 = 78.642, .top5 = 94.186, .parameters = 7'794'184, .build = zoo::torch_efficientnet_b1},
+      {.name = "efficientnet_b2", .title = "EfficientNet-B2", .flavour = torch, .input_size = 288, .preprocessing = "torch", .kernel = ResizeKernel::bicubic_aa, .resize_to = 288, .top1 = 80.608, .top5 = 95.31, .parameters = 9'109'994, .build = zoo::torch_efficientnet_b2},
+      {.name = "efficientnet_b3", .title = "EfficientNet-B3", .flavour = torch, .input_size = 300, .preprocessing = "torch", .kernel = ResizeKernel::bicubic_aa, .resize_to = 320, .top1 = 82.008, .top5 = 96.054, .parameters = 12'233'232, .build = zoo::torch_efficientnet_b3},
+      {.name = "efficientnet_b4", .title = "EfficientNet-B4", .flavour = torch, .input_size = 380, .preprocessing = "torch", .kernel = ResizeKernel::bicubic_aa, .resize_to = 384, .top1 = 83.384, .top5 = 96.594, .parameters = 19'341'616, .build = zoo::torch_efficientnet_b4},
+      {.name = "efficientnet_b5", .title = "EfficientNet-B5", .flavour = torch, .input_size = 456, .preprocessing = "torch", .kernel = ResizeKernel::bicubic_aa, .resize_to = 456, .top1 = 83.444, .top5 = 96.628, .parameters = 30'389'784, .build = zoo::torch_efficientnet_b5},
+      {.name = "efficientnet_b6", .title = "EfficientNet-B6", .flavour = torch, .input_size = 528, .preprocessing = "torch", .kernel = ResizeKernel::bicubic_aa, .resize_to = 528, .top1 = 84.008, .top5 = 96.916, .parameters = 43'040'704, .build = zoo::torch_efficientnet_b6},
+      {.name = "efficientnet_b7", .title = "EfficientNet-B7", .flavour = torch, .input_size = 600, .preprocessing = "torch", .kernel = ResizeKernel::bicubic_aa, .resize_to = 600, .top1 = 84.122, .top5 = 96.908, .parameters = 66'347'960, .build = zoo::torch_efficientnet_b7},
+      {.name = "efficientnet_v2_s", .title = "EfficientNetV2-S", .flavour = torch, .input_size = 384, .minimum_size = 33, .preprocessing = "torch", .resize_to = 384, .top1 = 84.228, .top5 = 96.878, .parameters = 21'458'488, .build = zoo::torch_efficientnet_v2_s},
+      {.name = "efficientnet_v2_m", .title = "EfficientNetV2-M", .flavour = torch, .input_size = 480, .minimum_size = 33, .preprocessing = "torch", .resize_to = 480, .top1 = 85.112, .top5 = 97.156, .parameters = 54'139'356, .build = zoo::torch_efficientnet_v2_m},
+      {.name = "efficientnet_v2_l", .title = "EfficientNetV2-L", .flavour = torch, .input_size = 480, .minimum_size = 33, .kernel = ResizeKernel::bicubic_aa, .resize_to = 480, .top1 = 85.808, .top5 = 97.788, .parameters = 118'515'272, .build = zoo::torch_efficientnet_v2_l},
 
       {.name = "resnet20_cifar", .title = "ResNet-20 (CIFAR)", .flavour = torch, .input_size = 32, .minimum_size = 4, .classes = 10, .preprocessing = "torch", .parameters = 269'722, .build = zoo::resnet20_cifar},
       {.name = "resnet32_cifar", .title = "ResNet-32 (CIFAR)", .flavour = torch, .input_size = 32, .minimum_size = 4, .classes = 10, .preprocessing = "torch", .parameters = 464'154, .build = zoo::resnet32_cifar},

@@ -47,16 +47,20 @@ void check_options(const Architecture& architecture, const ArchitectureOptions& 
 
 }  // namespace
 
-const Architecture& architecture(const std::string& name) {
+const Architecture& architecture(const std::string& name, std::optional<Flavour> flavour) {
+  const Architecture* found = nullptr;
   std::vector<std::string> names;
   for (const Architecture& candidate : architectures()) {
-    if (candidate.name == name) {
-      return candidate;
+    if (candidate.name == name && (found == nullptr || candidate.flavour == flavour)) {
+      found = &candidate;
     }
     names.push_back(candidate.name);
   }
-  throw Error("[zoo] expected the name of a network; received \"" + name + "\"" + did_you_mean(name, names) +
-              "; `headstart models` lists them");
+  if (found == nullptr) {
+    throw Error("[zoo] expected the name of a network; received \"" + name + "\"" +
+                did_you_mean(name, names) + "; `headstart models` lists them");
+  }
+  return *found;
 }
 
 Graph build_architecture(const Architecture& architecture, ArchitectureOptions options) {
