@@ -1,0 +1,18 @@
+// Parameters and images by a formula that tools/make_golden.py computes too, to the bit.
+#pragma once
+
+#include <string>
+
+#include "headstart/graph.h"
+#include "headstart/parameters.h"
+#include "headstart/tensor.h"
+
+namespace headstart::test {
+
+// Every parameter of the graph; the formula is written down in tools/make_golden.py.
+Parameters formula_parameters(const Graph& graph);
+
+// Uniform in [-1, 1): the image batch called `name`.
+Tensor formula_images(const std::string& name, const Shape& shape);
+
+}  // namespace headstart::test
