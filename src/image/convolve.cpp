@@ -3,6 +3,7 @@
 #include "image/convolve.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -15,9 +16,12 @@ namespace {
 constexpr int kPrecisionBits = 32 - 8 - 2;  // 8 bits of pixel and 2 of head room for overshoot in an int32
 constexpr std::int32_t kHalf = 1 << (kPrecisionBits - 1);
 
-// One pixel with a fourth byte of padding; GCC's vector extension compiles on every target.
-using Int4 [[gnu::vector_size(16)]] = std::int32_t;
-using Byte4 [[gnu::vector_size(4)]] = std::uint8_t;
+// Columns are convolved for four rows at a time: a column of four pixels, each padded to four bytes, is one
+// vector. GCC's vector extension compiles for every target.
+constexpr std::size_t kRows = 4;
+constexpr std::size_t kColumnBytes = 4 * kRows;
+using ColumnBytes [[gnu::vector_size(kColumnBytes)]] = std::uint8_t;
+using ColumnSums [[gnu::vector_size(kColumnBytes * 4)]] = std::int32_t;
 
 double triangle(double x) { return std::max(0.0, 1.0 - std::abs(x)); }
 
@@ -73,33 +77,65 @@ Taps taps_of(int input, int output, ConvolveFilter filter) {
   return taps;
 }
 
-// One row of RGB. `source` has a byte of padding behind it, `target` has one too.
-[[gnu::target_clones("avx2", "default")]] void convolve_columns(const std::uint8_t* source, const Taps& taps,
-                                                                std::uint8_t* target) {
-  const std::size_t outputs = taps.first.size();
-  const std::int32_t* weights = taps.weights.data();
-  for (std::size_t i = 0; i < outputs; ++i) {
-    const std::uint8_t* pixel = source + 3 * static_cast<std::ptrdiff_t>(taps.first[i]);
-    Int4 sum = {kHalf, kHalf, kHalf, kHalf};
-    for (int k = 0; k < taps.count[i]; ++k) {
-      Byte4 bytes;
-      std::memcpy(&bytes, pixel + std::ptrdiff_t{3} * k, sizeof bytes);
-      sum += __builtin_convertvector(bytes, Int4) * weights[k];
+// Four rows of RGB to columns and back.
+void interleave(const std::array<const std::uint8_t*, kRows>& rows, std::size_t width,
+                std::uint8_t* columns) {
+  for (std::size_t x = 0; x + 1 < width; ++x) {
+    for (std::size_t row = 0; row < kRows; ++row) {
+      std::memcpy(columns + kColumnBytes * x + 4 * row, rows[row] + 3 * x, 4);
     }
-    sum >>= kPrecisionBits;
-    sum = sum < 0 ? Int4{0, 0, 0, 0} : sum;
-    sum = sum > 255 ? Int4{255, 255, 255, 255} : sum;
-    const Byte4 bytes = __builtin_convertvector(sum, Byte4);
-    std::memcpy(target + 3 * i, &bytes, sizeof bytes);
+  }
+  for (std::size_t row = 0; row < kRows; ++row) {  // a fourth byte may lie outside of the picture
+    std::memcpy(columns + kColumnBytes * (width - 1) + 4 * row, rows[row] + 3 * (width - 1), 3);
+  }
+}
+
+void deinterleave(const std::uint8_t* columns, std::size_t width, std::uint8_t* rows, std::size_t count) {
+  for (std::size_t row = 0; row < count; ++row) {
+    std::uint8_t* target = rows + 3 * width * row;
+    const std::uint8_t* source = columns + 4 * row;
+    for (std::size_t x = 0; x + 1 < width; ++x) {
+      std::memcpy(target + 3 * x, source + kColumnBytes * x,
+                  4);  // the fourth is overwritten by the next pixel
+    }
+    std::memcpy(target + 3 * (width - 1), source + kColumnBytes * (width - 1), 3);
+  }
+}
+
+// Apart from the sums, for GCC 12 converts vectors of bytes one by one.
+[[gnu::target_clones("avx512f", "avx2", "default")]] void widen(const std::uint8_t* __restrict bytes,
+                                                                std::size_t count,
+                                                                std::int32_t* __restrict values) {
+  for (std::size_t i = 0; i < count; ++i) {
+    values[i] = bytes[i];
+  }
+}
+
+[[gnu::target_clones("avx512f", "avx2", "default")]] void convolve_columns(const std::int32_t* source,
+                                                                           const Taps& taps,
+                                                                           std::uint8_t* target) {
+  const std::int32_t* weights = taps.weights.data();
+  for (std::size_t i = 0; i < taps.first.size(); ++i) {
+    const std::int32_t* column = source + kColumnBytes * static_cast<std::size_t>(taps.first[i]);
+    ColumnSums sums = ColumnSums{} + kHalf;
+    for (int k = 0; k < taps.count[i]; ++k) {
+      ColumnSums values;
+      std::memcpy(&values, column + kColumnBytes * static_cast<std::size_t>(k), sizeof values);
+      sums += values * weights[k];
+    }
+    sums >>= kPrecisionBits;
+    sums = sums < 0 ? ColumnSums{} : sums;
+    sums = sums > 255 ? ColumnSums{} + 255 : sums;
+    const ColumnBytes bytes = __builtin_convertvector(sums, ColumnBytes);
+    std::memcpy(target + kColumnBytes * i, &bytes, kColumnBytes);
     weights += taps.stride;
   }
 }
 
 // One output row of `bytes` bytes from `count` rows that begin at `source`; `sums` is scratch.
-[[gnu::target_clones("avx2", "default")]] void convolve_rows(const std::uint8_t* source, std::size_t bytes,
-                                                             const std::int32_t* weights, int count,
-                                                             std::int32_t* __restrict sums,
-                                                             std::uint8_t* __restrict target) {
+[[gnu::target_clones("avx512f", "avx2", "default")]] void convolve_rows(
+    const std::uint8_t* source, std::size_t bytes, const std::int32_t* weights, int count,
+    std::int32_t* __restrict sums, std::uint8_t* __restrict target) {
   std::fill_n(sums, bytes, kHalf);
   for (int k = 0; k < count; ++k) {
     const std::uint8_t* row = source + static_cast<std::size_t>(k) * bytes;
@@ -116,14 +152,22 @@ Taps taps_of(int input, int output, ConvolveFilter filter) {
 Image resize_columns(const Image& image, int width, ConvolveFilter filter) {
   const Taps taps = taps_of(image.width, width, filter);
   Image resized = make_image(width, image.height);
-  const auto source_bytes = std::size_t{3} * static_cast<std::size_t>(image.width);
-  const auto target_bytes = std::size_t{3} * static_cast<std::size_t>(width);
-  std::vector<std::uint8_t> source(source_bytes + 1);
-  std::vector<std::uint8_t> target(target_bytes + 1);
-  for (std::size_t y = 0; y < static_cast<std::size_t>(image.height); ++y) {
-    std::memcpy(source.data(), image.pixels.data() + y * source_bytes, source_bytes);
-    convolve_columns(source.data(), taps, target.data());
-    std::memcpy(resized.pixels.data() + y * target_bytes, target.data(), target_bytes);
+  const auto source_width = static_cast<std::size_t>(image.width);
+  const auto target_width = static_cast<std::size_t>(width);
+  const auto height = static_cast<std::size_t>(image.height);
+  std::vector<std::uint8_t> source(kColumnBytes * source_width);
+  std::vector<std::int32_t> widened(source.size());
+  std::vector<std::uint8_t> target(kColumnBytes * target_width);
+  for (std::size_t y = 0; y < height; y += kRows) {
+    std::array<const std::uint8_t*, kRows> rows{};
+    for (std::size_t row = 0; row < kRows; ++row) {
+      rows[row] = image.pixels.data() + std::min(y + row, height - 1) * 3 * source_width;
+    }
+    interleave(rows, source_width, source.data());
+    widen(source.data(), source.size(), widened.data());
+    convolve_columns(widened.data(), taps, target.data());
+    deinterleave(target.data(), target_width, resized.pixels.data() + y * 3 * target_width,
+                 std::min(kRows, height - y));
   }
   return resized;
 }
