@@ -1,0 +1,172 @@
+// Stratified and grouped splits, and the folders made of them.
+#include "headstart/split.h"
+
+#include <array>
+#include <map>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "data/folder_tree.h"
+
+namespace headstart {
+namespace {
+
+namespace fs = std::filesystem;
+
+using test::FolderTree;
+using test::message_of;
+using testing::HasSubstr;
+
+Dataset dataset_of(const std::vector<int>& counts) {
+  Dataset dataset;
+  for (std::size_t label = 0; label < counts.size(); ++label) {
+    dataset.class_names.push_back(fmt::format("class{}", label));
+    for (int i = 0; i < counts[label]; ++i) {
+      dataset.samples.push_back({fmt::format("{}/{:04}.jpg", label, i), static_cast<int>(label), ""});
+    }
+  }
+  return dataset;
+}
+
+std::vector<int> class_counts(const Dataset& dataset) {
+  std::vector<int> counts(dataset.class_names.size());
+  for (const auto& sample : dataset.samples) {
+    ++counts[static_cast<std::size_t>(sample.label)];
+  }
+  return counts;
+}
+
+std::vector<std::string> paths_of(const Dataset& dataset) {
+  std::vector<std::string> paths;
+  for (const auto& sample : dataset.samples) {
+    paths.push_back(sample.path);
+  }
+  return paths;
+}
+
+TEST(Split, IsStratified) {
+  const auto splits = split_dataset(dataset_of({100, 10, 33}), SplitFractions{0.7, 0.2, 0.1}, 1);
+  EXPECT_EQ(class_counts(splits.train), (std::vector{70, 7, 23}));
+  EXPECT_EQ(class_counts(*splits.validation), (std::vector{20, 2, 7}));
+  EXPECT_EQ(class_counts(*splits.test), (std::vector{10, 1, 3}));
+}
+
+TEST(Split, IsAPartitionInOrder) {
+  const auto dataset = dataset_of({31, 17});
+  const auto splits = split_dataset(dataset, {}, 3);
+  EXPECT_FALSE(splits.test);
+  auto paths = paths_of(splits.train);
+  EXPECT_TRUE(std::is_sorted(paths.begin(), paths.end()));
+  const auto validation = paths_of(*splits.validation);
+  paths.insert(paths.end(), validation.begin(), validation.end());
+  std::sort(paths.begin(), paths.end());
+  EXPECT_EQ(paths, paths_of(dataset));
+}
+
+TEST(Split, DependsOnTheSeedAlone) {
+  const auto dataset = dataset_of({50, 50});
+  EXPECT_EQ(paths_of(split_dataset(dataset, {}, 5).train), paths_of(split_dataset(dataset, {}, 5).train));
+  EXPECT_NE(paths_of(split_dataset(dataset, {}, 5).train), paths_of(split_dataset(dataset, {}, 6).train));
+}
+
+TEST(Split, SmallClassesAreInEveryPart) {
+  const auto splits = split_dataset(dataset_of({3, 2}), SplitFractions{0.9, 0.1, 0.0}, 1);
+  EXPECT_EQ(class_counts(splits.train), (std::vector{2, 1}));
+  EXPECT_EQ(class_counts(*splits.validation), (std::vector{1, 1}));
+}
+
+TEST(Split, GroupsStayTogether) {
+  auto dataset = dataset_of({200, 200});
+  for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
+    dataset.samples[i].group = fmt::format("g{}", i % 57);
+  }
+  const auto splits = split_dataset(dataset, SplitFractions{0.6, 0.2, 0.2}, 11);
+  std::map<std::string, std::set<int>> parts;
+  int part = 0;
+  for (const auto* set : {&splits.train, &*splits.validation, &*splits.test}) {
+    for (const auto& sample : set->samples) {
+      parts[sample.group].insert(part);
+    }
+    ++part;
+  }
+  for (const auto& [group, in] : parts) {
+    EXPECT_EQ(in.size(), 1U) << group;
+  }
+  EXPECT_NEAR(class_counts(splits.train)[0], 120, 8);
+  EXPECT_NEAR(class_counts(*splits.test)[1], 40, 8);
+}
+
+TEST(Split, CountsAClass) {
+  const auto dataset = dataset_of({50, 40});
+  const auto splits = split_dataset(dataset, SplitCounts{20, 10, 5}, 2);
+  EXPECT_EQ(class_counts(splits.train), (std::vector{20, 20}));
+  EXPECT_EQ(class_counts(*splits.validation), (std::vector{10, 10}));
+  EXPECT_EQ(class_counts(*splits.test), (std::vector{5, 5}));
+  EXPECT_THAT(message_of([&] {
+                split_dataset(dataset, SplitCounts{30, 11, 0}, 2);
+              }),
+              HasSubstr("40 of \"class1\""));
+}
+
+TEST(Split, WrongFractionsAreRefused) {
+  EXPECT_THAT(message_of([] {
+                split_dataset(dataset_of({5, 5}), SplitFractions{0.8, 0.4, 0.0}, 1);
+              }),
+              HasSubstr("sum to at most 1"));
+  EXPECT_THAT(message_of([] {
+                split_dataset(dataset_of({5, 5}), SplitFractions{0.0, 0.4, 0.0}, 1);
+              }),
+              HasSubstr("train above 0"));
+}
+
+TEST(SplitFolders, WritesWhatReadDatasetReads) {
+  const FolderTree tree;
+  for (int i = 0; i < 10; ++i) {
+    tree.file(fmt::format("flat/cat.{}.jpg", i));
+    tree.file(fmt::format("flat/sea_lion-{}.png", i));
+  }
+  tree.file("flat/readme.txt");
+  const Dataset flat = read_unsplit(tree.path("flat"));
+  EXPECT_EQ(flat.class_names, (std::vector<std::string>{"cat", "sea_lion"}));
+  EXPECT_EQ(flat.skipped.size(), 1U);
+  for (const auto transfer : {FileTransfer::copy, FileTransfer::hard_link}) {
+    const auto out = tree.path(transfer == FileTransfer::copy ? "copied" : "linked");
+    const auto splits = split_dataset(flat, SplitCounts{5, 3, 1}, 4);
+    EXPECT_EQ(write_split_folders(splits, out, transfer), 18);
+    const auto read = read_dataset(out);
+    EXPECT_EQ(class_counts(read.train), (std::vector{5, 5}));
+    EXPECT_EQ(class_counts(*read.validation), (std::vector{3, 3}));
+    EXPECT_EQ(class_counts(*read.test), (std::vector{1, 1}));
+    for (const auto& sample : read.train.samples) {
+      std::ifstream in(sample.path);
+      const std::string text((std::istreambuf_iterator<char>(in)), {});
+      EXPECT_EQ(text, "flat/" + fs::path(sample.path).filename().string());
+      EXPECT_EQ(fs::hard_link_count(sample.path), transfer == FileTransfer::copy ? 1U : 2U);
+    }
+    EXPECT_THAT(message_of([&] { write_split_folders(splits, out, transfer); }), HasSubstr("already exists"));
+  }
+}
+
+TEST(SplitFolders, EqualNamesOfAClassGetANumber) {
+  const FolderTree tree;
+  for (const auto* name : {"in/a/x/1.jpg", "in/a/y/1.jpg", "in/b/1.jpg", "in/b/2.jpg"}) {
+    tree.file(name);
+  }
+  EXPECT_EQ(write_split_folders(split_dataset(read_unsplit(tree.path("in")), SplitCounts{2, 0, 0}, 1),
+                                tree.path("out"), FileTransfer::copy),
+            4);
+  EXPECT_TRUE(fs::exists(tree.path("out/train/a/1_2.jpg")));
+}
+
+TEST(SplitFolders, JoinsPartsThatAreThere) {
+  const FolderTree tree;
+  for (const auto* name : {"train/a/1.jpg", "train/b/1.jpg", "val/a/2.jpg", "test/b/2.jpg"}) {
+    tree.file(name);
+  }
+  EXPECT_EQ(class_counts(read_unsplit(tree.path())), (std::vector{2, 2}));
+}
+
+}  // namespace
+}  // namespace headstart
