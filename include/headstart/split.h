@@ -13,7 +13,7 @@ struct SplitCounts {
   int train = 0, validation = 0, test = 0;
 };
 // As split_dataset by fractions. Throws Error naming a class that has too few images.
-DatasetSplits split_dataset(const Dataset& dataset, const SplitCounts& counts, std::uint64_t seed);
+DatasetSplits split_by_count(const Dataset& dataset, const SplitCounts& counts, std::uint64_t seed);
 
 // Class folders as read_dataset takes them (all parts joined), or a flat folder of files named after their
 // class as Kaggle's dogs-vs-cats is: "cat.0.jpg", "dog_12.jpg", "rose-3.png", "tulip7.jpg".

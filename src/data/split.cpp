@@ -151,7 +151,7 @@ DatasetSplits split_dataset(const Dataset& dataset, const SplitFractions& fracti
   return fill_places(dataset, open_places(dataset, parts), seed);
 }
 
-DatasetSplits split_dataset(const Dataset& dataset, const SplitCounts& counts, std::uint64_t seed) {
+DatasetSplits split_by_count(const Dataset& dataset, const SplitCounts& counts, std::uint64_t seed) {
   if (counts.train < 1 || counts.validation < 0 || counts.test < 0) {
     throw Error(fmt::format("[split] counts a class, train at least 1, were expected; received {}, {}, {}",
                             counts.train, counts.validation, counts.test));

@@ -100,12 +100,12 @@ TEST(Split, GroupsStayTogether) {
 
 TEST(Split, CountsAClass) {
   const auto dataset = dataset_of({50, 40});
-  const auto splits = split_dataset(dataset, SplitCounts{20, 10, 5}, 2);
+  const auto splits = split_by_count(dataset, SplitCounts{20, 10, 5}, 2);
   EXPECT_EQ(class_counts(splits.train), (std::vector{20, 20}));
   EXPECT_EQ(class_counts(*splits.validation), (std::vector{10, 10}));
   EXPECT_EQ(class_counts(*splits.test), (std::vector{5, 5}));
   EXPECT_THAT(message_of([&] {
-                split_dataset(dataset, SplitCounts{30, 11, 0}, 2);
+                split_by_count(dataset, SplitCounts{30, 11, 0}, 2);
               }),
               HasSubstr("40 of \"class1\""));
 }
@@ -133,7 +133,7 @@ TEST(SplitFolders, WritesWhatReadDatasetReads) {
   EXPECT_EQ(flat.skipped.size(), 1U);
   for (const auto transfer : {FileTransfer::copy, FileTransfer::hard_link}) {
     const auto out = tree.path(transfer == FileTransfer::copy ? "copied" : "linked");
-    const auto splits = split_dataset(flat, SplitCounts{5, 3, 1}, 4);
+    const auto splits = split_by_count(flat, SplitCounts{5, 3, 1}, 4);
     EXPECT_EQ(write_split_folders(splits, out, transfer), 18);
     const auto read = read_dataset(out);
     EXPECT_EQ(class_counts(read.train), (std::vector{5, 5}));
@@ -154,7 +154,7 @@ TEST(SplitFolders, EqualNamesOfAClassGetANumber) {
   for (const auto* name : {"in/a/x/1.jpg", "in/a/y/1.jpg", "in/b/1.jpg", "in/b/2.jpg"}) {
     tree.file(name);
   }
-  EXPECT_EQ(write_split_folders(split_dataset(read_unsplit(tree.path("in")), SplitCounts{2, 0, 0}, 1),
+  EXPECT_EQ(write_split_folders(split_by_count(read_unsplit(tree.path("in")), SplitCounts{2, 0, 0}, 1),
                                 tree.path("out"), FileTransfer::copy),
             4);
   EXPECT_TRUE(fs::exists(tree.path("out/train/a/1_2.jpg")));
