@@ -165,26 +165,24 @@ Value TrainingLowering::normalize(NodeId id, const BatchNormalization& op) {
     update_statistics(node, op, mean, variance);
   }
   on_backward(id, [=, this](const Value& diff) {
-    const bool train = node_at(id).trainable;
-    const auto kind = train ? prop_kind::backward : prop_kind::backward_data;
-    const auto backward = onednn::batch_norm_backward(emitter_.engine(), kind, desc, op.epsilon, flags,
-                                                      emitter_.attributes(), forward);
+    const auto backward = onednn::batch_norm_backward(emitter_.engine(), prop_kind::backward, desc,
+                                                      op.epsilon, flags, emitter_.attributes(), forward);
     const auto diff_src = emitter_.value(src.desc);
+    const auto& name = node_at(id).name;
+    // oneDNN wants all gradients or none; those of a frozen norm or of constants go nowhere.
+    const auto diff_of = [&](bool has, const char* suffix) {
+      const bool wanted = has && node_at(id).trainable;
+      return emitter_.memory(wanted ? gradient(name + suffix, vector) : emitter_.value(vector));
+    };
     Arguments arguments{{DNNL_ARG_SRC, emitter_.memory(src, desc)},
                         {DNNL_ARG_MEAN, emitter_.memory(mean)},
                         {DNNL_ARG_VARIANCE, emitter_.memory(variance)},
                         {DNNL_ARG_SCALE, emitter_.memory(scale)},
                         {DNNL_ARG_SHIFT, emitter_.memory(shift)},
                         {DNNL_ARG_DIFF_DST, emitter_.memory(diff, desc)},
-                        {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src, desc)}};
-    if (train) {
-      const auto& name = node_at(id).name;
-      const auto diff_of = [&](bool has, const char* suffix) {
-        return emitter_.memory(has ? gradient(name + suffix, vector) : emitter_.value(vector));
-      };
-      arguments.insert({DNNL_ARG_DIFF_SCALE, diff_of(op.scale, "/gamma")});
-      arguments.insert({DNNL_ARG_DIFF_SHIFT, diff_of(op.center, "/beta")});
-    }
+                        {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src, desc)},
+                        {DNNL_ARG_DIFF_SCALE, diff_of(op.scale, "/gamma")},
+                        {DNNL_ARG_DIFF_SHIFT, diff_of(op.center, "/beta")}};
     emitter_.emit(node_at(id).name, "batch normalization backward", backward, std::move(arguments));
     add_gradient(input, diff_src);
   });
