@@ -10,6 +10,7 @@
 #include "headstart/graph.h"
 #include "headstart/model.h"
 #include "headstart/parameters.h"
+#include "headstart/progress.h"
 
 namespace headstart {
 
@@ -27,8 +28,8 @@ struct WeightFile {
   };
   std::vector<Layer> layers{};
   std::string architecture_json{};  // Keras model_config / tfjs modelTopology, else empty
-  // Keras: the kernels were trained as true convolutions (Theano), so they are rotated by 180 degrees. Known from the
-  // file's `backend` or from its name ("..._th_kernels.h5"); unknown in most files.
+  // Keras: the kernels were trained as true convolutions (Theano), so they are rotated by 180 degrees. Known
+  // from the file's `backend` or from its name ("..._th_kernels.h5"); unknown in most files.
   std::optional<bool> rotated_kernels{};
 };
 
@@ -62,5 +63,30 @@ MappedWeights map_weights_leniently(const Graph& graph, const WeightFile& file);
 
 // Writes by the extension of `path`: .safetensors (our names), .h5 (Keras legacy weights file).
 void write_weights(const Graph& graph, const Parameters& parameters, const std::string& path);
+
+// Where a network's published weights are.
+struct WeightSource {
+  std::string url;
+  std::string file_name;  // in caches
+  // Lower-case hexadecimal: SHA-256 (64 digits), a beginning of it (torchvision puts 8 in its file names),
+  // MD5 (32 digits, Keras), or empty where none is published: then a download is checked by its length alone.
+  std::string checksum;
+
+  bool operator==(const WeightSource&) const = default;
+};
+
+// ImageNet weights of a network of the zoo, from Keras or torchvision by its flavour. Nothing when there are
+// none for these options. `input_size` matters to the MobileNets, which were trained at several; another size
+// takes the weights for 224.
+std::optional<WeightSource> official_weights(const std::string& architecture, double alpha, int input_size,
+                                             bool include_top);
+
+// The file in Headstart's cache (cache folder + "/weights"), ~/.keras/models, ~/.cache/torch/hub/checkpoints
+// or the Hugging Face cache, whichever has it with the right checksum.
+std::optional<std::string> find_cached_weights(const WeightSource& source);
+
+// As find_cached_weights, else downloads into Headstart's cache (an interrupted download goes on where it
+// was) and checks it. Throws Error; offline the message says which file to put where.
+std::string fetch_weights(const WeightSource& source, Progress& progress);
 
 }  // namespace headstart

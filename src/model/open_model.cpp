@@ -75,6 +75,20 @@ bool classifies_imagenet(const Graph& graph) {
   return graph.output_shape().size() == 1 && graph.output_shape()[0] == kImageNetClasses;
 }
 
+// ImageNet weights with the top fit any network up to its top, but not a top of other classes.
+std::string published_weights(const Architecture& architecture, const Graph& graph,
+                              const ArchitectureOptions& options, Progress& progress) {
+  const int size = static_cast<int>(graph.input_shape()[0]);
+  const auto weights = official_weights(architecture.name, options.alpha, size, options.include_top);
+  if (!weights) {
+    throw Error(
+        fmt::format("[model] expected a network with published ImageNet weights; received {} with alpha {}; "
+                    "give a weight file or --weights none",
+                    architecture.name, options.alpha));
+  }
+  return fetch_weights(*weights, progress);
+}
+
 void add_class_names(Model& model, const ModelRequest& request, const std::string& weights) {
   if (!request.class_index.empty()) {
     read_class_index(model, request.class_index);
@@ -108,8 +122,9 @@ Model open_model(const ModelRequest& request, Progress& progress) {
     model.parameters = initialize(model.graph, request.seed);
     return model;
   }
-  const std::string path = source;
-  (void)progress;
+  const std::string path = source == "imagenet"
+                               ? published_weights(*architecture, model.graph, request.architecture, progress)
+                               : source;
   model.parameters = map_weights(model.graph, read_weight_file(path)).parameters;
   add_class_names(model, request, path);
   return model;

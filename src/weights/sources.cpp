@@ -1,0 +1,169 @@
+// The official ImageNet weights of the zoo's networks: one table of what Keras and torchvision publish.
+#include <array>
+#include <cmath>
+#include <map>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "headstart/weights.h"
+
+namespace headstart {
+namespace {
+
+constexpr std::string_view kKeras = "https://storage.googleapis.com/tensorflow/keras-applications";
+constexpr std::string_view kTorch = "https://download.pytorch.org/models";
+
+struct KerasRow {
+  std::string_view name, folder, file;  // file: without "_weights_tf_dim_ordering_tf_kernels..."
+  std::string_view checksum, checksum_no_top;
+};
+
+// Folders, names and MD5 sums as in keras/applications.
+constexpr KerasRow kKerasRows[] = {
+    {"vgg16", "vgg16", "vgg16", "64373286793e3c8b2b4e3219cbf3544b", "6d6bbae143d832006294945121d1f1fc"},
+    {"vgg19", "vgg19", "vgg19", "cbe5617147190e668d6c5d5026f83318", "253f8cb515780f3b799900260a226db6"},
+    {"resnet50", "resnet", "resnet50", "2cb95161c43110f7111970584f804107",
+     "4d473c1dd8becc155b73f8504c6f6626"},
+    {"resnet101", "resnet", "resnet101", "f1aeb4b969a6efcfb50fad2f0c20cfc5",
+     "88cf7a10940856eca736dc7b7e228a21"},
+    {"resnet152", "resnet", "resnet152", "100835be76be38e30d865e96f2aaae62",
+     "ee4c566cf9a93f14d82f913c2dc6dd0c"},
+    {"resnet50_v2", "resnet", "resnet50v2", "3ef43a0b657b3be2300d5770ece849e0",
+     "fac2f116257151a9d068a22e544a4917"},
+    {"resnet101_v2", "resnet", "resnet101v2", "6343647c601c52e1368623803854d971",
+     "c0ed64b8031c3730f411d2eb4eea35b5"},
+    {"resnet152_v2", "resnet", "resnet152v2", "a49b44d1979771252814e80f8ec446f9",
+     "ed17cf2e0169df9d443503ef94b23b33"},
+    {"inception_v3", "inception_v3", "inception_v3", "9a0d58056eeedaa3f26cb7ebd46da564",
+     "bcbd6486424b2319ff4ef7d526e38f63"},
+    {"inception_resnet_v2", "inception_resnet_v2", "inception_resnet_v2", "e693bd0210a403b3192acc6073ad2e96",
+     "d19885ff4a710c122648d3b5c3b684e4"},
+    {"xception", "xception", "xception", "0a58e3b7378bc2990ea3b43d5981f1f6",
+     "b0042744bf5b25fce3cb969f33bebb97"},
+    {"densenet121", "densenet", "densenet121", "9d60b8095a5708f2dcce2bca79d332c7",
+     "30ee3e1110167f948a6b9946edeeb738"},
+    {"densenet169", "densenet", "densenet169", "d699b8f76981ab1b30698df4c175e90b",
+     "b8c4d4c20dd625c148057b9ff1c1176b"},
+    {"densenet201", "densenet", "densenet201", "1ceb130c1ea1b78c3bf6114dbdfd8807",
+     "c13680b51ded0fb44dff2d8f86ac8bb1"},
+};
+
+struct TorchRow {
+  std::string_view name, file;  // the eight digits in the name are the beginning of the SHA-256
+};
+
+constexpr TorchRow kTorchRows[] = {
+    {"squeezenet1_0", "squeezenet1_0-b66bff10.pth"},
+    {"squeezenet1_1", "squeezenet1_1-b8a52dc0.pth"},
+};
+
+struct MobileNetRow {
+  std::string_view variant;  // alpha and size as in the file's name
+  std::string_view checksum, checksum_no_top;
+};
+
+// SHA-256, as in keras/applications/mobilenet.py.
+constexpr MobileNetRow kMobileNetRows[] = {
+    {"1_0_128", "ef1480dcb7f11a75bc5187a74863b3b97c4cfed6b6dd5c78f003ba002a4d7fe6",
+     "8fbb8332b956430de61ad4fa1ab261ab5b7922ef1d0f38c30056a485ec0d4ecb"},
+    {"1_0_160", "a41aa0195ebe0a5301ab90af589155b42671f78704fd9a2e7dda919c478cd479",
+     "22d25b67a8936869b5f0d0c840ba150c90dc89c0b07f8aacd387614be67845d2"},
+    {"1_0_192", "bd7e7f6a7cd6690a10aedba3e93bec811240418bd9179546e50c0f4c35899a01",
+     "d67556231564ded95aaa7a44004c73aa9696fba267a6817f430eee097af11782"},
+    {"1_0_224", "006a2d9484fbea625dd4e6518652c101a3eca052671671c56265fc84f2e1181f",
+     "9f9cfd8c925431c06ce96744e1d201575f6a681bf38ae2de38e2ae8f7d7829d3"},
+    {"7_5_128", "cafcb7455c36187c93eb7fb3a68e29f76b5761cb2d946d57d1967578e3b05361",
+     "dcc5aaa418bbf397a431e79a52be0ad1a61fb6364a9bb6d68b5258f13669c8ba"},
+    {"7_5_160", "3ee6f1daa0f9da149bec3311eacfb4451ca236bc126dc25ee191f5bdc6e641be",
+     "6056d87ad4e3b341cc8272d68b54a8a113ef0b0e5ab1399e4a801d2942a064fa"},
+    {"7_5_192", "a7a2364ee404c19301edb827de693f46eeb46aad13e2c5e73494545e57749eef",
+     "b8ea4352b99a87552c0b84c59b59d146b823b684766026ed8f0c68d3aab9e677"},
+    {"7_5_224", "811e0307a7e8895a180b81c191033482d99470a0604ea8e88e8d947005067d84",
+     "1da9019b66f05a0256dedfed0f321fcaf8bfa71f9facf3f9117e62820be39aa5"},
+    {"5_0_128", "26752cdb9ab8459c85fb4cd0f45475bbd3bd25f9225b87bbedd474f5976da145",
+     "7f9871530e19990a9a180626566fcc32fb487c70880306592cae219d67179635"},
+    {"5_0_160", "71c742137645f19426ea3540bb2933310b0a5f2d3a2d09ee1aea91e348f6fba7",
+     "7b15a4d22079138dd889a78cdea8d921a3b73cf7d313ff12f23634c4f71bcace"},
+    {"5_0_192", "fabfe055bd26ea40c1c0798c4e22fe1eb437feab111be9f1f722360dff81e040",
+     "b848a83f140e284973d80805dc4c184a0a885dadcc1700630a86879c9103d5b1"},
+    {"5_0_224", "b4b134ed41de14fd8d6717ab4e88b53e3113194acae392bc41c012ba463906bb",
+     "df860c59562f4c4af7a2fb2ae90731caef39fd5d03e5fcd6ca46988965f0a4b7"},
+    {"2_5_128", "fe295db7f78635f1403127e3ba8cdc6237f83262bdb745063a67c1d81190c7f8",
+     "7d8b7f3c9555cb4579f9659ee233a540e66fd7ad514c0a8b14493b667447c5d6"},
+    {"2_5_160", "74b32700eb3f6fb8d0b3f416c3fb52ab5eca35dc82393341eb7bb52676b6b003",
+     "c2f18432229c945b816f8b9f9cfa40d2964454b033efea804f6cd03942865bd4"},
+    {"2_5_192", "22a302e8a39e545c7372ca96fe8698e3cbbc7d3906f60316e0617c15616f8894",
+     "4b7370b9880577f12f31942049d19610a4559c8af38f39dc67d1f90ec9663aa1"},
+    {"2_5_224", "98d047950e59f478af63681720906940efc8ce8cecb95bce5c7b47394f8bd63d",
+     "dbdb03ee2a22fd895301636cd328b234bb3a9952358f436d82f46b81e0d5b0bf"},
+};
+
+bool equal(double a, double b) { return std::abs(a - b) < 1e-9; }
+
+WeightSource source(std::string_view folder, std::string file, std::string_view checksum) {
+  return {.url = fmt::format("{}/{}", folder, file), .file_name = file, .checksum = std::string(checksum)};
+}
+
+std::optional<WeightSource> mobilenet(double alpha, int size, bool include_top) {
+  constexpr std::array<std::pair<double, const char*>, 4> kAlphas{
+      {{1.0, "1_0"}, {0.75, "7_5"}, {0.5, "5_0"}, {0.25, "2_5"}}};
+  const bool trained = size == 128 || size == 160 || size == 192;
+  for (const auto& [value, text] : kAlphas) {
+    const auto variant = fmt::format("{}_{}", text, trained ? size : 224);
+    for (const auto& row : kMobileNetRows) {
+      if (equal(alpha, value) && row.variant == variant) {
+        return source(fmt::format("{}/mobilenet", kKeras),
+                      fmt::format("mobilenet_{}_tf{}.h5", variant, include_top ? "" : "_no_top"),
+                      include_top ? row.checksum : row.checksum_no_top);
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+// Keras publishes no checksums for these.
+std::optional<WeightSource> mobilenet_v2(double alpha, int size, bool include_top) {
+  constexpr std::array<std::pair<double, const char*>, 6> kAlphas{
+      {{0.35, "0.35"}, {0.5, "0.5"}, {0.75, "0.75"}, {1.0, "1.0"}, {1.3, "1.3"}, {1.4, "1.4"}}};
+  const bool only_224 = alpha > 1.0;
+  const bool trained = !only_224 && (size == 96 || size == 128 || size == 160 || size == 192);
+  for (const auto& [value, text] : kAlphas) {
+    if (equal(alpha, value)) {
+      return source(fmt::format("{}/mobilenet_v2", kKeras),
+                    fmt::format("mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{}_{}{}.h5", text,
+                                trained ? size : 224, include_top ? "" : "_no_top"),
+                    "");
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<WeightSource> official_weights(const std::string& architecture, double alpha, int input_size,
+                                             bool include_top) {
+  if (architecture == "mobilenet") {
+    return mobilenet(alpha, input_size, include_top);
+  }
+  if (architecture == "mobilenet_v2") {
+    return mobilenet_v2(alpha, input_size, include_top);
+  }
+  for (const auto& row : kKerasRows) {
+    if (row.name == architecture) {
+      return source(
+          fmt::format("{}/{}", kKeras, row.folder),
+          fmt::format("{}_weights_tf_dim_ordering_tf_kernels{}.h5", row.file, include_top ? "" : "_notop"),
+          include_top ? row.checksum : row.checksum_no_top);
+    }
+  }
+  for (const auto& row : kTorchRows) {
+    if (row.name == architecture) {
+      const auto digits = row.file.substr(row.file.rfind('-') + 1);
+      return source(kTorch, std::string(row.file), digits.substr(0, digits.find('.')));
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace headstart
