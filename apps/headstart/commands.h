@@ -10,6 +10,7 @@ struct Outcome {
   int exit_status = 0;
 };
 
+void add_train(CLI::App& program, Outcome& outcome);
 void add_models(CLI::App& program);
 void add_summary(CLI::App& program);
 void add_evaluate(CLI::App& program);

@@ -32,13 +32,17 @@ void parse_input_size(const std::string& text, ArchitectureOptions& options) {
 
 }  // namespace
 
-void add_architecture_options(CLI::App& command, ArchitectureOptions& options) {
+void add_size_options(CLI::App& command, ArchitectureOptions& options) {
   command
       .add_option_function<std::string>(
           "--input-size", [&options](const std::string& text) { parse_input_size(text, options); },
           "Input of the network, when it is not the usual one")
       ->type_name("N|HxW");
   command.add_option("--alpha", options.alpha, "Width multiplier of MobileNets (1)")->type_name("A");
+}
+
+void add_architecture_options(CLI::App& command, ArchitectureOptions& options) {
+  add_size_options(command, options);
   command.add_flag_callback(
       "--no-top", [&options] { options.include_top = false; }, "Without the classifier at its end");
   command.add_option("--classes", options.classes, "Number of classes at its end")

@@ -7,6 +7,8 @@
 
 namespace headstart::app {
 
+// --input-size and --alpha.
+void add_size_options(CLI::App& command, ArchitectureOptions& options);
 // --input-size, --alpha, --no-top, --classes.
 void add_architecture_options(CLI::App& command, ArchitectureOptions& options);
 // --weights, --seed.

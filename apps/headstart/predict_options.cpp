@@ -5,23 +5,9 @@
 #include <fmt/format.h>
 
 #include "headstart/engine.h"
-#include "headstart/error.h"
+#include "parsed_option.h"
 
 namespace headstart::app {
-namespace {
-
-// A library error about an option's value is wrong usage.
-template <typename Parse>
-auto parse_option(const char* name, Parse&& parse) {
-  try {
-    return parse();
-  } catch (const Error& error) {
-    throw CLI::ValidationError(name, error.what());
-  }
-}
-
-}  // namespace
-
 void add_threads_option(CLI::App& command) {
   command
       .add_option_function<int>(
@@ -31,13 +17,8 @@ void add_threads_option(CLI::App& command) {
 }
 
 void add_precision_option(CLI::App& command, Precision& precision) {
-  command
-      .add_option_function<std::string>(
-          "--precision",
-          [&precision](const std::string& name) {
-            precision = parse_option("--precision", [&] { return precision_from(name); });
-          },
-          "auto, f32 or bf16 (auto: bf16 where this CPU is faster with it)")
+  add_parsed_option(command, "--precision", "auto, f32 or bf16 (auto: bf16 where this CPU is faster with it)",
+                    [&precision](const std::string& name) { precision = precision_from(name); })
       ->type_name("P");
 }
 

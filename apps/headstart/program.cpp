@@ -97,6 +97,7 @@ int report_usage(const CLI::App& program, const CLI::ParseError& error) {
 
 // In the order of `headstart --help`.
 void add_commands(CLI::App& program, Outcome& outcome) {
+  add_train(program, outcome);
   add_predict(program, outcome);
   add_evaluate(program);
   add_models(program);

@@ -30,6 +30,10 @@ Model open_model(const ModelRequest& request, Progress& progress);
 // The graph and the preprocessing alone: reads no weights of a network of the zoo.
 Model describe_model(const ModelRequest& request);
 
+// No layers but an Input (default 150x150x3, pixels scaled to 0..1): with_head then trains a head that is the
+// whole network.
+Model input_only(const ArchitectureOptions& options);
+
 // A new head on a base: attach_head, fresh parameters for the head, the base's own for the base.
 Model with_head(const Model& base, const HeadOptions& options, std::uint64_t seed);
 

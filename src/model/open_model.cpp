@@ -130,11 +130,25 @@ Model open_model(const ModelRequest& request, Progress& progress) {
   return model;
 }
 
+Model input_only(const ArchitectureOptions& options) {
+  constexpr int kDefaultSize = 150, kDefaultChannels = 3;
+  const int height = options.height > 0 ? options.height : kDefaultSize;
+  const int width = options.width > 0 ? options.width : kDefaultSize;
+  const int channels = options.channels > 0 ? options.channels : kDefaultChannels;
+  Model model;
+  model.graph = Graph("scratch");
+  model.graph.add("input_1", Input{{height, width, channels}}, std::vector<NodeId>{});
+  model.preprocessing = with_mode({.height = height, .width = width, .channels = channels}, "unit");
+  model.provenance["architecture"] = "none";
+  return model;
+}
+
 Model with_head(const Model& base, const HeadOptions& options, std::uint64_t seed) {
   Model model;
   model.graph = attach_head(base.graph, options);
   model.preprocessing = base.preprocessing;
   model.provenance = base.provenance;
+  model.provenance["head"] = options.head;
   model.parameters = initialize(model.graph, seed);
   const std::string scope = base.graph.name() + "/";
   for (const auto& [name, tensor] : base.parameters) {

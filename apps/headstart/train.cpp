@@ -1,0 +1,96 @@
+// `headstart train`: photos and a pre-trained base in, a classifier and its history out.
+#include "headstart/train.h"
+
+#include <charconv>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "commands.h"
+#include "headstart/dataset.h"
+#include "headstart/head.h"
+#include "headstart/open_model.h"
+#include "model_options.h"
+#include "predict_options.h"
+#include "run_config.h"
+#include "train_console.h"
+#include "train_options.h"
+
+namespace headstart::app {
+namespace {
+
+// The base with its head, trainable where --freeze says so.
+Model make_model(const TrainCommand& command, int classes, Progress& progress) {
+  const HeadOptions head{.head = command.head, .classes = classes};
+  if (command.base.model == "none") {
+    return with_head(input_only(command.base.architecture), head, command.train.seed);
+  }
+  ModelRequest base = command.base;
+  base.architecture.include_top = false;
+  base.seed = command.train.seed;
+  const Model pretrained = open_model(base, progress);
+  Model model = with_head(pretrained, head, command.train.seed);
+  freeze_base(model.graph, pretrained.graph.name(), command.freeze);
+  return model;
+}
+
+void print_result(const TrainCommand& command, const TrainResult& result) {
+  if (result.best_epoch == 0) {
+    fmt::print(stderr, "no epoch was finished\n");
+    return;
+  }
+  const EpochRecord& best = result.history.at(static_cast<std::size_t>(result.best_epoch - 1));
+  fmt::print("best epoch {} of {}: val_accuracy {:.4f}, val_loss {:.4f}\n", best.epoch, result.history.size(),
+             best.val_accuracy, best.val_loss);
+  fmt::print("model: {}/model.safetensors\n", command.train.out_directory);
+}
+
+void run_train(TrainCommand command, Outcome& outcome) {
+  const DatasetSplits data = read_dataset(command.data);
+  TrainConsole console;
+  TrainObserver silent;
+  TrainObserver& observer = command.quiet ? silent : console;
+  Model model = make_model(command, static_cast<int>(data.train.class_names.size()), observer.progress());
+  const TrainResult result = train(std::move(model), data, command.train, observer);
+  for (const auto& line : result.unreadable) {
+    console.message("skipped " + line);
+  }
+  print_result(command, result);
+  if (result.interrupted) {
+    console.message("interrupted; the same command with --resume goes on");
+    outcome.exit_status = 1;
+  }
+}
+
+}  // namespace
+
+void add_train(CLI::App& program, Outcome& outcome) {
+  auto* command = program.add_subcommand("train", "Train a classifier of photos on a pre-trained base");
+  auto options = std::make_shared<TrainCommand>();
+  auto config = std::make_shared<std::string>();
+  add_train_options(*command, *options);
+  command
+      ->add_option("--config", *config,
+                   "config.json of a run, which is repeated; options given here come before it")
+      ->type_name("FILE");
+  command->footer(
+      "Examples:\n"
+      "  headstart train photos/ --base mobilenet_v2 --out run/\n"
+      "  headstart train cats_and_dogs/ --base vgg16 --input-size 150 --out run/ \\\n"
+      "      --head flatten,dense:256:relu,dropout:0.5,dense --optimizer rmsprop --lr 2e-5 --batch-size 20\n"
+      "  headstart train cats_and_dogs/ --base vgg16 --input-size 150 --epochs 5 --out run/ \\\n"
+      "      --fine-tune-from block5_conv1 --fine-tune-epochs 10 --fine-tune-lr 1e-5");
+  command->callback([command, options, config, &outcome] {
+    if (!config->empty()) {
+      apply_config(*command, *config);
+    }
+    require_options(*command, {"DATA", "--base", "--out"});
+    options->train.command = given_options(*command);
+    finish_train_options(*options);
+    run_train(*options, outcome);
+  });
+}
+
+}  // namespace headstart::app

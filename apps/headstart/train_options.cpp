@@ -1,0 +1,170 @@
+#include "train_options.h"
+
+#include <charconv>
+#include <sstream>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "headstart/losses.h"
+#include "headstart/optimizer.h"
+#include "model_options.h"
+#include "parsed_option.h"
+#include "predict_options.h"
+
+namespace headstart::app {
+namespace {
+
+constexpr int kMany = 1'000'000;
+
+void parse_class_weights(const std::string& text, TrainOptions& train) {
+  train.balanced_class_weights = text == "balanced";
+  if (train.balanced_class_weights) {
+    return;
+  }
+  std::istringstream stream(text);
+  for (std::string word; std::getline(stream, word, ',');) {
+    float weight = -1;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), weight);
+    if (error != std::errc() || end != word.data() + word.size() || !(weight >= 0)) {
+      throw CLI::ValidationError(
+          "--class-weights",
+          fmt::format("expected balanced, or one number a class (1,2.5); received {}", text));
+    }
+    train.class_weights.push_back(weight);
+  }
+}
+
+void add_network_options(CLI::App& command, TrainCommand& options) {
+  command.add_option("DATA", options.data,
+                     "Folder of class folders (also within train/, validation/, test/), or a CSV");
+  command
+      .add_option("--base", options.base.model,
+                  "A network of `headstart models`, or none: the head is the whole network")
+      ->type_name("NAME");
+  command
+      .add_option(
+          "--weights", options.base.weights,
+          "imagenet, none, or a file: Keras .h5, PyTorch .pth, tfjs model.json, .safetensors (imagenet)")
+      ->type_name("SOURCE");
+  add_size_options(command, options.base.architecture);
+  command
+      .add_option("--head", options.head,
+                  "Layers on the base: flatten, gap, dense:256:relu, dropout:0.5, ... (gap,dense:softmax)")
+      ->type_name("LAYERS");
+  command.add_option("--freeze", options.freeze, "all of the base, none, or the base up to a layer (all)")
+      ->type_name("all|none|NAME");
+  command
+      .add_option("--out", options.train.out_directory,
+                  "Gets model.safetensors, history.csv, config.json, checkpoint/")
+      ->type_name("DIR");
+}
+
+void add_schedule_options(CLI::App& command, TrainOptions& train) {
+  command
+      .add_option("--epochs", train.head.epochs, fmt::format("With a frozen base ({})", train.head.epochs))
+      ->type_name("N")
+      ->check(CLI::Range(0, kMany));
+  command
+      .add_option("--fine-tune-from", train.fine_tune_from,
+                  "Then this layer and all after it are trained too")
+      ->type_name("NAME");
+  command
+      .add_option("--fine-tune-epochs", train.fine_tune.epochs, fmt::format("({})", train.fine_tune.epochs))
+      ->type_name("N")
+      ->check(CLI::Range(0, kMany));
+  command
+      .add_option("--fine-tune-lr", train.fine_tune.optimizer.learning_rate,
+                  fmt::format("({})", train.fine_tune.optimizer.learning_rate))
+      ->type_name("RATE")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--steps-per-epoch", train.steps_per_epoch, "(every image once)")
+      ->type_name("N")
+      ->check(CLI::Range(0, kMany));
+  command.add_option("--batch-size", train.batch_size, fmt::format("Images a step ({})", train.batch_size))
+      ->type_name("N")
+      ->check(CLI::Range(1, kMany));
+  command.add_option("--patience", train.patience, "Epochs without a better one that end a stage (off)")
+      ->type_name("N")
+      ->check(CLI::Range(0, kMany));
+}
+
+void add_optimizer_options(CLI::App& command, TrainOptions& train) {
+  OptimizerOptions& optimizer = train.head.optimizer;
+  add_parsed_option(command, "--optimizer", "sgd, rmsprop, adam or adamw (adam)",
+                    [&optimizer](const std::string& name) { optimizer.kind = optimizer_from(name); })
+      ->type_name("NAME");
+  command.add_option("--lr", optimizer.learning_rate, "Learning rate (Keras's: 0.001, sgd 0.01)")
+      ->type_name("RATE")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--momentum", optimizer.momentum, "Of sgd and rmsprop (0)")
+      ->type_name("M")
+      ->check(CLI::Range(0.0, 1.0));
+  command.add_flag("--nesterov", optimizer.nesterov, "With sgd and momentum");
+  command.add_option("--weight-decay", optimizer.weight_decay, "Decoupled, on kernels (adamw 0.004, else 0)")
+      ->type_name("D")
+      ->check(CLI::NonNegativeNumber);
+  add_parsed_option(command, "--schedule",
+                    "constant, cosine, step:10:0.1, exponential:1:0.9, one-cycle (constant)",
+                    [&train](const std::string& text) { train.head.schedule = schedule_from(text); })
+      ->type_name("NAME");
+  add_parsed_option(
+      command, "--loss",
+      "binary_crossentropy, categorical_crossentropy or sparse_categorical_crossentropy (by the head)",
+      [&train](const std::string& name) { train.loss = loss_from(name); })
+      ->type_name("NAME");
+  command
+      .add_option_function<std::string>(
+          "--class-weights", [&train](const std::string& text) { parse_class_weights(text, train); },
+          "balanced, or one number a class: 1,2.5")
+      ->type_name("W");
+}
+
+void add_run_options(CLI::App& command, TrainCommand& options) {
+  TrainOptions& train = options.train;
+  command
+      .add_option("--validation-fraction", train.validation_fraction,
+                  "Of the images, when there is no validation folder (0.2)")
+      ->type_name("F")
+      ->check(CLI::Range(0.0, 1.0));
+  const auto monitor = [&train](const std::string& name) {
+    train.monitor = name == "val_loss" ? Monitor::val_loss : Monitor::val_accuracy;
+  };
+  command
+      .add_option_function<std::string>(
+          "--monitor", monitor, "What makes an epoch the best: val_accuracy or val_loss (val_accuracy)")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"val_accuracy", "val_loss"}));
+  const auto cache = [&train](const std::string& name) {
+    train.cache = name == "off" ? CacheMode::off : CacheMode::automatic;
+  };
+  command
+      .add_option_function<std::string>("--cache", cache,
+                                        "What the frozen layers give is kept on disk: auto or off (auto)")
+      ->type_name("auto|off")
+      ->check(CLI::IsMember({"auto", "off"}));
+  command.add_option("--seed", train.seed, "Of the new layers, the order, the split (0)")->type_name("N");
+  add_precision_option(command, train.precision);
+  command.add_option("--threads", train.threads, "Cores (all)")->type_name("N")->check(CLI::Range(0, 4096));
+  command.add_flag("--strict", train.strict, "An unreadable image is an error");
+  command.add_flag("--resume", train.resume, "Go on from the checkpoint in --out");
+  command.add_flag("--quiet", options.quiet, "No progress");
+}
+
+}  // namespace
+
+void add_train_options(CLI::App& command, TrainCommand& options) {
+  add_network_options(command, options);
+  add_schedule_options(command, options.train);
+  add_optimizer_options(command, options.train);
+  add_run_options(command, options);
+}
+
+void finish_train_options(TrainCommand& options) {
+  const double rate = options.train.fine_tune.optimizer.learning_rate;
+  options.train.fine_tune.optimizer = options.train.head.optimizer;
+  options.train.fine_tune.optimizer.learning_rate = rate;
+  options.train.fine_tune.schedule = options.train.head.schedule;
+}
+
+}  // namespace headstart::app

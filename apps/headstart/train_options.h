@@ -1,0 +1,27 @@
+// The options of `headstart train`.
+#pragma once
+
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "headstart/open_model.h"
+#include "headstart/train.h"
+
+namespace headstart::app {
+
+struct TrainCommand {
+  std::string data;
+  ModelRequest base{};  // model "none": the head is the whole network
+  std::string head = "gap,dense:softmax";
+  std::string freeze = "all";
+  TrainOptions train{};
+  bool quiet = false;
+};
+
+void add_train_options(CLI::App& command, TrainCommand& options);
+
+// The fine-tuning stage takes the optimizer of the head stage with its own rate.
+void finish_train_options(TrainCommand& options);
+
+}  // namespace headstart::app
