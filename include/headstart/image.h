@@ -41,8 +41,9 @@ Image fit_image(const Image& image, const Preprocessing& preprocessing);
 void normalize_into(const Image& image, const Preprocessing& preprocessing, float* output);
 // fit_image then normalize_into: (H, W, C).
 Tensor preprocess(const Image& image, const Preprocessing& preprocessing);
-// How far a picture may be decoded down for this preprocessing without changing more than rounding of the
-// result.
+// How far a picture may be decoded down for this preprocessing: to twice the size that is needed (less than
+// one level of mean change on photos), for `nearest` and `bilinear` not at all. The same in training and
+// prediction.
 DecodeOptions decode_options_for(const Preprocessing& preprocessing);
 
 // Writes an 8-bit PNG atomically.

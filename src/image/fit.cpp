@@ -92,9 +92,12 @@ DecodeOptions decode_options_for(const Preprocessing& preprocessing) {
   if (preprocessing.kernel == ResizeKernel::nearest || preprocessing.kernel == ResizeKernel::bilinear) {
     return {};
   }
+  // Twice the size: the antialiasing filter then still does most of the work, and the result changes by less
+  // than one level in the mean; at once the size it would be two and more.
+  constexpr int kMargin = 2;
   const bool shorter_side = preprocessing.fit == ResizeFit::crop && preprocessing.resize_to > 0;
-  return {.minimum_width = shorter_side ? preprocessing.resize_to : preprocessing.width,
-          .minimum_height = shorter_side ? preprocessing.resize_to : preprocessing.height};
+  return {.minimum_width = kMargin * (shorter_side ? preprocessing.resize_to : preprocessing.width),
+          .minimum_height = kMargin * (shorter_side ? preprocessing.resize_to : preprocessing.height)};
 }
 
 }  // namespace headstart

@@ -121,5 +121,32 @@ TEST(Fit, CropWithoutResizeToLeavesNoBlack) {
   }
 }
 
+TEST(ScaledDecoding, ChangesLessThanALevelInTheMean) {
+  HEADSTART_NEEDS_SHARED();
+  for (const auto* name : {"pytorch_hub_samoyed_dog.jpg", "transfer-flower.jpg", "darknet_kite.jpg"}) {
+    const auto bytes = read_file(test::shared_path(std::string("data/photos/") + name));
+    const Preprocessing to{.height = 224, .width = 224};
+    const Image scaled = decode_image(bytes, decode_options_for(to));
+    const Image full = decode_image(bytes);
+    EXPECT_LT(scaled.width, full.width);
+    const Image a = fit_image(scaled, to);
+    const Image b = fit_image(full, to);
+    double sum = 0;
+    for (std::size_t i = 0; i < a.pixels.size(); ++i) {
+      sum += std::abs(int{a.pixels[i]} - int{b.pixels[i]});
+    }
+    EXPECT_LT(sum / static_cast<double>(a.pixels.size()), 1.0) << name;
+  }
+}
+
+TEST(ScaledDecoding, IsLeftOffWhereSinglePixelsCount) {
+  EXPECT_EQ(decode_options_for({.kernel = ResizeKernel::nearest}).minimum_width, 0);
+  EXPECT_EQ(decode_options_for({.kernel = ResizeKernel::bilinear}).minimum_width, 0);
+  const auto crop =
+      decode_options_for({.height = 224, .width = 224, .fit = ResizeFit::crop, .resize_to = 256});
+  EXPECT_EQ(crop.minimum_width, 512);
+  EXPECT_EQ(crop.minimum_height, 512);
+}
+
 }  // namespace
 }  // namespace headstart
