@@ -37,6 +37,35 @@ Precision training_precision(const Graph& graph, const Partition& cut, Precision
   return Precision::f32;
 }
 
+// Multiplications of one training step: forward, and twice that backward.
+double work_of_step(const Graph& graph, const Partition& cut, int batch) {
+  double work = 0.0;
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    const bool spatial = node.shape.size() == 3;
+    const double positions = spatial ? static_cast<double>(node.shape[0] * node.shape[1]) : 1.0;
+    for (const ParameterSpec& spec : parameter_specs(graph, static_cast<NodeId>(i))) {
+      work += cut.frozen[i] ? 0.0 : 3.0 * positions * static_cast<double>(element_count(spec.shape));
+    }
+  }
+  return work * batch;
+}
+
+// A step that takes less than waking a second thread runs on one; the setting is put back at the end.
+class ThreadsForWork {
+ public:
+  ThreadsForWork(double work, int threads) : threads_(threads) {
+    constexpr double kWorthASecondThread = 2e7;
+    set_engine_threads(work < kWorthASecondThread ? 1 : threads);
+  }
+  ThreadsForWork(const ThreadsForWork&) = delete;
+  ThreadsForWork& operator=(const ThreadsForWork&) = delete;
+  ~ThreadsForWork() { set_engine_threads(threads_); }
+
+ private:
+  int threads_;
+};
+
 class Stage {
  public:
   Stage(Session& session, const StageSpec& spec);
@@ -315,6 +344,7 @@ bool Stage::run() {
     throw Error(
         "[train] expected readable images for training and for validation; received none for one of them");
   }
+  const ThreadsForWork threads(work_of_step(graph_, cut_, options_.batch_size), options_.threads);
   const auto batch = static_cast<std::size_t>(options_.batch_size);
   const std::size_t samples = train_->labels().size();
   steps_ = options_.steps_per_epoch > 0 ? options_.steps_per_epoch
