@@ -18,7 +18,7 @@ namespace headstart {
 // `base` becomes a nested model (scope) of the result called `model_name`, or with an Input only its layers
 // are the whole network.
 struct HeadOptions {
-  std::string head = "gap,dense:softmax";
+  std::string head = "gap,dropout:0.3,dense";
   int classes = 2;
   std::string model_name = "model";
 };

@@ -8,13 +8,15 @@
 
 namespace headstart {
 
-enum class OptimizerKind { sgd, rmsprop, adam, adamw };
-OptimizerKind optimizer_from(const std::string& name);  // throws Error that offers the names
+// automatic: AdamW with rates that were measured to work for new heads (docs/training.md).
+enum class OptimizerKind { automatic, sgd, rmsprop, adam, adamw };
+OptimizerKind optimizer_from(
+    const std::string& name);  // "auto", "sgd", ...; throws Error that offers the names
 std::string to_string(OptimizerKind kind);
 
 struct OptimizerOptions {
-  OptimizerKind kind = OptimizerKind::adam;
-  double learning_rate = 0.0;  // 0: Keras's default (sgd 0.01, the others 0.001)
+  OptimizerKind kind = OptimizerKind::automatic;
+  double learning_rate = 0.0;  // 0: Keras's default (sgd 0.01, the others 0.001); automatic 0.003
   double momentum = 0.0;       // sgd, rmsprop
   bool nesterov = false;       // sgd
   double rho = 0.9;            // rmsprop
@@ -23,11 +25,11 @@ struct OptimizerOptions {
   double decay = 0.0;  // Keras 2: rate / (1 + decay * iterations)
   // Decoupled (w -= rate * weight_decay * w before the update), on kernels only: biases and norms are left
   // out.
-  double weight_decay = -1.0;  // below 0: Keras's default (adamw 0.004, the others 0)
+  double weight_decay = -1.0;  // below 0: Keras's default (adamw 0.004, the others 0); automatic 1
   double clip_norm = 0.0;  // 0: off; else all gradients are scaled so that their global norm is at most this
 };
 
-// Defaults filled in; throws Error for values out of range.
+// Defaults filled in, `automatic` become adamw; throws Error for values out of range.
 OptimizerOptions resolve(OptimizerOptions options);
 
 // Updates parameters in place. One state tensor of a parameter's shape for each moment.
@@ -63,17 +65,20 @@ class Optimizer {
 
 // What multiplies the learning rate at a step of a stage.
 struct Schedule {
-  enum class Kind { constant, cosine, step, exponential, one_cycle };
-  Kind kind = Kind::constant;
+  enum class Kind { automatic, constant, cosine, step, exponential, one_cycle };  // automatic: see resolve
+  Kind kind = Kind::automatic;
   double warmup = 0.0;        // share of the steps over which the rate rises linearly from 0
   double final_factor = 0.0;  // cosine, one_cycle: where it ends
   double gamma = 0.1;         // step, exponential: factor each `every` epochs
   int every = 10;
 };
-// "constant", "cosine", "step[:EVERY[:GAMMA]]", "exponential[:EVERY[:GAMMA]]", "one-cycle", each with
+// "auto", "constant", "cosine", "step[:EVERY[:GAMMA]]", "exponential[:EVERY[:GAMMA]]", "one-cycle", each with
 // ",warmup:SHARE"; throws Error.
 Schedule schedule_from(const std::string& text);
 std::string to_string(const Schedule& schedule);
+
+// `automatic` is cosine with the automatic optimizer, else constant.
+Schedule resolve(Schedule schedule, OptimizerKind optimizer);
 
 struct SchedulePosition {
   std::int64_t step = 0, steps_per_epoch = 1, total_steps = 1;

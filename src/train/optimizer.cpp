@@ -14,8 +14,8 @@
 namespace headstart {
 namespace {
 
-constexpr OptimizerKind kKinds[] = {OptimizerKind::sgd, OptimizerKind::rmsprop, OptimizerKind::adam,
-                                    OptimizerKind::adamw};
+constexpr OptimizerKind kKinds[] = {OptimizerKind::automatic, OptimizerKind::sgd, OptimizerKind::rmsprop,
+                                    OptimizerKind::adam, OptimizerKind::adamw};
 
 // Below this many values waking the threads costs more than they save.
 constexpr std::size_t kParallelSize = 1 << 15;
@@ -142,6 +142,8 @@ OptimizerKind optimizer_from(const std::string& name) {
 
 std::string to_string(OptimizerKind kind) {
   switch (kind) {
+    case OptimizerKind::automatic:
+      return "auto";
     case OptimizerKind::sgd:
       return "sgd";
     case OptimizerKind::rmsprop:
@@ -156,6 +158,11 @@ std::string to_string(OptimizerKind kind) {
 
 OptimizerOptions resolve(OptimizerOptions options) {
   constexpr double kAnything = 1e30;
+  if (options.kind == OptimizerKind::automatic) {
+    options.kind = OptimizerKind::adamw;
+    options.learning_rate = options.learning_rate == 0.0 ? 0.003 : options.learning_rate;
+    options.weight_decay = options.weight_decay < 0.0 ? 1.0 : options.weight_decay;
+  }
   if (options.learning_rate == 0.0) {
     options.learning_rate = options.kind == OptimizerKind::sgd ? 0.01 : 0.001;
   }
@@ -226,6 +233,8 @@ void Optimizer::update(const std::string& name, Tensor& parameter, const Tensor&
   const auto epsilon = static_cast<float>(options_.epsilon);
   const auto momentum = static_cast<float>(options_.momentum);
   switch (options_.kind) {
+    case OptimizerKind::automatic:
+      throw Error("[optimizer] expected a resolved optimizer; received automatic; this is a bug");
     case OptimizerKind::sgd:
       if (has_velocity(options_)) {
         momentum_update(

@@ -17,8 +17,7 @@ using nlohmann::json;
 constexpr const char* kTrainingMode = "training";
 constexpr const char* kFrozenMode = "frozen";
 
-json optimizer_json(const OptimizerOptions& given) {
-  const OptimizerOptions o = resolve(given);
+json optimizer_json(const OptimizerOptions& o) {
   return {{"kind", to_string(o.kind)},
           {"learning_rate", o.learning_rate},
           {"momentum", o.momentum},
@@ -33,17 +32,17 @@ json optimizer_json(const OptimizerOptions& given) {
 }
 
 OptimizerOptions optimizer_of(const json& j) {
-  return resolve({.kind = optimizer_from(j.at("kind").get<std::string>()),
-                  .learning_rate = j.at("learning_rate").get<double>(),
-                  .momentum = j.at("momentum").get<double>(),
-                  .nesterov = j.at("nesterov").get<bool>(),
-                  .rho = j.at("rho").get<double>(),
-                  .beta_1 = j.at("beta_1").get<double>(),
-                  .beta_2 = j.at("beta_2").get<double>(),
-                  .epsilon = j.at("epsilon").get<double>(),
-                  .decay = j.at("decay").get<double>(),
-                  .weight_decay = j.at("weight_decay").get<double>(),
-                  .clip_norm = j.at("clip_norm").get<double>()});
+  return {.kind = optimizer_from(j.at("kind").get<std::string>()),
+          .learning_rate = j.at("learning_rate").get<double>(),
+          .momentum = j.at("momentum").get<double>(),
+          .nesterov = j.at("nesterov").get<bool>(),
+          .rho = j.at("rho").get<double>(),
+          .beta_1 = j.at("beta_1").get<double>(),
+          .beta_2 = j.at("beta_2").get<double>(),
+          .epsilon = j.at("epsilon").get<double>(),
+          .decay = j.at("decay").get<double>(),
+          .weight_decay = j.at("weight_decay").get<double>(),
+          .clip_norm = j.at("clip_norm").get<double>()};
 }
 
 json stage_json(const StageOptions& stage) {

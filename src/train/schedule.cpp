@@ -19,11 +19,10 @@ struct NamedKind {
   const char* name;
   Schedule::Kind kind;
 };
-constexpr NamedKind kKinds[] = {{"constant", Schedule::Kind::constant},
-                                {"cosine", Schedule::Kind::cosine},
-                                {"step", Schedule::Kind::step},
-                                {"exponential", Schedule::Kind::exponential},
-                                {"one-cycle", Schedule::Kind::one_cycle}};
+constexpr NamedKind kKinds[] = {
+    {"auto", Schedule::Kind::automatic},          {"constant", Schedule::Kind::constant},
+    {"cosine", Schedule::Kind::cosine},           {"step", Schedule::Kind::step},
+    {"exponential", Schedule::Kind::exponential}, {"one-cycle", Schedule::Kind::one_cycle}};
 
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
@@ -120,6 +119,13 @@ std::string to_string(const Schedule& schedule) {
   return text;
 }
 
+Schedule resolve(Schedule schedule, OptimizerKind optimizer) {
+  if (schedule.kind == Schedule::Kind::automatic) {
+    schedule.kind = optimizer == OptimizerKind::automatic ? Schedule::Kind::cosine : Schedule::Kind::constant;
+  }
+  return schedule;
+}
+
 double schedule_factor(const Schedule& schedule, const SchedulePosition& position) {
   const auto step = static_cast<double>(position.step);
   const double warm_steps = std::floor(schedule.warmup * static_cast<double>(position.total_steps));
@@ -130,6 +136,8 @@ double schedule_factor(const Schedule& schedule, const SchedulePosition& positio
   const double share = std::min(1.0, (step - warm_steps) / rest);
   const std::int64_t epoch = position.step / std::max<std::int64_t>(1, position.steps_per_epoch);
   switch (schedule.kind) {
+    case Schedule::Kind::automatic:
+      throw Error("[schedule] expected a resolved schedule; received automatic; this is a bug");
     case Schedule::Kind::constant:
       return 1.0;
     case Schedule::Kind::cosine:

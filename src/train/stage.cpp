@@ -17,38 +17,17 @@
 #include "train/features.h"
 #include "train/session.h"
 #include "train/snapshot.h"
+#include "train/step_cost.h"
 
 namespace headstart {
 namespace {
 
-// Convolutions in the trainable part are what low precision pays for; a head of dense layers is trained in
-// f32.
+// Convolutions are what low precision pays for; a head of dense layers is trained in f32.
 Precision training_precision(const Graph& graph, const Partition& cut, Precision asked) {
-  if (asked != Precision::automatic) {
-    return asked;
+  if (asked == Precision::automatic && !trains_convolutions(graph, cut)) {
+    return Precision::f32;
   }
-  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
-    const Op& op = graph.nodes()[i].op;
-    if (!cut.frozen[i] &&
-        (std::holds_alternative<Conv2D>(op) || std::holds_alternative<SeparableConv2D>(op))) {
-      return resolve(Precision::automatic);
-    }
-  }
-  return Precision::f32;
-}
-
-// Multiplications of one training step: forward, and twice that backward.
-double work_of_step(const Graph& graph, const Partition& cut, int batch) {
-  double work = 0.0;
-  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
-    const Node& node = graph.nodes()[i];
-    const bool spatial = node.shape.size() == 3;
-    const double positions = spatial ? static_cast<double>(node.shape[0] * node.shape[1]) : 1.0;
-    for (const ParameterSpec& spec : parameter_specs(graph, static_cast<NodeId>(i))) {
-      work += cut.frozen[i] ? 0.0 : 3.0 * positions * static_cast<double>(element_count(spec.shape));
-    }
-  }
-  return work * batch;
+  return resolve(asked);
 }
 
 // A step that takes less than waking a second thread runs on one; the setting is put back at the end.
@@ -344,7 +323,7 @@ bool Stage::run() {
     throw Error(
         "[train] expected readable images for training and for validation; received none for one of them");
   }
-  const ThreadsForWork threads(work_of_step(graph_, cut_, options_.batch_size), options_.threads);
+  const ThreadsForWork threads(multiplications_of_step(graph_, cut_, options_.batch_size), options_.threads);
   const auto batch = static_cast<std::size_t>(options_.batch_size);
   const std::size_t samples = train_->labels().size();
   steps_ = options_.steps_per_epoch > 0 ? options_.steps_per_epoch

@@ -13,15 +13,32 @@
 #include "headstart/error.h"
 #include "train/session.h"
 #include "train/snapshot.h"
+#include "train/step_cost.h"
 
 namespace headstart {
 namespace {
 
 namespace fs = std::filesystem;
 
-TrainOptions resolved(TrainOptions options) {
-  options.head.optimizer = resolve(options.head.optimizer);
-  options.fine_tune.optimizer = resolve(options.fine_tune.optimizer);
+// The automatic optimizer's own rates are for new dense heads; convolutions take gentler ones.
+void resolve_stage(StageOptions& stage, const Graph& graph) {
+  OptimizerOptions& optimizer = stage.optimizer;
+  stage.schedule = resolve(stage.schedule, optimizer.kind);
+  if (optimizer.kind == OptimizerKind::automatic &&
+      trains_convolutions(graph, partition(graph, stage.batch_norm))) {
+    optimizer.learning_rate = optimizer.learning_rate == 0.0 ? 0.001 : optimizer.learning_rate;
+    optimizer.weight_decay = optimizer.weight_decay < 0.0 ? 0.05 : optimizer.weight_decay;
+  }
+  optimizer = resolve(optimizer);
+}
+
+TrainOptions resolved(TrainOptions options, const Graph& graph) {
+  resolve_stage(options.head, graph);
+  Graph unfrozen = graph;
+  if (!options.fine_tune_from.empty()) {
+    unfrozen.set_trainable_from(options.fine_tune_from);
+  }
+  resolve_stage(options.fine_tune, unfrozen);
   if (options.batch_size < 1 || options.head.epochs < 0 || options.fine_tune.epochs < 0 ||
       options.steps_per_epoch < 0 || options.patience < 0) {
     throw Error(
@@ -281,7 +298,7 @@ void save_outputs(Session& session) {
 
 TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& given,
                   TrainObserver& observer) {
-  const TrainOptions options = resolved(given);
+  const TrainOptions options = resolved(given, model.graph);
   DatasetSplits splits = data;
   if (!splits.validation) {
     splits = split_dataset(
@@ -301,10 +318,12 @@ TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& gi
 }
 
 TrainResult train(Model model, const MemorySplits& data, const TrainOptions& given, TrainObserver& observer) {
-  const TrainOptions options = resolved(given);
+  const TrainOptions options = resolved(given, model.graph);
   check_images(model.graph, data.train);
   if (!data.validation) {
-    return train(std::move(model), split_memory(data.train, options), options, observer);
+    const MemorySplits splits = split_memory(data.train, options);
+    return run(std::move(model), {.memory = &splits.train}, {.memory = &*splits.validation}, options,
+               observer);
   }
   check_images(model.graph, *data.validation);
   return run(std::move(model), {.memory = &data.train}, {.memory = &*data.validation}, options, observer);

@@ -67,7 +67,10 @@ TEST(Optimizer, DefaultsAreThoseOfKeras) {
   EXPECT_DOUBLE_EQ(resolve({.kind = OptimizerKind::adam}).learning_rate, 0.001);
   EXPECT_DOUBLE_EQ(resolve({.kind = OptimizerKind::adamw}).weight_decay, 0.004);
   EXPECT_DOUBLE_EQ(resolve({.kind = OptimizerKind::adam}).weight_decay, 0.0);
-  const OptimizerOptions options = resolve({});
+  const OptimizerOptions automatic = resolve(OptimizerOptions{});
+  EXPECT_EQ(automatic.kind, OptimizerKind::adamw);
+  EXPECT_DOUBLE_EQ(automatic.weight_decay, 1.0);
+  const OptimizerOptions options = resolve({.kind = OptimizerKind::adam});
   EXPECT_DOUBLE_EQ(options.rho, 0.9);
   EXPECT_DOUBLE_EQ(options.beta_1, 0.9);
   EXPECT_DOUBLE_EQ(options.beta_2, 0.999);

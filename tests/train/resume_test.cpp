@@ -26,7 +26,7 @@ MemorySplits splits() {
 
 TrainOptions options_for(const std::string& directory) {
   TrainOptions options{
-      .head = {.epochs = kEpochs, .optimizer = {.learning_rate = 0.02}},
+      .head = {.epochs = kEpochs, .optimizer = {.kind = OptimizerKind::adam, .learning_rate = 0.02}},
       .fine_tune_from = "block2_conv",
       .fine_tune = {.epochs = kEpochs,
                     .optimizer = {.kind = OptimizerKind::sgd, .learning_rate = 0.02, .momentum = 0.9},

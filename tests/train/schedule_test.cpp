@@ -45,9 +45,15 @@ TEST(Schedule, OneCycle) {
 
 TEST(Schedule, TextGoesRound) {
   for (const char* text :
-       {"constant", "cosine", "cosine,warmup:0.05", "step:3:0.2", "exponential:1:0.9", "one-cycle"}) {
+       {"auto", "constant", "cosine", "cosine,warmup:0.05", "step:3:0.2", "exponential:1:0.9", "one-cycle"}) {
     EXPECT_EQ(to_string(schedule_from(text)), text);
   }
+}
+
+TEST(Schedule, AutomaticFollowsTheOptimizer) {
+  EXPECT_EQ(to_string(resolve(Schedule{}, OptimizerKind::automatic)), "cosine");
+  EXPECT_EQ(to_string(resolve(Schedule{}, OptimizerKind::rmsprop)), "constant");
+  EXPECT_EQ(to_string(resolve(schedule_from("one-cycle"), OptimizerKind::automatic)), "one-cycle");
 }
 
 TEST(Schedule, RefusesNonsense) {

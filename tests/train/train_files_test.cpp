@@ -46,14 +46,15 @@ class TrainFiles : public testing::Test {
 
 // Batches of the size that features are computed in, so that cached and uncached do the same arithmetic.
 TrainOptions quick(CacheMode cache) {
-  return {
-      .head = {.epochs = 3, .optimizer = {.learning_rate = 0.01}},
-      .fine_tune_from = "block2_conv",
-      .fine_tune = {.epochs = 2, .optimizer = {.learning_rate = 0.001}, .batch_norm = BatchNormMode::frozen},
-      .batch_size = 16,
-      .precision = Precision::f32,
-      .cache = cache,
-      .threads = 1};
+  return {.head = {.epochs = 3, .optimizer = {.kind = OptimizerKind::adam, .learning_rate = 0.01}},
+          .fine_tune_from = "block2_conv",
+          .fine_tune = {.epochs = 2,
+                        .optimizer = {.kind = OptimizerKind::adam, .learning_rate = 0.001},
+                        .batch_norm = BatchNormMode::frozen},
+          .batch_size = 16,
+          .precision = Precision::f32,
+          .cache = cache,
+          .threads = 1};
 }
 
 void expect_equal(const TrainResult& a, const TrainResult& b) {

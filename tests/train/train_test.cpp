@@ -29,7 +29,7 @@ MemorySplits splits(int train_count = 90, int validation_count = 40) {
 }
 
 TrainOptions quick(int epochs) {
-  return {.head = {.epochs = epochs, .optimizer = {.learning_rate = 0.01}},
+  return {.head = {.epochs = epochs, .optimizer = {.kind = OptimizerKind::adam, .learning_rate = 0.01}},
           .batch_size = 16,
           .precision = Precision::f32,
           .threads = 1};

@@ -1,0 +1,33 @@
+// Counts over the nodes that are not frozen.
+#include "train/step_cost.h"
+
+#include <variant>
+
+namespace headstart {
+
+bool trains_convolutions(const Graph& graph, const Partition& cut) {
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    const Op& op = graph.nodes()[i].op;
+    if (!cut.frozen[i] &&
+        (std::holds_alternative<Conv2D>(op) || std::holds_alternative<DepthwiseConv2D>(op) ||
+         std::holds_alternative<SeparableConv2D>(op))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+double multiplications_of_step(const Graph& graph, const Partition& cut, int batch) {
+  double count = 0.0;
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    const double positions =
+        node.shape.size() == 3 ? static_cast<double>(node.shape[0] * node.shape[1]) : 1.0;
+    for (const ParameterSpec& spec : parameter_specs(graph, static_cast<NodeId>(i))) {
+      count += cut.frozen[i] ? 0.0 : 3.0 * positions * static_cast<double>(element_count(spec.shape));
+    }
+  }
+  return count * batch;
+}
+
+}  // namespace headstart

@@ -1,0 +1,14 @@
+// What a training step is made of: whether it has convolutions, and how much it multiplies.
+#pragma once
+
+#include "headstart/engine.h"
+#include "headstart/graph.h"
+
+namespace headstart {
+
+// Of the part that is not frozen.
+bool trains_convolutions(const Graph& graph, const Partition& cut);
+// Multiplications of one training step: forward, and twice that backward.
+double multiplications_of_step(const Graph& graph, const Partition& cut, int batch);
+
+}  // namespace headstart
