@@ -40,9 +40,14 @@ const SourceWeight* find_weight(const SourceLayer& layer, const TargetLayer& tar
   if (layout == WeightLayout::torch) {
     kind = kind == "kernel" || kind == "gamma" ? "weight" : kind == "beta" ? "bias" : kind;
   }
-  const auto found = std::find_if(layer.weights.begin(), layer.weights.end(),
-                                  [&](const SourceWeight& weight) { return weight.kind == kind; });
-  return found == layer.weights.end() ? nullptr : &*found;
+  const auto find = [&layer](const std::string& wanted) -> const SourceWeight* {
+    const auto found = std::find_if(layer.weights.begin(), layer.weights.end(),
+                                    [&](const SourceWeight& weight) { return weight.kind == wanted; });
+    return found == layer.weights.end() ? nullptr : &*found;
+  };
+  const auto* found = find(kind);
+  // Keras calls the kernel of a DepthwiseConv2D so.
+  return found == nullptr && kind == "kernel" ? find("depthwise_kernel") : found;
 }
 
 // What the source as a whole says about its kernels.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
 #include <optional>
 #include <unordered_map>
 
@@ -341,7 +342,7 @@ class Machine {
     const auto bytes = bytes_.slice(position_, length);
     position_ += length;
     std::uint64_t value = length > 0 && (bytes.back() & 0x80U) != 0 ? ~std::uint64_t{0} : 0;
-    std::copy_n(bytes.begin(), std::min<std::size_t>(length, 8), reinterpret_cast<std::uint8_t*>(&value));
+    std::memcpy(&value, bytes.data(), std::min<std::size_t>(length, sizeof value));
     add_integer(std::bit_cast<std::int64_t>(value));
   }
   void add_float() {

@@ -38,7 +38,7 @@ std::string_view keras_kind(std::string_view weight) {
                           std::all_of(weight.begin() + static_cast<std::ptrdiff_t>(kind.size()) + 1,
                                       weight.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
     if (weight == kind || numbered) {
-      return kind == "depthwise_kernel" ? "kernel" : kind;
+      return kind;
     }
   }
   return {};

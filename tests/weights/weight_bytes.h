@@ -49,13 +49,12 @@ inline Bytes golden(const std::string& name) { return load(data_path("weights/" 
 // The format's 8 bytes of header length, the header, the data (0, 1, 2, ...).
 inline Bytes safetensors_bytes(std::string_view header, std::size_t data_size) {
   const std::uint64_t length = header.size();
-  Bytes bytes(sizeof length);
-  std::memcpy(bytes.data(), &length, sizeof length);
-  bytes.insert(bytes.end(), header.begin(), header.end());
+  std::string text(reinterpret_cast<const char*>(&length), sizeof length);
+  text += header;
   for (std::size_t i = 0; i < data_size; ++i) {
-    bytes.push_back(static_cast<std::uint8_t>(i));
+    text += static_cast<char>(i);
   }
-  return bytes;
+  return to_bytes(text);
 }
 
 // The message of the Error that `body` throws; "no error" without one.
