@@ -19,6 +19,10 @@ Graph vgg19(const ArchitectureOptions& options);
 Graph mobilenet(const ArchitectureOptions& options);
 Graph mobilenet_v2(const ArchitectureOptions& options);
 
+// mobilenet_v3_keras.cpp
+Graph mobilenet_v3_large(const ArchitectureOptions& options);
+Graph mobilenet_v3_small(const ArchitectureOptions& options);
+
 // resnet_keras.cpp
 Graph resnet50(const ArchitectureOptions& options);
 Graph resnet101(const ArchitectureOptions& options);

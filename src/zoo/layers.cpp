@@ -31,6 +31,14 @@ void add_keras_top(Graph& graph, NodeId x, const ArchitectureOptions& options) {
   }
 }
 
+ZeroPadding2D correct_pad(const Shape& input, int kernel) {
+  const int half = kernel / 2;
+  return {.top = half - static_cast<int>(1 - input[0] % 2),
+          .bottom = half,
+          .left = half - static_cast<int>(1 - input[1] % 2),
+          .right = half};
+}
+
 Padding ceil_mode_padding(const Shape& input, int pool, int stride, int padding) {
   return {.kind = Padding::Kind::explicit_,
           .top = padding,

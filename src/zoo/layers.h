@@ -25,6 +25,9 @@ Graph start(const std::string& name, const ArchitectureOptions& options,
 // `include_top`.
 void add_keras_top(Graph& graph, NodeId x, const ArchitectureOptions& options);
 
+// Keras's correct_pad: the elements that `same` pads for this odd kernel and stride 2.
+ZeroPadding2D correct_pad(const Shape& input, int kernel);
+
 // The explicit padding that gives a pooling PyTorch's `ceil_mode=True`: `padding` on every side and, where
 // the last window hangs over, enough at the bottom and the right.
 Padding ceil_mode_padding(const Shape& input, int pool, int stride, int padding = 0);

@@ -49,12 +49,6 @@ constexpr Stage kStagesV2[] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6,
                                {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
 const BatchNormalization kNormalizationV2{.epsilon = 1e-3F, .momentum = 0.999F};
 
-// Keras's correct_pad for a 3x3 window: the same elements as `same` with stride 2.
-ZeroPadding2D correct_pad(const Shape& input) {
-  return {
-      .top = static_cast<int>(input[0] % 2), .bottom = 1, .left = static_cast<int>(input[1] % 2), .right = 1};
-}
-
 NodeId inverted_residual(Graph& graph, NodeId x, const Stage& stage, int stride, int number, double alpha) {
   const std::string prefix = number == 0 ? "expanded_conv_" : "block_" + std::to_string(number) + "_";
   const NodeId input = x;
@@ -67,7 +61,7 @@ NodeId inverted_residual(Graph& graph, NodeId x, const Stage& stage, int stride,
     x = graph.add(prefix + "expand_relu", kRelu6Layer, x);
   }
   if (stride == 2) {
-    x = graph.add(prefix + "pad", correct_pad(graph.node(x).shape), x);
+    x = graph.add(prefix + "pad", correct_pad(graph.node(x).shape, 3), x);
   }
   x = graph.add(prefix + "depthwise",
                 DepthwiseConv2D{.kernel = square(3),

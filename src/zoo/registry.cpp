@@ -21,6 +21,8 @@ const std::vector<Architecture>& architectures() {
       {.name = "mobilenet", .title = "MobileNet", .top1 = 70.4, .top5 = 89.5, .depth = 88, .parameters = 4'253'864, .alphas = {0.25, 0.5, 0.75, 1.0}, .build = zoo::mobilenet},
       {.name = "mobilenet_v2", .title = "MobileNetV2", .top1 = 71.3, .top5 = 90.1, .depth = 88, .parameters = 3'538'984, .alphas = {0.35, 0.5, 0.75, 1.0, 1.3, 1.4}, .build = zoo::mobilenet_v2},
 
+      {.name = "mobilenet_v3_large", .title = "MobileNetV3Large", .preprocessing = "none", .top1 = 75.6, .parameters = 5'507'432, .alphas = {0.75, 1.0}, .build = zoo::mobilenet_v3_large},
+      {.name = "mobilenet_v3_small", .title = "MobileNetV3Small", .preprocessing = "none", .top1 = 68.1, .parameters = 2'554'968, .alphas = {0.75, 1.0}, .build = zoo::mobilenet_v3_small},
       {.name = "resnet50", .title = "ResNet50", .preprocessing = "caffe", .top1 = 74.9, .top5 = 92.1, .depth = 168, .parameters = 25'636'712, .build = zoo::resnet50},
       {.name = "resnet101", .title = "ResNet101", .preprocessing = "caffe", .top1 = 76.4, .top5 = 92.8, .parameters = 44'707'176, .build = zoo::resnet101},
       {.name = "resnet152", .title = "ResNet152", .preprocessing = "caffe", .top1 = 76.6, .top5 = 93.1, .parameters = 60'419'944, .build = zoo::resnet152},
