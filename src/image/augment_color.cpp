@@ -62,11 +62,12 @@ double mean_luma(const Image& image) {
       sums[channel] += image.pixels[i + channel];
     }
   }
+  const std::size_t count = image.pixels.size() / 3;
   double luma = 0.0;
   for (std::size_t channel = 0; channel < 3; ++channel) {
     luma += kLuma[channel] * static_cast<double>(sums[channel]);
   }
-  return luma / static_cast<double>(image.pixels.size() / 3);
+  return luma / static_cast<double>(count);
 }
 
 // Fixed point with 12 fractional bits: exact to a level, and the same on every machine.
@@ -155,9 +156,10 @@ void erase(Image& image, const AugmentBox& box) {
   for (std::size_t i = 0; i < image.pixels.size(); ++i) {
     mean[i % 3] += image.pixels[i];
   }
+  const std::size_t count = image.pixels.size() / 3;
   std::array<std::uint8_t, 3> color{};
   for (std::size_t channel = 0; channel < 3; ++channel) {
-    color[channel] = to_byte(mean[channel] / static_cast<double>(image.pixels.size() / 3));
+    color[channel] = to_byte(mean[channel] / static_cast<double>(count));
   }
   for (int y = top; y < bottom; ++y) {
     std::uint8_t* pixel = image.pixels.data() + 3 * (static_cast<std::ptrdiff_t>(y) * image.width + left);

@@ -104,7 +104,8 @@ Image decode_image(std::span<const std::uint8_t> bytes, const DecodeOptions& opt
 }
 
 Image read_image(const std::string& path, const DecodeOptions& options) {
-  const auto bytes = read_file(path);
+  constexpr std::uint64_t kMaximumBytes = std::uint64_t{1} << 30;
+  const auto bytes = read_file(path, kMaximumBytes);
   try {
     return decode_image(bytes, options);
   } catch (const Error& error) {
