@@ -9,7 +9,7 @@ import pathlib
 import struct
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageEnhance, ImageOps
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data" / "image"
 
@@ -121,6 +121,18 @@ def make_others():
          append_images=[inverted.quantize(16)], duration=100)
 
 
+def make_tones():
+    """Darkened, so that stretching and flattening have something to do."""
+    image = Image.fromarray((pattern(40, 30) // 2 + 20).astype(np.uint8))
+    views = {"posterize_3": ImageOps.posterize(image, 3), "solarize_100": ImageOps.solarize(image, 100),
+             "autocontrast": ImageOps.autocontrast(image), "equalize": ImageOps.equalize(image),
+             "sharpness_0.3": ImageEnhance.Sharpness(image).enhance(0.3),
+             "sharpness_1.8": ImageEnhance.Sharpness(image).enhance(1.8),
+             "brightness_1.7": ImageEnhance.Brightness(image).enhance(1.7)}
+    for name, view in views.items():
+        write_rgb(f"tone_{name}.rgb", np.asarray(view))
+
+
 def make_bomb():
     """The first bytes of a PNG that says 30,000 x 30,000 and goes on with a little of its (all black) data."""
     import zlib
@@ -140,6 +152,7 @@ if __name__ == "__main__":
     make_jpegs()
     make_pngs()
     make_others()
+    make_tones()
     make_bomb()
     files = list(OUT.iterdir())
     print(f"{len(files)} files, {sum(f.stat().st_size for f in files)} bytes in {OUT}")

@@ -11,6 +11,10 @@ namespace headstart {
 // What stands outside of the picture: aaaa|abcd|dddd, kkkk|abcd|kkkk, dcba|abcd|dcba, abcd|abcd|abcd.
 enum class FillMode { nearest, constant, reflect, wrap };
 
+// RandAugment: `rand_operations` random operations of magnitude `rand_magnitude`. TrivialAugment: one of a
+// random magnitude.
+enum class AugmentPolicy { none, rand_augment, trivial_augment };
+
 struct AugmentRange {
   float low = 1.0F, high = 1.0F;
   bool operator==(const AugmentRange&) const = default;
@@ -43,12 +47,16 @@ struct Augmentation {
   float blur = 0.0F;   // largest standard deviation of a Gaussian, pixels
   float erase = 0.0F;  // probability that a rectangle becomes the picture's mean colour (random erasing)
 
+  AugmentPolicy policy = AugmentPolicy::none;  // applied after the flips; its warps fill as `fill_mode` says
+  int rand_operations = 2;
+  float rand_magnitude = 9.0F;  // 0 to 30
+
   bool operator==(const Augmentation&) const = default;
 };
 
 // "none"; "standard": the recipe of the courses (rotation 40, shifts 0.2, shear 0.2, zoom 0.2, horizontal
-// flip); "strong": random resized crop, flip, small rotation, colour jitter, blur, erasing. Throws Error for
-// another name.
+// flip); "strong": random resized crop, flip, small rotation, colour jitter, blur, erasing; "rand-augment"
+// and "trivial-augment": random resized crop, flip, the policy, erasing. Throws Error for another name.
 Augmentation augmentation_preset(const std::string& name);
 
 std::string to_string(FillMode mode);

@@ -49,6 +49,13 @@ Augmentation strong() {
           .erase = 0.25F};
 }
 
+Augmentation with_policy(AugmentPolicy policy) {
+  return {.horizontal_flip = true, .crop_area = {0.35F, 1.0F}, .erase = 0.1F, .policy = policy};
+}
+
+constexpr std::array<const char*, 5> kPresets{"none", "standard", "strong", "rand-augment",
+                                              "trivial-augment"};
+
 void check_value(const char* name, float value, float low, float high) {
   if (!(value >= low && value <= high)) {
     throw Error(fmt::format("[augment] {} from {} to {} was expected; received {}", name, low, high, value));
@@ -72,8 +79,14 @@ Augmentation augmentation_preset(const std::string& name) {
   if (name == "strong") {
     return strong();
   }
-  throw Error(fmt::format("[augment] none, standard or strong was expected; received \"{}\"{}", name,
-                          did_you_mean(name, {"none", "standard", "strong"})));
+  if (name == "rand-augment") {
+    return with_policy(AugmentPolicy::rand_augment);
+  }
+  if (name == "trivial-augment") {
+    return with_policy(AugmentPolicy::trivial_augment);
+  }
+  throw Error(fmt::format("[augment] one of {} was expected; received \"{}\"{}", fmt::join(kPresets, ", "),
+                          name, did_you_mean(name, {kPresets.begin(), kPresets.end()})));
 }
 
 std::string to_string(FillMode mode) {
@@ -118,6 +131,8 @@ void check_augmentation(const Augmentation& a) {
   check_value("tint", a.tint, 0.0F, 1.0F);
   check_value("blur", a.blur, 0.0F, 100.0F);
   check_value("erase", a.erase, 0.0F, 1.0F);
+  check_value("operations of RandAugment", static_cast<float>(a.rand_operations), 0.0F, 14.0F);
+  check_value("magnitude of RandAugment", a.rand_magnitude, 0.0F, 30.0F);
 }
 
 Image augment(const Image& image, const Augmentation& augmentation, std::uint64_t seed, int sample,
@@ -129,6 +144,9 @@ Image augment(const Image& image, const Augmentation& augmentation, std::uint64_
   Image result = warp(image, draw, augmentation.fill_mode, augmentation.fill_value);
   shift_channels(result, draw.channel_shift);
   result = flip(result, draw.flip_x, draw.flip_y);
+  for (const auto& step : draw.policy) {
+    result = apply_policy_step(result, step, augmentation.fill_mode, augmentation.fill_value);
+  }
   scale_brightness(result, draw.brightness);
   jitter_color(result, draw);
   result = blurred(result, draw.blur);

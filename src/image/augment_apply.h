@@ -15,6 +15,9 @@ Homography augment_matrix(const AugmentDraw& draw, int width, int height);
 // Unchanged when the drawn matrix is the identity.
 Image warp(const Image& image, const AugmentDraw& draw, FillMode mode, float fill_value);
 
+// The matrix is about the centre.
+Image warp_about_center(const Image& image, const Homography& matrix, FillMode mode, float fill_value);
+
 void shift_channels(Image& image, double shift);
 Image flip(const Image& image, bool horizontally, bool vertically);
 void scale_brightness(Image& image, double factor);

@@ -84,6 +84,7 @@ AugmentDraw draw_augmentation(const Augmentation& augmentation, int width, int h
   draw.erases = random.uniform() < augmentation.erase;
   const double area = between(random, kLeastErased, kMostErased);
   draw.erased = box_of(random, area, log_uniform(random, kErasedAspect));
+  draw.policy = draw_policy(augmentation, width, height, random);
   return draw;
 }
 

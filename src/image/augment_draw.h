@@ -2,9 +2,11 @@
 #pragma once
 
 #include <array>
+#include <vector>
 
 #include "core/random.h"
 #include "headstart/augment.h"
+#include "image/augment_policy.h"
 
 namespace headstart {
 
@@ -26,9 +28,11 @@ struct AugmentDraw {
   double blur = 0.0;
   bool erases = false;
   AugmentBox erased{};
+  std::vector<PolicyStep> policy{};
 };
 
-// Always takes the same number of values from `random`, used or not.
+// Takes the same values from `random` whichever options are used; a policy, whose steps vary in number, comes
+// last.
 AugmentDraw draw_augmentation(const Augmentation& augmentation, int width, int height, Random& random);
 
 }  // namespace headstart

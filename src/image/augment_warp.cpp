@@ -72,6 +72,23 @@ cv::Mat view(const Image& image) {
   return {image.height, image.width, CV_8UC3, const_cast<std::uint8_t*>(image.pixels.data())};
 }
 
+Image warp_by(const Image& image, const Matrix& matrix, FillMode mode, float fill_value) {
+  if (cv::norm(matrix - Matrix::eye(), cv::NORM_INF) < 1e-9) {
+    return image;
+  }
+  Image warped = make_image(image.width, image.height);
+  cv::Mat target = view(warped);
+  const int flags = cv::INTER_LINEAR | cv::WARP_INVERSE_MAP;
+  const auto fill = cv::Scalar::all(double{fill_value});
+  if (matrix(2, 0) == 0.0 && matrix(2, 1) == 0.0) {
+    cv::warpAffine(view(image), target, matrix.get_minor<2, 3>(0, 0), target.size(), flags, border_of(mode),
+                   fill);
+  } else {
+    cv::warpPerspective(view(image), target, matrix, target.size(), flags, border_of(mode), fill);
+  }
+  return warped;
+}
+
 }  // namespace
 
 Homography augment_matrix(const AugmentDraw& draw, int width, int height) {
@@ -83,22 +100,15 @@ Homography augment_matrix(const AugmentDraw& draw, int width, int height) {
 }
 
 Image warp(const Image& image, const AugmentDraw& draw, FillMode mode, float fill_value) {
-  const Homography values = augment_matrix(draw, image.width, image.height);
-  const Matrix matrix(values.data());
-  if (cv::norm(matrix - Matrix::eye(), cv::NORM_INF) < 1e-9) {
-    return image;
-  }
-  Image warped = make_image(image.width, image.height);
-  cv::Mat target = view(warped);
-  const int flags = cv::INTER_LINEAR | cv::WARP_INVERSE_MAP;
-  const auto fill = cv::Scalar::all(double{fill_value});
-  if (values[6] == 0.0 && values[7] == 0.0) {
-    cv::warpAffine(view(image), target, matrix.get_minor<2, 3>(0, 0), target.size(), flags, border_of(mode),
-                   fill);
-  } else {
-    cv::warpPerspective(view(image), target, matrix, target.size(), flags, border_of(mode), fill);
-  }
-  return warped;
+  return warp_by(image, Matrix(augment_matrix(draw, image.width, image.height).data()), mode, fill_value);
+}
+
+Image warp_about_center(const Image& image, const Homography& matrix, FillMode mode, float fill_value) {
+  const double center_x = image.width / 2.0 - 0.5;
+  const double center_y = image.height / 2.0 - 0.5;
+  return warp_by(image,
+                 translation(center_x, center_y) * Matrix(matrix.data()) * translation(-center_x, -center_y),
+                 mode, fill_value);
 }
 
 Image flip(const Image& image, bool horizontally, bool vertically) {
