@@ -49,8 +49,9 @@ void add_network_options(CLI::App& command, TrainCommand& options) {
       ->type_name("SOURCE");
   add_size_options(command, options.base.architecture);
   command
-      .add_option("--head", options.head,
-                  "Layers on the base: flatten, gap, dense:256:relu, dropout:0.5, ... (gap,dense:softmax)")
+      .add_option(
+          "--head", options.head,
+          "Layers on the base: flatten, gap, dense:256:relu, dropout:0.5, ... (gap,dropout:0.3,dense)")
       ->type_name("LAYERS");
   command.add_option("--freeze", options.freeze, "all of the base, none, or the base up to a layer (all)")
       ->type_name("all|none|NAME");
@@ -91,22 +92,28 @@ void add_schedule_options(CLI::App& command, TrainOptions& train) {
 
 void add_optimizer_options(CLI::App& command, TrainOptions& train) {
   OptimizerOptions& optimizer = train.head.optimizer;
-  add_parsed_option(command, "--optimizer", "sgd, rmsprop, adam or adamw (adam)",
+  add_parsed_option(command, "--optimizer",
+                    "auto, sgd, rmsprop, adam or adamw (auto: adamw with measured rates)",
                     [&optimizer](const std::string& name) { optimizer.kind = optimizer_from(name); })
       ->type_name("NAME");
-  command.add_option("--lr", optimizer.learning_rate, "Learning rate (Keras's: 0.001, sgd 0.01)")
+  command
+      .add_option("--lr", optimizer.learning_rate,
+                  "Learning rate (auto 0.003 for a new head; else Keras's: 0.001, sgd 0.01)")
       ->type_name("RATE")
       ->check(CLI::PositiveNumber);
   command.add_option("--momentum", optimizer.momentum, "Of sgd and rmsprop (0)")
       ->type_name("M")
       ->check(CLI::Range(0.0, 1.0));
   command.add_flag("--nesterov", optimizer.nesterov, "With sgd and momentum");
-  command.add_option("--weight-decay", optimizer.weight_decay, "Decoupled, on kernels (adamw 0.004, else 0)")
+  command
+      .add_option("--weight-decay", optimizer.weight_decay,
+                  "Decoupled, on kernels (auto 1 for a new head; adamw 0.004, else 0)")
       ->type_name("D")
       ->check(CLI::NonNegativeNumber);
-  add_parsed_option(command, "--schedule",
-                    "constant, cosine, step:10:0.1, exponential:1:0.9, one-cycle (constant)",
-                    [&train](const std::string& text) { train.head.schedule = schedule_from(text); })
+  add_parsed_option(
+      command, "--schedule",
+      "constant, cosine, step:10:0.1, exponential:1:0.9, one-cycle (cosine with auto, else constant)",
+      [&train](const std::string& text) { train.head.schedule = schedule_from(text); })
       ->type_name("NAME");
   add_parsed_option(
       command, "--loss",

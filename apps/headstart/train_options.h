@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "headstart/head.h"
 #include "headstart/open_model.h"
 #include "headstart/train.h"
 
@@ -13,7 +14,7 @@ namespace headstart::app {
 struct TrainCommand {
   std::string data;
   ModelRequest base{};  // model "none": the head is the whole network
-  std::string head = "gap,dense:softmax";
+  std::string head = HeadOptions{}.head;
   std::string freeze = "all";
   TrainOptions train{};
   bool quiet = false;
