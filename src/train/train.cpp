@@ -39,6 +39,7 @@ TrainOptions resolved(TrainOptions options, const Graph& graph) {
     unfrozen.set_trainable_from(options.fine_tune_from);
   }
   resolve_stage(options.fine_tune, unfrozen);
+  options.loss = options.loss.value_or(loss_for(graph));
   if (options.batch_size < 1 || options.head.epochs < 0 || options.fine_tune.epochs < 0 ||
       options.steps_per_epoch < 0 || options.patience < 0) {
     throw Error(
@@ -213,7 +214,7 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
                   .result = result,
                   .changing = changing_in_any_stage(model.graph, options),
                   .fingerprint = {},
-                  .loss = options.loss.value_or(loss_for(model.graph)),
+                  .loss = *options.loss,
                   .class_weights = class_weights_of(options, model.graph, labels_of(train_split))};
   session.fingerprint = fingerprint_of(session);
   begin_or_resume(session);
