@@ -279,11 +279,12 @@ def logits():
     return {"cases": cases}
 
 
-def training(net, name, run, loss_of, size, batch, rate, steps=10, **options):
-    """Steps of plain SGD, each on a batch of its own: losses, the first step's gradients, what moved in the end."""
+def training(net, name, run, loss_of, size, batch, rate, batches, steps=10, **options):
+    """Steps of plain SGD on `batches` batches in turn: losses, the first step's gradients, what moved in the end."""
     losses, first = [], {}
     for step in range(steps):
-        loss = loss_of(run(net, images(f"step{step}", batch, size)), step)
+        turn = step % batches
+        loss = loss_of(run(net, images(f"step{turn}", batch, size)), turn)
         for parameter in net.parameters.values():
             parameter.grad = None
         loss.backward()
@@ -297,7 +298,7 @@ def training(net, name, run, loss_of, size, batch, rate, steps=10, **options):
     with torch.no_grad():
         evaluated = run(net, images("images", batch, size))
     print(f"{name}: losses {['%.5f' % v for v in losses]}")
-    return {"network": name, "size": size, "batch": batch, "rate": rate, **options, "losses": rounded(losses), "gradients": first,
+    return {"network": name, "size": size, "batch": batch, "rate": rate, "batches": batches, **options, "losses": rounded(losses), "gradients": first,
             "statistics": {key: digest(value) for key, value in net.statistics.items()},
             "parameters": {key: digest(value) for key, value in net.parameters.items()},
             "evaluation_logits": rounded(evaluated.flatten())}
@@ -323,10 +324,10 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parents[1] / "tests/data/torch")
     out = parser.parse_args().out
     write(out / "logits.json", logits())
-    write(out / "cnn_150.json", training(Network(), "cnn_150", cnn_150, binary_loss, 150, 4, 0.001, classes=2, alpha=1.0))
+    write(out / "cnn_150.json", training(Network(), "cnn_150", cnn_150, binary_loss, 150, 4, 0.001, 10, classes=2, alpha=1.0))
     net = Network(training=True, momentum=0.999)
     run = lambda n, x: mobilenet_v2(n, x, 0.35, 5)
-    write(out / "mobilenet_v2.json", training(net, "mobilenet_v2", run, categorical_loss, 64, 8, 0.02, classes=5, alpha=0.35))
+    write(out / "mobilenet_v2.json", training(net, "mobilenet_v2", run, categorical_loss, 64, 8, 1e-5, 2, classes=5, alpha=0.35))
 
 
 if __name__ == "__main__":

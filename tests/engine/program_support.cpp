@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
+#include <variant>
 
 namespace headstart::test {
 
@@ -42,6 +44,30 @@ testing::AssertionResult agrees(const Tensor& actual, const reference::Array& ex
                                 double bf16) {
   return precision == Precision::bf16 ? norm_close(actual, expected, bf16)
                                       : elements_close(actual, expected, kF32);
+}
+
+bool has_kinks(const Graph& graph) {
+  using Kind = Activation::Kind;
+  const auto is_kinked = [](const Activation& activation) {
+    return activation.kind == Kind::relu || activation.kind == Kind::relu6 ||
+           activation.kind == Kind::leaky_relu || activation.kind == Kind::hard_sigmoid ||
+           activation.kind == Kind::hard_swish;
+  };
+  return std::ranges::any_of(graph.nodes(), [&](const Node& node) {
+    return std::visit(
+        [&](const auto& op) {
+          using Concrete = std::decay_t<decltype(op)>;
+          if constexpr (requires { op.activation; }) {
+            return is_kinked(op.activation);
+          }
+          return std::is_same_v<Concrete, MaxPooling2D> || std::is_same_v<Concrete, GlobalMaxPooling2D>;
+        },
+        node.op);
+  });
+}
+
+double bf16_gradient_tolerance(const Graph& graph) {
+  return has_kinks(graph) ? kBf16KinkedGradient : kBf16SmoothGradient;
 }
 
 Fixture::Fixture(const reference::Case& which, BatchNormMode batch_norm)

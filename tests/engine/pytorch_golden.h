@@ -17,9 +17,12 @@ nlohmann::json read_golden(const std::string& name);
 // The zoo's network of a stored case.
 Graph golden_graph(const nlohmann::json& golden);
 
-// A tensor against its stored sum, norm and elements, each within `relative` of what rounding can do to it:
-// elements and norm against the norm a typical element has, the sum against the norm times the square root of
-// the count.
-testing::AssertionResult matches_digest(const Tensor& tensor, const nlohmann::json& digest, double relative);
+// A tensor against its stored sum, norm and elements. The norm may differ by `relative` of itself or by
+// `floor`, elements and the sum by what such a difference makes when it is spread over all elements.
+testing::AssertionResult matches_digest(const Tensor& tensor, const nlohmann::json& digest, double relative,
+                                        double floor = 0.0);
+
+// The largest norm among digests.
+double largest_norm(const nlohmann::json& digests);
 
 }  // namespace headstart::test
