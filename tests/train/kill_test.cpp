@@ -1,0 +1,80 @@
+// A run killed with SIGKILL at random moments and resumed ends with the bytes of the unbroken run.
+#include <csignal>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "core/random.h"
+#include "headstart/train.h"
+#include "temporary_folder.h"
+#include "tiny.h"
+
+namespace headstart {
+namespace {
+
+constexpr int kClasses = 4;
+
+void run(const std::string& directory) {
+  TrainOptions options{
+      .head = {.epochs = 6, .optimizer = {.kind = OptimizerKind::adam, .learning_rate = 0.02}},
+      .fine_tune_from = "block2_conv",
+      .fine_tune = {.epochs = 6, .optimizer = {.learning_rate = 0.01}},
+      .batch_size = 16,
+      .precision = Precision::f32,
+      .threads = 1,
+      .seconds_between_checkpoints = 0.0,
+      .resume = true};
+  options.out_directory = directory;
+  TrainObserver silent;
+  train(test::tiny_model({.classes = kClasses}),
+        {.train = test::tiny_images(50, kClasses, 1), .validation = test::tiny_images(30, kClasses, 2)},
+        options, silent);
+}
+
+// True when the child finished before it was killed.
+bool run_in_a_child_for(std::chrono::milliseconds time, const std::string& directory) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    run(directory);
+    ::_exit(0);
+  }
+  int status = 0;
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (::waitpid(child, &status, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() >= end) {
+      ::kill(child, SIGKILL);
+      ::waitpid(child, &status, 0);
+      break;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST(Kill, TheResumedRunEndsWithTheSameBytes) {
+  const test::TemporaryFolder folder;
+  run(folder / "whole");
+  const auto expected = test::bytes_of_file(folder / "whole/model.safetensors");
+  ASSERT_FALSE(expected.empty());
+  Random random(1, RandomPurpose::test);
+  int kills = 0;
+  bool finished = false;
+  // Longer and longer lives, so that it ends on a slow machine too.
+  for (int attempt = 0; !finished && attempt < 200; ++attempt) {
+    finished = run_in_a_child_for(
+        std::chrono::milliseconds(20 + random.below(100) + 5 * static_cast<unsigned>(attempt)),
+        folder / "killed");
+    kills += finished ? 0 : 1;
+  }
+  EXPECT_TRUE(finished);
+  EXPECT_GT(kills, 0);
+  EXPECT_EQ(test::bytes_of_file(folder / "killed/model.safetensors"), expected) << kills << " kills";
+}
+
+}  // namespace
+}  // namespace headstart
