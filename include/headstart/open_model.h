@@ -46,4 +46,7 @@ void read_class_index(Model& model, const std::string& path);
 // ~/.keras/models; else "".
 std::string find_class_index(const std::string& weights);
 
+// Gives a network with ImageNet's 1,000 outputs and no names those of find_class_index, when there are any.
+void add_imagenet_classes(Model& model, const std::string& weights);
+
 }  // namespace headstart

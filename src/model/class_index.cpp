@@ -98,4 +98,14 @@ std::string find_class_index(const std::string& weights) {
   return "";
 }
 
+void add_imagenet_classes(Model& model, const std::string& weights) {
+  const Shape imagenet{1000};
+  if (!model.class_names.empty() || model.graph.output_shape() != imagenet) {
+    return;
+  }
+  if (const auto path = find_class_index(weights); !path.empty()) {
+    read_class_index(model, path);
+  }
+}
+
 }  // namespace headstart

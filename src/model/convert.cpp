@@ -33,6 +33,7 @@ Conversion read_foreign_weights(const ConvertRequest& request) {
   result.model.parameters = std::move(mapped.parameters);
   result.model.provenance["weights"] = request.source;
   result.report = std::move(mapped.report);
+  add_imagenet_classes(result.model, request.source);
   return result;
 }
 

@@ -13,8 +13,6 @@
 namespace headstart {
 namespace {
 
-constexpr std::int64_t kImageNetClasses = 1000;
-
 const Architecture* find_architecture(const std::string& name) {
   const auto& table = architectures();
   const auto found =
@@ -71,10 +69,6 @@ Model describe_architecture(const Architecture& architecture, const Architecture
   return model;
 }
 
-bool classifies_imagenet(const Graph& graph) {
-  return graph.output_shape().size() == 1 && graph.output_shape()[0] == kImageNetClasses;
-}
-
 // ImageNet weights with the top fit any network up to its top, but not a top of other classes.
 std::string published_weights(const Architecture& architecture, const Graph& graph,
                               const ArchitectureOptions& options, Progress& progress) {
@@ -92,10 +86,8 @@ std::string published_weights(const Architecture& architecture, const Graph& gra
 void add_class_names(Model& model, const ModelRequest& request, const std::string& weights) {
   if (!request.class_index.empty()) {
     read_class_index(model, request.class_index);
-  } else if (model.class_names.empty() && classifies_imagenet(model.graph)) {
-    if (const auto path = find_class_index(weights); !path.empty()) {
-      read_class_index(model, path);
-    }
+  } else {
+    add_imagenet_classes(model, weights);
   }
 }
 
