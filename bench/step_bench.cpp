@@ -83,28 +83,28 @@ constexpr Case kVgg16{"vgg16", 150, 20, false};
 constexpr Case kMobileNetV2{"mobilenet_v2", 224, 4, false};
 constexpr Case kMobileNetV2Whole{"mobilenet_v2", 96, 16, true};
 
-BENCHMARK_CAPTURE(Inference, kVgg16 / f32, kVgg16, Precision::f32)
+BENCHMARK_CAPTURE(Inference, kVgg16_f32, kVgg16, Precision::f32)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
-BENCHMARK_CAPTURE(Inference, kVgg16 / bf16, kVgg16, Precision::bf16)
+BENCHMARK_CAPTURE(Inference, kVgg16_bf16, kVgg16, Precision::bf16)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
-BENCHMARK_CAPTURE(Inference, kMobileNetV2 / f32, kMobileNetV2, Precision::f32)
+BENCHMARK_CAPTURE(Inference, kMobileNetV2_f32, kMobileNetV2, Precision::f32)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
-BENCHMARK_CAPTURE(Inference, kMobileNetV2 / bf16, kMobileNetV2, Precision::bf16)
+BENCHMARK_CAPTURE(Inference, kMobileNetV2_bf16, kMobileNetV2, Precision::bf16)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
-BENCHMARK_CAPTURE(TrainingStep, kSmallCnn / f32, kSmallCnn, Precision::f32)
+BENCHMARK_CAPTURE(TrainingStep, kSmallCnn_f32, kSmallCnn, Precision::f32)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
-BENCHMARK_CAPTURE(TrainingStep, kSmallCnn / bf16, kSmallCnn, Precision::bf16)
+BENCHMARK_CAPTURE(TrainingStep, kSmallCnn_bf16, kSmallCnn, Precision::bf16)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
-BENCHMARK_CAPTURE(TrainingStep, kMobileNetV2Whole / f32, kMobileNetV2Whole, Precision::f32)
+BENCHMARK_CAPTURE(TrainingStep, kMobileNetV2Whole_f32, kMobileNetV2Whole, Precision::f32)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
-BENCHMARK_CAPTURE(TrainingStep, kMobileNetV2Whole / bf16, kMobileNetV2Whole, Precision::bf16)
+BENCHMARK_CAPTURE(TrainingStep, kMobileNetV2Whole_bf16, kMobileNetV2Whole, Precision::bf16)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
