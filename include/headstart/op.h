@@ -88,6 +88,7 @@ struct SeparableConv2D {
   Activation activation{};
 };
 
+// On the last axis.
 struct Dense {
   int units = 0;
   bool use_bias = true;
@@ -134,6 +135,22 @@ struct BatchNormalization {
   bool center = true;
 };
 
+// Every row of the last axis to mean 0 and variance 1, then times gamma plus beta.
+struct LayerNormalization {
+  float epsilon = 1e-3F;
+  bool scale = true;
+  bool center = true;
+};
+
+// x * gamma with one trainable gamma a channel (last axis): ConvNeXt's layer scale.
+struct Scale {
+  float initial = 1.0F;
+};
+
+// (x - mean) / max(sqrt(variance), 1e-7) a channel, with constants that nothing trains: Keras's preprocessing
+// layer.
+struct Normalization {};
+
 struct Add {};  // any number of inputs of one shape
 struct Multiply {
 };  // two inputs; the second may be (1, 1, C) or (C) against (H, W, C): squeeze and excitation
@@ -145,8 +162,15 @@ struct Reshape {
   Shape shape;
 };
 
+// In training, a share `rate` is set to zero and the rest scaled by 1 / (1 - rate).
 struct Dropout {
-  float rate = 0.5F;  // share of values set to zero in training; the rest is scaled by 1 / (1 - rate)
+  enum class Granularity {
+    element,
+    channel,  // whole channels of a sample: Keras's SpatialDropout2D
+    sample,   // whole samples: stochastic depth; Keras's Dropout with noise_shape (None, 1, 1, 1)
+  };
+  float rate = 0.5F;
+  Granularity granularity = Granularity::element;
 };
 
 struct Rescaling {  // x * scale + offset
@@ -154,9 +178,9 @@ struct Rescaling {  // x * scale + offset
   float offset = 0.0F;
 };
 
-using Op =
-    std::variant<Input, Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, MaxPooling2D, AveragePooling2D,
-                 GlobalAveragePooling2D, GlobalMaxPooling2D, ZeroPadding2D, ActivationLayer,
-                 BatchNormalization, Add, Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling>;
+using Op = std::variant<Input, Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, MaxPooling2D,
+                        AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, ZeroPadding2D,
+                        ActivationLayer, BatchNormalization, LayerNormalization, Scale, Normalization, Add,
+                        Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling>;
 
 }  // namespace headstart

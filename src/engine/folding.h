@@ -1,4 +1,5 @@
-// Batch norm folded into the weights of the layer before it; the graph and the parameters stay as they are.
+// Layers that scale and shift channels, folded into the weights of the layer before them; the graph and the
+// parameters stay as they are.
 #pragma once
 
 #include <optional>
@@ -10,17 +11,19 @@
 
 namespace headstart {
 
-// Inference form of a batch norm: y = x * scale + shift, per channel.
+// y = x * scale + shift, per channel.
 struct ScaleShift {
   std::vector<float> scale, shift;
 };
-ScaleShift inference_form(const Node& batch_norm, const Parameters& parameters);
+// Whether that is all the op does when it is not trained: BatchNormalization, Scale, Normalization.
+bool only_scales_and_shifts(const Op& op);
+ScaleShift inference_form(const Node& node, const Parameters& parameters);
 
 struct FoldedWeights {
   std::vector<float> kernel;  // Keras layout; output channels are the innermost extent
-  std::vector<float> bias;    // empty when there is neither a bias nor a batch norm
+  std::vector<float> bias;    // empty when there is neither a bias nor a scale and shift
 };
-FoldedWeights fold(const Tensor& kernel, const Tensor* bias, const std::optional<ScaleShift>& batch_norm,
+FoldedWeights fold(const Tensor& kernel, const Tensor* bias, const std::optional<ScaleShift>& affine,
                    std::int64_t filters);
 
 }  // namespace headstart

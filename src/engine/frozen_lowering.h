@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/emitter.h"
+#include "engine/folding.h"
 #include "engine/fusion.h"
 #include "engine/layout.h"
 #include "headstart/engine.h"
@@ -22,7 +23,74 @@ struct LoweredInference {
   std::vector<std::function<void(const Parameters&)>> loaders;
 };
 
-LoweredInference lower_inference(Emitter& emitter, const Graph& graph, const std::vector<NodeId>& outputs,
-                                 const FrozenProgram::Options& options);
+// Layers with weights are emitted with all that was fused into them, where their last node stands.
+class FrozenLowering {
+ public:
+  FrozenLowering(Emitter& emitter, const Graph& graph, const std::vector<NodeId>& outputs,
+                 const FrozenProgram::Options& options);
+  LoweredInference lower();
+
+ private:
+  const Node& node_at(NodeId id) const { return nodes_[static_cast<std::size_t>(id)]; }
+  const Value& value_of(NodeId id) const { return values_[static_cast<std::size_t>(id)]; }
+  const Value& input_of(const Node& node) const { return value_of(node.inputs[0]); }
+  const Shape& shape_of(NodeId id) const { return node_at(id).shape; }
+  onednn::Desc desc_of(const Shape& shape) const { return activation_desc(shape, batch_, type_); }
+  onednn::Desc result_desc(NodeId id) const;
+  Value view(const Value& value, const Shape& shape) const;
+
+  void lower_sources();
+  Value lower_node(NodeId id);
+
+  // frozen_layers.cpp: layers with kernels
+  struct WeightNames {
+    std::string kernel;
+    std::string bias;              // empty: none
+    const Node* affine = nullptr;  // folded into both
+  };
+  struct PaddedInput {
+    Value value{};
+    Shape shape{};
+    ZeroPadding2D zeros{};  // of an absorbed ZeroPadding2D
+  };
+  Value lower_layer(const FusedLayer& layer);
+  PaddedInput padded_input(NodeId convolution) const;
+  dnnl::primitive_attr post_operations(const FusedLayer& layer, Arguments& arguments);
+  Activation own_activation(const FusedLayer& layer) const;
+  Value finish(const FusedLayer& layer, const Value& value);
+  std::string label(const FusedLayer& layer) const;
+  Value convolution(const FusedLayer& layer, const ConvolutionGeometry& geometry, const PaddedInput& input,
+                    const WeightNames& names);
+  Value separable(const FusedLayer& layer, const SeparableConv2D& op, WeightNames names);
+  void emit_convolution(const std::string& name, const LayerShape& shape, const Value& src, const Value& dst,
+                        const WeightNames& names, const dnnl::primitive_attr& attr, Arguments arguments);
+  Value dense(const FusedLayer& layer, const Dense& op, const WeightNames& names);
+  void add_weights(const LayerShape& shape, const onednn::Desc& packed, const WeightNames& names,
+                   bool has_bias, Arguments& arguments);
+
+  // frozen_ops.cpp: everything else
+  Value pool(const Node& node, dnnl::algorithm algorithm, const onednn::Window& window);
+  Value pad(const Node& node, const ZeroPadding2D& op);
+  Value eltwise(const std::string& name, const Value& src, const onednn::Eltwise& eltwise);
+  Value activate(const std::string& name, const Value& src, const Activation& activation);
+  dnnl::memory loaded_vector(std::int64_t count, std::function<std::vector<float>(const Parameters&)> values);
+  Value scale_and_shift(const Node& node);
+  Value normalize_rows(const Node& node, const LayerNormalization& op);
+  Value fold_binary(const Node& node, dnnl::algorithm algorithm);
+  Value concatenate(const Node& node);
+
+  Emitter& emitter_;
+  std::vector<Node> nodes_;
+  std::vector<NodeId> outputs_, sources_;
+  std::int64_t batch_;
+  DataType type_;
+  std::vector<bool> needed_;
+  std::vector<Value> values_;
+  std::vector<bool> is_source_{}, must_exist_{};
+  std::vector<std::vector<NodeId>> consumers_{};
+  Fusion fusion_{};
+  std::vector<std::optional<NodeId>> padding_{};
+  LoweredInference result_{};
+};
 
 }  // namespace headstart

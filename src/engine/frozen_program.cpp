@@ -23,7 +23,7 @@ FrozenProgram::FrozenProgram(const Graph& graph, const Parameters& parameters, s
     auto resolved = options;
     resolved.precision = resolve(options.precision);
     impl_->batch = options.batch;
-    impl_->lowered = lower_inference(impl_->emitter, graph, outputs, resolved);
+    impl_->lowered = FrozenLowering(impl_->emitter, graph, outputs, resolved).lower();
     impl_->emitter.plan();
     refresh(parameters);
   });

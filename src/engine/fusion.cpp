@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "engine/folding.h"
 #include "engine/lowering.h"
 #include "graph/overloaded.h"
 
@@ -11,11 +12,11 @@ namespace {
 
 bool is_weighted(const Op& op) {
   return std::visit(
-      Overloaded{
-          [](const OneOf<Conv2D, DepthwiseConv2D, SeparableConv2D, Dense> auto&) { return true; },
-          [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
-                         ZeroPadding2D, ActivationLayer, BatchNormalization, Add, Multiply, Concatenate,
-                         Flatten, Reshape, Dropout, Rescaling> auto&) { return false; }},
+      Overloaded{[](const OneOf<Conv2D, DepthwiseConv2D, SeparableConv2D, Dense> auto&) { return true; },
+                 [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D,
+                                GlobalMaxPooling2D, ZeroPadding2D, ActivationLayer, BatchNormalization,
+                                LayerNormalization, Scale, Normalization, Add, Multiply, Concatenate, Flatten,
+                                Reshape, Dropout, Rescaling> auto&) { return false; }},
       op);
 }
 
@@ -35,13 +36,13 @@ std::optional<NodeId> other_summand(const std::vector<Node>& nodes, NodeId add, 
 bool absorb(FusedLayer& layer, const std::vector<Node>& nodes, NodeId next) {
   const auto& base = nodes[static_cast<std::size_t>(layer.base)].op;
   const auto& op = nodes[static_cast<std::size_t>(next)].op;
-  if (std::holds_alternative<BatchNormalization>(op)) {
+  if (only_scales_and_shifts(op)) {
     const auto* activation = activation_of(base);
     const bool linear = activation != nullptr && activation->kind == Activation::Kind::linear;
-    if (!linear || layer.batch_norm || !layer.follow_ups.empty()) {
+    if (!linear || layer.affine || !layer.follow_ups.empty()) {
       return false;
     }
-    layer.batch_norm = next;
+    layer.affine = next;
     return true;
   }
   if (const auto* activation = std::get_if<ActivationLayer>(&op)) {

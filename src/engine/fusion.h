@@ -14,11 +14,11 @@ struct FollowUp {
   NodeId other = -1;  // Add: the value that is added
 };
 
-// A convolution or dense layer (or a lone batch norm) with all that it does besides; runs where `tail`
+// A convolution or dense layer with all that it does besides; runs where `tail`
 // stands.
 struct FusedLayer {
   NodeId base = -1;
-  std::optional<NodeId> batch_norm;  // folded into the weights
+  std::optional<NodeId> affine;  // a batch norm or the like, folded into the weights
   std::vector<FollowUp> follow_ups;
   NodeId tail = -1;
 };

@@ -30,6 +30,19 @@ Desc activation_desc(const Shape& shape, std::int64_t batch, DataType type) {
 
 Desc vector_desc(std::int64_t count) { return {Dims{count}, DataType::f32, Tag::a}; }
 
+Desc matrix_desc(const Desc& desc, std::int64_t columns) {
+  std::int64_t count = 1;
+  for (const auto extent : onednn::dims_of(desc)) {
+    count *= extent;
+  }
+  return {{count / columns, columns}, onednn::type_of(desc), Tag::nc};
+}
+
+Desc spatial_desc(const Shape& shape, std::int64_t batch, DataType type) {
+  const auto channels = shape.back();
+  return activation_desc({element_count(shape) / channels, 1, channels}, batch, type);
+}
+
 LayerShape convolution_shape(const ConvolutionGeometry& g, const Shape& input, const ZeroPadding2D& zeros,
                              DataType type) {
   const auto height = input[0] + zeros.top + zeros.bottom;

@@ -15,6 +15,11 @@ namespace headstart {
 onednn::Desc activation_desc(const Shape& shape, std::int64_t batch, DataType type);
 onednn::Desc vector_desc(std::int64_t count);  // f32
 
+// Other readings of a channels-last value, for primitives that care for the last axis only: rows of
+// `columns`, and the 4-dimensional form of an image.
+onednn::Desc matrix_desc(const onednn::Desc& desc, std::int64_t columns);
+onednn::Desc spatial_desc(const Shape& shape, std::int64_t batch, DataType type);
+
 // A convolution or dense layer in oneDNN's terms. `user_weights` is the Keras layout of the parameter,
 // `weights` the same dimensions with the layout left to the primitive.
 struct LayerShape {

@@ -26,8 +26,9 @@ const Activation* activation_of(const Op& op) {
             return &o.activation;
           },
           [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
-                         ZeroPadding2D, BatchNormalization, Add, Multiply, Concatenate, Flatten, Reshape,
-                         Dropout, Rescaling> auto&) -> const Activation* { return nullptr; }},
+                         ZeroPadding2D, BatchNormalization, LayerNormalization, Scale, Normalization, Add,
+                         Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling> auto&)
+              -> const Activation* { return nullptr; }},
       op);
 }
 

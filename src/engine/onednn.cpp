@@ -8,6 +8,7 @@ using dnnl::prop_kind;
 
 namespace {
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
+const auto kScaleAndShift = dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift;
 }  // namespace
 
 #if DNNL_VERSION_MAJOR < 3
@@ -125,6 +126,19 @@ dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const eng
   return {dnnl::batch_normalization_backward::desc(kind, data, data, epsilon, flags), attr, eng, hint};
 }
 
+LayerNormForward layer_norm_forward(const engine& eng, prop_kind kind, const Desc& data, float epsilon,
+                                    const primitive_attr& attr) {
+  return {dnnl::layer_normalization_forward::desc(kind, data, epsilon, kScaleAndShift), attr, eng};
+}
+
+dnnl::layer_normalization_backward::primitive_desc layer_norm_backward(const engine& eng, const Desc& data,
+                                                                       float epsilon,
+                                                                       const primitive_attr& attr,
+                                                                       const LayerNormForward& hint) {
+  return {dnnl::layer_normalization_backward::desc(prop_kind::backward, data, data, epsilon, kScaleAndShift),
+          attr, eng, hint};
+}
+
 dnnl::binary::primitive_desc binary(const engine& eng, dnnl::algorithm algorithm, const Desc& src0,
                                     const Desc& src1, const Desc& dst, const primitive_attr& attr) {
   return {dnnl::binary::desc(algorithm, src0, src1, dst), attr, eng};
@@ -226,6 +240,18 @@ dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const eng
                                                                        const primitive_attr& attr,
                                                                        const BatchNormForward& hint) {
   return {eng, kind, data, data, data, epsilon, flags, hint, attr};
+}
+
+LayerNormForward layer_norm_forward(const engine& eng, prop_kind kind, const Desc& data, float epsilon,
+                                    const primitive_attr& attr) {
+  return {eng, kind, data, data, epsilon, kScaleAndShift, attr};
+}
+
+dnnl::layer_normalization_backward::primitive_desc layer_norm_backward(const engine& eng, const Desc& data,
+                                                                       float epsilon,
+                                                                       const primitive_attr& attr,
+                                                                       const LayerNormForward& hint) {
+  return {eng, prop_kind::backward, data, data, data, epsilon, kScaleAndShift, hint, attr};
 }
 
 dnnl::binary::primitive_desc binary(const engine& eng, dnnl::algorithm algorithm, const Desc& src0,

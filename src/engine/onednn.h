@@ -93,6 +93,15 @@ dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(
     const dnnl::engine& engine, dnnl::prop_kind kind, const Desc& data, float epsilon,
     dnnl::normalization_flags flags, const dnnl::primitive_attr& attr, const BatchNormForward& hint);
 
+// Over the last axis of `data`, with scale and shift as separate arguments.
+using LayerNormForward = dnnl::layer_normalization_forward::primitive_desc;
+LayerNormForward layer_norm_forward(const dnnl::engine& engine, dnnl::prop_kind kind, const Desc& data,
+                                    float epsilon, const dnnl::primitive_attr& attr);
+dnnl::layer_normalization_backward::primitive_desc layer_norm_backward(const dnnl::engine& engine,
+                                                                       const Desc& data, float epsilon,
+                                                                       const dnnl::primitive_attr& attr,
+                                                                       const LayerNormForward& hint);
+
 dnnl::binary::primitive_desc binary(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src0,
                                     const Desc& src1, const Desc& dst, const dnnl::primitive_attr& attr);
 dnnl::concat::primitive_desc concat(const dnnl::engine& engine, const Desc& dst, int axis,

@@ -9,18 +9,6 @@ using dnnl::prop_kind;
 using onednn::Desc;
 using onednn::LayerDescs;
 
-namespace {
-
-Desc matrix_desc(const Desc& desc, std::int64_t columns) {
-  std::int64_t count = 1;
-  for (const auto extent : onednn::dims_of(desc)) {
-    count *= extent;
-  }
-  return {{count / columns, columns}, onednn::type_of(desc), dnnl::memory::format_tag::nc};
-}
-
-}  // namespace
-
 TrainingLowering::PaddedInput TrainingLowering::padded_input(NodeId convolution) const {
   const auto pad = padding_[static_cast<std::size_t>(convolution)];
   return pad ? PaddedInput{node_at(*pad).inputs[0], std::get<ZeroPadding2D>(node_at(*pad).op)}

@@ -62,11 +62,6 @@ void TrainingLowering::find_gradients_needed() {
   }
 }
 
-Desc TrainingLowering::spatial_desc(const Shape& shape) const {
-  const auto channels = shape.back();
-  return desc_of({element_count(shape) / channels, 1, channels});
-}
-
 Value TrainingLowering::parameter(const std::string& name, const Desc& desc) {
   parameters_.push_back({name, emitter_.external(desc)});
   return parameters_.back().value;
@@ -149,7 +144,11 @@ Value TrainingLowering::lower_node(NodeId id) {
           [&](const ZeroPadding2D& op) { return pad(id, op); },
           [&](const ActivationLayer& op) { return activate(id, op.activation); },
           [&](const BatchNormalization& op) { return normalize(id, op); },
-          [&](const Add&) { return add(id); }, [&](const Multiply&) { return multiply(id); },
+          [&](const LayerNormalization& op) { return normalize_rows(id, op); },
+          [&](const Scale&) { return scale(id); },
+          [&](const Normalization&) { return standardize(id); },
+          [&](const Add&) { return add(id); },
+          [&](const Multiply&) { return multiply(id); },
           [&](const Concatenate&) { return concatenate(id); },
           [&](const OneOf<Flatten, Reshape> auto&) { return same(id); },
           [&](const Dropout& op) { return is_random(node) ? dropout(id, op) : same(id); },

@@ -65,7 +65,6 @@ class TrainingLowering {
   const Shape& shape_of(NodeId id) const { return node_at(id).shape; }
   const Value& value_of(NodeId id) const { return values_[static_cast<std::size_t>(id)]; }
   onednn::Desc desc_of(const Shape& shape) const { return activation_desc(shape, batch_, type_); }
-  onednn::Desc spatial_desc(const Shape& shape) const;
   bool in_program(std::size_t i) const { return needed_[i] && !partition_.frozen[i]; }
   bool wants_gradient(NodeId id) const { return needs_gradient_[static_cast<std::size_t>(id)]; }
   void find_gradients_needed();
@@ -98,6 +97,28 @@ class TrainingLowering {
   onednn::LayerDescs plain_descs(const Layer& layer) const;
   dnnl::memory packed_weights(const Layer& layer, const onednn::Desc& packed);
 
+  // training_normalization.cpp
+  // Scale and shift of a node, and where their gradients go; constants where the node has none.
+  struct Affine {
+    Value scale{}, shift{};
+    bool has_gamma = false, has_beta = false;
+  };
+  Affine affine(const Node& node, bool has_gamma, bool has_beta);
+  void add_affine_gradients(NodeId id, const Affine& affine, Arguments& arguments);
+  Value constant(std::int64_t count, float value);
+  struct ChannelStatistics {
+    Value mean{}, variance{};
+    bool of_batch = false;  // computed by the primitive
+  };
+  Value normalize_channels(NodeId id, const ChannelStatistics& statistics, const Affine& affine,
+                           float epsilon);
+  Value normalize(NodeId id, const BatchNormalization& op);
+  void update_statistics(const Node& node, const BatchNormalization& op, const Value& mean,
+                         const Value& variance);
+  Value scale(NodeId id);
+  Value standardize(NodeId id);
+  Value normalize_rows(NodeId id, const LayerNormalization& op);
+
   // training_ops.cpp: everything else
   Value pool(NodeId id, dnnl::algorithm algorithm, const onednn::Window& window);
   Value pad(NodeId id, const ZeroPadding2D& op);
@@ -112,10 +133,6 @@ class TrainingLowering {
   Value eltwise(const std::string& node, const Value& src, const onednn::Eltwise& eltwise);
   Value eltwise_backward(const std::string& node, const Value& data, const Value& diff,
                          const onednn::Eltwise& eltwise, int data_argument);
-  Value normalize(NodeId id, const BatchNormalization& op);
-  Value constant(std::int64_t count, float value);
-  void update_statistics(const Node& node, const BatchNormalization& op, const Value& mean,
-                         const Value& variance);
   Value sum_over_image(const std::string& node, const Value& src, const Shape& shape);
   Value binary(const std::string& node, dnnl::algorithm algorithm, const Value& a, const Value& b,
                const dnnl::primitive_attr& attr);

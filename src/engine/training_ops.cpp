@@ -1,4 +1,4 @@
-// Pooling, normalisation, elementwise and joining ops of the training program.
+// Pooling, elementwise and joining ops of the training program.
 #include <functional>
 #include <variant>
 
@@ -10,6 +10,28 @@ namespace headstart {
 
 using dnnl::prop_kind;
 using onednn::Desc;
+
+namespace {
+
+// The value and the mask as the multiplication sees them: one element of the mask meets all that it drops.
+struct DropoutLayout {
+  Desc data{}, mask{};
+};
+DropoutLayout dropout_layout(Dropout::Granularity granularity, const Shape& shape, std::int64_t batch,
+                             DataType type) {
+  switch (granularity) {
+    case Dropout::Granularity::element:
+      break;
+    case Dropout::Granularity::channel:
+      return {spatial_desc(shape, batch, type), activation_desc({1, 1, shape.back()}, batch, type)};
+    case Dropout::Granularity::sample:
+      return {activation_desc({element_count(shape)}, batch, type), activation_desc({1}, batch, type)};
+  }
+  const auto desc = activation_desc(shape, batch, type);
+  return {desc, desc};
+}
+
+}  // namespace
 
 Value TrainingLowering::same(NodeId id) {
   const auto input = node_at(id).inputs[0];
@@ -132,91 +154,6 @@ Value TrainingLowering::activate(NodeId id, const Activation& activation) {
   return result;
 }
 
-// With the batch's statistics, or with the moving ones when they are frozen.
-Value TrainingLowering::normalize(NodeId id, const BatchNormalization& op) {
-  const auto& node = node_at(id);
-  const auto input = node.inputs[0];
-  const auto src = value_of(input);
-  const auto desc = spatial_desc(node.shape);
-  const auto channels = node.shape.back();
-  const auto vector = vector_desc(channels);
-  const bool batch_statistics = uses_batch_statistics(node, options_.batch_norm);
-  using Flags = dnnl::normalization_flags;
-  auto flags = Flags::use_scale | Flags::use_shift;
-  if (!batch_statistics) {
-    flags |= Flags::use_global_stats;
-  }
-  const auto forward = onednn::batch_norm_forward(emitter_.engine(), prop_kind::forward_training, desc,
-                                                  op.epsilon, flags, emitter_.attributes());
-  const auto mean = batch_statistics ? emitter_.value(vector) : parameter(node.name + "/moving_mean", vector);
-  const auto variance =
-      batch_statistics ? emitter_.value(vector) : parameter(node.name + "/moving_variance", vector);
-  const auto scale = op.scale ? parameter(node.name + "/gamma", vector) : constant(channels, 1.0F);
-  const auto shift = op.center ? parameter(node.name + "/beta", vector) : constant(channels, 0.0F);
-  const auto dst = emitter_.value(src.desc);
-  emitter_.emit(node.name, "batch normalization forward", forward,
-                {{DNNL_ARG_SRC, emitter_.memory(src, desc)},
-                 {DNNL_ARG_DST, emitter_.memory(dst, desc)},
-                 {DNNL_ARG_MEAN, emitter_.memory(mean)},
-                 {DNNL_ARG_VARIANCE, emitter_.memory(variance)},
-                 {DNNL_ARG_SCALE, emitter_.memory(scale)},
-                 {DNNL_ARG_SHIFT, emitter_.memory(shift)}});
-  if (batch_statistics) {
-    update_statistics(node, op, mean, variance);
-  }
-  on_backward(id, [=, this](const Value& diff) {
-    const auto backward = onednn::batch_norm_backward(emitter_.engine(), prop_kind::backward, desc,
-                                                      op.epsilon, flags, emitter_.attributes(), forward);
-    const auto diff_src = emitter_.value(src.desc);
-    const auto& name = node_at(id).name;
-    // oneDNN wants all gradients or none; those of a frozen norm or of constants go nowhere.
-    const auto diff_of = [&](bool has, const char* suffix) {
-      const bool wanted = has && node_at(id).trainable;
-      return emitter_.memory(wanted ? gradient(name + suffix, vector) : emitter_.value(vector));
-    };
-    Arguments arguments{{DNNL_ARG_SRC, emitter_.memory(src, desc)},
-                        {DNNL_ARG_MEAN, emitter_.memory(mean)},
-                        {DNNL_ARG_VARIANCE, emitter_.memory(variance)},
-                        {DNNL_ARG_SCALE, emitter_.memory(scale)},
-                        {DNNL_ARG_SHIFT, emitter_.memory(shift)},
-                        {DNNL_ARG_DIFF_DST, emitter_.memory(diff, desc)},
-                        {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src, desc)},
-                        {DNNL_ARG_DIFF_SCALE, diff_of(op.scale, "/gamma")},
-                        {DNNL_ARG_DIFF_SHIFT, diff_of(op.center, "/beta")}};
-    emitter_.emit(node_at(id).name, "batch normalization backward", backward, std::move(arguments));
-    add_gradient(input, diff_src);
-  });
-  return dst;
-}
-
-Value TrainingLowering::constant(std::int64_t count, float value) {
-  const auto constant = emitter_.persistent(vector_desc(count));
-  std::fill_n(static_cast<float*>(emitter_.memory(constant).get_data_handle()), count, value);
-  return constant;
-}
-
-// The moving variance takes the unbiased estimate (PyTorch, and Keras's fused kernel); normalisation uses the
-// biased one.
-void TrainingLowering::update_statistics(const Node& node, const BatchNormalization& op, const Value& mean,
-                                         const Value& variance) {
-  const auto channels = node.shape.back();
-  const auto count = batch_ * element_count(node.shape) / channels;
-  const float correction = count > 1 ? static_cast<float>(count) / static_cast<float>(count - 1) : 1.0F;
-  const auto mean_memory = emitter_.memory(mean);
-  const auto variance_memory = emitter_.memory(variance);
-  emitter_.emit(node.name, "moving statistics", {mean, variance},
-                [&state = state_, name = node.name, momentum = op.momentum, channels, correction, mean_memory,
-                 variance_memory] {
-                  auto& parameters = *state.parameters;
-                  update_moving(parameters.at(name + "/moving_mean").data(),
-                                static_cast<const float*>(mean_memory.get_data_handle()), channels, momentum,
-                                1.0F);
-                  update_moving(parameters.at(name + "/moving_variance").data(),
-                                static_cast<const float*>(variance_memory.get_data_handle()), channels,
-                                momentum, correction);
-                });
-}
-
 Value TrainingLowering::binary(const std::string& node, dnnl::algorithm algorithm, const Value& a,
                                const Value& b, const dnnl::primitive_attr& attr) {
   const auto dst = emitter_.value(a.desc);
@@ -316,10 +253,14 @@ Value TrainingLowering::concatenate(NodeId id) {
 Value TrainingLowering::dropout(NodeId id, const Dropout& op) {
   const auto& node = node_at(id);
   const auto input = node.inputs[0];
-  const auto mask = emitter_.value(desc_of(node.shape));
+  const auto layout = dropout_layout(op.granularity, node.shape, batch_, type_);
+  const auto mask = emitter_.value(layout.mask);
   const auto memory = emitter_.memory(mask);
   const auto layer = static_cast<std::uint32_t>(name_hash(node.name));
-  const auto count = batch_ * element_count(node.shape);
+  std::int64_t count = 1;
+  for (const auto extent : onednn::dims_of(layout.mask)) {
+    count *= extent;
+  }
   emitter_.emit(node.name, "dropout mask", {mask},
                 [&state = state_, memory, count, rate = op.rate, bf16 = type_ == DataType::bf16,
                  seed = options_.dropout_seed, layer] {
@@ -330,10 +271,14 @@ Value TrainingLowering::dropout(NodeId id, const Dropout& op) {
   onednn::append_eltwise(post_ops, {dnnl::algorithm::eltwise_linear, 1.0F / (1.0F - op.rate), 0.0F});
   auto attr = emitter_.attributes();
   attr.set_post_ops(post_ops);
-  on_backward(id, [=, this](const Value& diff) {
-    add_gradient(input, binary(node_at(id).name, dnnl::algorithm::binary_mul, diff, mask, attr));
-  });
-  return binary(node.name, dnnl::algorithm::binary_mul, value_of(input), mask, attr);
+  const auto masked = [=, this](const Value& value) {
+    const auto& masked_node = node_at(id);
+    return view(
+        binary(masked_node.name, dnnl::algorithm::binary_mul, {value.buffer, layout.data}, mask, attr),
+        masked_node.shape);
+  };
+  on_backward(id, [=, this](const Value& diff) { add_gradient(input, masked(diff)); });
+  return masked(value_of(input));
 }
 
 }  // namespace headstart

@@ -202,8 +202,10 @@ OutputActivation output_activation(const Graph& graph) {
             return of(op.activation);
           },
           [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
-                         ZeroPadding2D, BatchNormalization, Add, Multiply, Concatenate, Flatten, Reshape,
-                         Dropout, Rescaling> auto&) { return OutputActivation::none; }},
+                         ZeroPadding2D, BatchNormalization, LayerNormalization, Scale, Normalization, Add,
+                         Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling> auto&) {
+            return OutputActivation::none;
+          }},
       graph.node(graph.output()).op);
 }
 

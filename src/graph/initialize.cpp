@@ -39,9 +39,9 @@ Tensor fresh_tensor(const ParameterSpec& spec, const std::string& name, std::uin
   switch (spec.initializer) {
     case ParameterSpec::Initializer::zeros:
       break;
-    case ParameterSpec::Initializer::ones:
+    case ParameterSpec::Initializer::constant:
       for (float& value : tensor.values()) {
-        value = 1.0F;
+        value = spec.value;
       }
       break;
     case ParameterSpec::Initializer::glorot_uniform:

@@ -21,6 +21,9 @@ constexpr const char* op_tag(const GlobalMaxPooling2D&) { return "GlobalMaxPooli
 constexpr const char* op_tag(const ZeroPadding2D&) { return "ZeroPadding2D"; }
 constexpr const char* op_tag(const ActivationLayer&) { return "Activation"; }
 constexpr const char* op_tag(const BatchNormalization&) { return "BatchNormalization"; }
+constexpr const char* op_tag(const LayerNormalization&) { return "LayerNormalization"; }
+constexpr const char* op_tag(const Scale&) { return "Scale"; }
+constexpr const char* op_tag(const Normalization&) { return "Normalization"; }
 constexpr const char* op_tag(const Add&) { return "Add"; }
 constexpr const char* op_tag(const Multiply&) { return "Multiply"; }
 constexpr const char* op_tag(const Concatenate&) { return "Concatenate"; }
@@ -103,12 +106,24 @@ void visit_fields(auto& archive, BatchNormalization& op) {
   archive("center", op.center);
 }
 
+void visit_fields(auto& archive, LayerNormalization& op) {
+  archive("epsilon", op.epsilon);
+  archive("scale", op.scale);
+  archive("center", op.center);
+}
+
+void visit_fields(auto& archive, Scale& op) { archive("initial", op.initial); }
+void visit_fields(auto&, Normalization&) {}
 void visit_fields(auto&, Add&) {}
 void visit_fields(auto&, Multiply&) {}
 void visit_fields(auto&, Concatenate&) {}
 void visit_fields(auto&, Flatten&) {}
 void visit_fields(auto& archive, Reshape& op) { archive("shape", op.shape); }
-void visit_fields(auto& archive, Dropout& op) { archive("rate", op.rate); }
+
+void visit_fields(auto& archive, Dropout& op) {
+  archive("rate", op.rate);
+  archive("granularity", op.granularity);
+}
 
 void visit_fields(auto& archive, Rescaling& op) {
   archive("scale", op.scale);

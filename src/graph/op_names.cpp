@@ -37,6 +37,18 @@ const char* activation_type(Activation::Kind kind) {
   return "Activation";
 }
 
+const char* dropout_type(Dropout::Granularity granularity) {
+  switch (granularity) {
+    case Dropout::Granularity::channel:
+      return "SpatialDropout2D";
+    case Dropout::Granularity::sample:
+      return "StochasticDepth";
+    case Dropout::Granularity::element:
+      break;
+  }
+  return "Dropout";
+}
+
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 char to_lower(char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -79,19 +91,27 @@ int number_after(std::string_view name, std::string_view base) {
 
 std::string type_name(const Op& op) {
   return std::visit(
-      Overloaded{[](const Input&) { return "InputLayer"; }, [](const Conv2D&) { return "Conv2D"; },
+      Overloaded{[](const Input&) { return "InputLayer"; },
+                 [](const Conv2D&) { return "Conv2D"; },
                  [](const DepthwiseConv2D&) { return "DepthwiseConv2D"; },
                  [](const SeparableConv2D&) { return "SeparableConv2D"; },
-                 [](const Dense&) { return "Dense"; }, [](const MaxPooling2D&) { return "MaxPooling2D"; },
+                 [](const Dense&) { return "Dense"; },
+                 [](const MaxPooling2D&) { return "MaxPooling2D"; },
                  [](const AveragePooling2D&) { return "AveragePooling2D"; },
                  [](const GlobalAveragePooling2D&) { return "GlobalAveragePooling2D"; },
                  [](const GlobalMaxPooling2D&) { return "GlobalMaxPooling2D"; },
                  [](const ZeroPadding2D&) { return "ZeroPadding2D"; },
                  [](const ActivationLayer& layer) { return activation_type(layer.activation.kind); },
                  [](const BatchNormalization&) { return "BatchNormalization"; },
-                 [](const Add&) { return "Add"; }, [](const Multiply&) { return "Multiply"; },
-                 [](const Concatenate&) { return "Concatenate"; }, [](const Flatten&) { return "Flatten"; },
-                 [](const Reshape&) { return "Reshape"; }, [](const Dropout&) { return "Dropout"; },
+                 [](const LayerNormalization&) { return "LayerNormalization"; },
+                 [](const Scale&) { return "LayerScale"; },
+                 [](const Normalization&) { return "Normalization"; },
+                 [](const Add&) { return "Add"; },
+                 [](const Multiply&) { return "Multiply"; },
+                 [](const Concatenate&) { return "Concatenate"; },
+                 [](const Flatten&) { return "Flatten"; },
+                 [](const Reshape&) { return "Reshape"; },
+                 [](const Dropout& layer) { return dropout_type(layer.granularity); },
                  [](const Rescaling&) { return "Rescaling"; }},
       op);
 }

@@ -28,13 +28,24 @@ ParameterSpec kernel_spec(std::string name, Shape shape) {
           .fan_out = fan_out};
 }
 
-ParameterSpec vector_spec(std::string name, std::int64_t size, Initializer initializer) {
-  return {.name = std::move(name), .shape = {size}, .trainable = true, .initializer = initializer};
+ParameterSpec vector_spec(std::string name, std::int64_t size, float value) {
+  return {.name = std::move(name),
+          .shape = {size},
+          .trainable = true,
+          .initializer = value == 0.0F ? Initializer::zeros : Initializer::constant,
+          .value = value};
+}
+
+// Statistics, which no gradient moves.
+ParameterSpec statistic_spec(std::string name, std::int64_t size, float value) {
+  ParameterSpec spec = vector_spec(std::move(name), size, value);
+  spec.trainable = false;
+  return spec;
 }
 
 void append_bias(Specs& specs, bool use_bias, std::int64_t size) {
   if (use_bias) {
-    specs.push_back(vector_spec("bias", size, Initializer::zeros));
+    specs.push_back(vector_spec("bias", size, 0.0F));
   }
 }
 
@@ -66,18 +77,22 @@ Specs dense_specs(const Dense& dense, std::int64_t features) {
   return specs;
 }
 
-Specs normalization_specs(const BatchNormalization& normalization, std::int64_t channels) {
+// The scale and shift of a normalisation.
+Specs affine_specs(bool scale, bool center, std::int64_t channels) {
   Specs specs;
-  if (normalization.scale) {
-    specs.push_back(vector_spec("gamma", channels, Initializer::ones));
+  if (scale) {
+    specs.push_back(vector_spec("gamma", channels, 1.0F));
   }
-  if (normalization.center) {
-    specs.push_back(vector_spec("beta", channels, Initializer::zeros));
+  if (center) {
+    specs.push_back(vector_spec("beta", channels, 0.0F));
   }
-  specs.push_back(vector_spec("moving_mean", channels, Initializer::zeros));
-  specs.back().trainable = false;
-  specs.push_back(vector_spec("moving_variance", channels, Initializer::ones));
-  specs.back().trainable = false;
+  return specs;
+}
+
+Specs batch_norm_specs(const BatchNormalization& normalization, std::int64_t channels) {
+  Specs specs = affine_specs(normalization.scale, normalization.center, channels);
+  specs.push_back(statistic_spec("moving_mean", channels, 0.0F));
+  specs.push_back(statistic_spec("moving_variance", channels, 1.0F));
   return specs;
 }
 
@@ -92,8 +107,13 @@ std::vector<ParameterSpec> parameter_specs(const Graph& graph, NodeId id) {
           [&](const DepthwiseConv2D& conv) { return depthwise_specs(conv, channels); },
           [&](const SeparableConv2D& conv) { return separable_specs(conv, channels); },
           [&](const Dense& dense) { return dense_specs(dense, channels); },
-          [&](const BatchNormalization& normalization) {
-            return normalization_specs(normalization, channels);
+          [&](const BatchNormalization& normalization) { return batch_norm_specs(normalization, channels); },
+          [&](const LayerNormalization& normalization) {
+            return affine_specs(normalization.scale, normalization.center, channels);
+          },
+          [&](const Scale& scale) { return Specs{vector_spec("gamma", channels, scale.initial)}; },
+          [&](const Normalization&) {
+            return Specs{statistic_spec("mean", channels, 0.0F), statistic_spec("variance", channels, 1.0F)};
           },
           [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
                          ZeroPadding2D, ActivationLayer, Add, Multiply, Concatenate, Flatten, Reshape,

@@ -38,6 +38,12 @@ constexpr std::array<std::pair<Activation::Kind, const char*>, 13> kActivations{
     {Activation::Kind::gelu_tanh, "gelu_tanh"},
 }};
 
+constexpr std::array<std::pair<Dropout::Granularity, const char*>, 3> kGranularities{{
+    {Dropout::Granularity::element, "element"},
+    {Dropout::Granularity::channel, "channel"},
+    {Dropout::Granularity::sample, "sample"},
+}};
+
 [[noreturn]] void fail(const std::string& expected, const std::string& received) {
   throw Error("[graph] expected " + expected + "; received " + received +
               "; use a file that Headstart wrote");
@@ -63,15 +69,23 @@ Json to_json(const Padding& padding) {
   return {padding.top, padding.bottom, padding.left, padding.right};
 }
 
-Json to_json(const Activation& activation) {
-  for (const auto& [kind, name] : kActivations) {
-    if (kind == activation.kind) {
-      return activation.alpha == 0.0F ? Json(name)
-                                      : Json{{"kind", name}, {"alpha", to_json(activation.alpha)}};
+// The name of an enumerator in its table.
+template <typename Enum, std::size_t N>
+const char* name_in(const std::array<std::pair<Enum, const char*>, N>& table, Enum value) {
+  for (const auto& [known, name] : table) {
+    if (known == value) {
+      return name;
     }
   }
-  throw Error("[graph] expected a known activation; received another; this is a bug");
+  throw Error("[graph] expected a value with a name; received another; this is a bug");
 }
+
+Json to_json(const Activation& activation) {
+  const char* name = name_in(kActivations, activation.kind);
+  return activation.alpha == 0.0F ? Json(name) : Json{{"kind", name}, {"alpha", to_json(activation.alpha)}};
+}
+
+Json to_json(Dropout::Granularity granularity) { return name_in(kGranularities, granularity); }
 
 struct Writer {
   Json object = Json::object();
@@ -180,6 +194,7 @@ void from_json_value(const Json& json, const std::string& key, Padding& padding)
 }
 
 void from_json_value(const Json& json, const std::string& key, Activation& activation);
+void from_json_value(const Json& json, const std::string& key, Dropout::Granularity& granularity);
 
 // Takes the keys of one object; what was not taken in the end is unknown.
 class Reader {
@@ -212,22 +227,29 @@ class Reader {
   std::vector<std::string> taken_;
 };
 
-Activation::Kind activation_kind(const std::string& name) {
-  for (const auto& [kind, known] : kActivations) {
+// The enumerator with that name in its table.
+template <typename Enum, std::size_t N>
+Enum named_in(const std::array<std::pair<Enum, const char*>, N>& table, const std::string& what,
+              const std::string& name) {
+  for (const auto& [value, known] : table) {
     if (name == known) {
-      return kind;
+      return value;
     }
   }
-  fail("a known activation", "\"" + name + "\"");
+  fail("a known " + what, "\"" + name + "\"");
+}
+
+void from_json_value(const Json& json, const std::string& key, Dropout::Granularity& granularity) {
+  granularity = named_in(kGranularities, key, text(json, key));
 }
 
 void from_json_value(const Json& json, const std::string& key, Activation& activation) {
   if (json.is_string()) {
-    activation.kind = activation_kind(text(json, key));
+    activation.kind = named_in(kActivations, "activation", text(json, key));
     return;
   }
   Reader reader(json, "\"" + key + "\"");
-  activation.kind = activation_kind(text(reader.take("kind"), "kind"));
+  activation.kind = named_in(kActivations, "activation", text(reader.take("kind"), "kind"));
   reader("alpha", activation.alpha);
   reader.finish();
 }

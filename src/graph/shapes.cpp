@@ -179,11 +179,9 @@ Shape reshape(const Reshape& op, const Shape& input) {
 
 Shape dense(const Dense& op, const Shape& input) {
   require_between("units", op.units, 1);
-  if (input.size() != 1) {
-    throw Error("[shape] expected a flat input for Dense; received " + to_string(input) +
-                "; place Flatten or global pooling before it");
-  }
-  return {op.units};
+  Shape shape = input;
+  shape.back() = op.units;
+  return shape;
 }
 
 Shape drop(const Dropout& op, const Shape& input) {
@@ -198,6 +196,14 @@ Shape normalise(const BatchNormalization& op, const Shape& input) {
   if (!(op.epsilon > 0.0F) || !(op.momentum >= 0.0F && op.momentum <= 1.0F)) {
     throw Error("[shape] expected a positive epsilon and a momentum from 0 to 1; received " +
                 std::to_string(op.epsilon) + " and " + std::to_string(op.momentum) + "; correct the layer");
+  }
+  return input;
+}
+
+Shape normalise_rows(const LayerNormalization& op, const Shape& input) {
+  if (!(op.epsilon > 0.0F)) {
+    throw Error("[shape] expected a positive epsilon; received " + std::to_string(op.epsilon) +
+                "; correct the layer");
   }
   return input;
 }
@@ -257,8 +263,9 @@ Shape infer_shape(const Op& op, const std::vector<Shape>& inputs) {
             return pool_globally(pooling.keep_dims, image(inputs));
           },
           [&](const ZeroPadding2D& padding) { return zero_pad(padding, image(inputs)); },
-          [&](const OneOf<ActivationLayer, Rescaling> auto&) { return single(inputs); },
+          [&](const OneOf<ActivationLayer, Rescaling, Scale, Normalization> auto&) { return single(inputs); },
           [&](const BatchNormalization& normalization) { return normalise(normalization, single(inputs)); },
+          [&](const LayerNormalization& layer) { return normalise_rows(layer, single(inputs)); },
           [&](const Add&) { return add(inputs); }, [&](const Multiply&) { return multiply(inputs); },
           [&](const Concatenate&) { return concatenate(inputs); },
           [&](const Flatten&) { return Shape{element_count(single(inputs))}; },

@@ -67,7 +67,7 @@ TEST(Graph, BadNodesAreErrorsThatNameTheLayer) {
   Graph graph = small_base();
   EXPECT_NE(message_of([&] { graph.add("block2_bn", Flatten{}, 0); }).find("block2_bn"), std::string::npos);
   EXPECT_NE(message_of([&] { graph.add("late", Flatten{}, 9); }).find("late"), std::string::npos);
-  EXPECT_NE(message_of([&] { graph.add("fc", Dense{.units = 3}, 0); }).find("fc"), std::string::npos);
+  EXPECT_NE(message_of([&] { graph.add("fc", Dense{.units = 0}, 0); }).find("fc"), std::string::npos);
   EXPECT_THROW(graph.add("input_2", Input{{3}}, std::vector<NodeId>{}), Error);
   EXPECT_THROW(Graph().add("flatten", Flatten{}, std::vector<NodeId>{}), Error);
   EXPECT_EQ(graph.nodes().size(), 4U);
@@ -125,6 +125,11 @@ TEST(Graph, AutomaticNamesAreKeras) {
   EXPECT_EQ(graph.automatic_name(DepthwiseConv2D{}), "depthwise_conv2d");
   EXPECT_EQ(graph.automatic_name(GlobalAveragePooling2D{}), "global_average_pooling2d");
   EXPECT_EQ(graph.automatic_name(BatchNormalization{}), "batch_normalization");
+  EXPECT_EQ(graph.automatic_name(Dropout{}), "dropout");
+  EXPECT_EQ(graph.automatic_name(Dropout{.granularity = Dropout::Granularity::channel}), "spatial_dropout2d");
+  EXPECT_EQ(graph.automatic_name(Dropout{.granularity = Dropout::Granularity::sample}), "stochastic_depth");
+  EXPECT_EQ(graph.automatic_name(LayerNormalization{}), "layer_normalization");
+  EXPECT_EQ(graph.automatic_name(Scale{}), "layer_scale");
   EXPECT_EQ(graph.automatic_name(ActivationLayer{{Activation::Kind::relu6}}), "re_lu");
   EXPECT_EQ(graph.automatic_name(ActivationLayer{{Activation::Kind::leaky_relu}}), "leaky_re_lu");
   EXPECT_EQ(graph.automatic_name(ActivationLayer{{Activation::Kind::elu}}), "elu");

@@ -56,7 +56,8 @@ TEST(ParameterSpecs, NamesShapesAndFans) {
   EXPECT_EQ(normalization[2].name, "moving_variance");
   EXPECT_TRUE(normalization[0].trainable);
   EXPECT_FALSE(normalization[1].trainable);
-  EXPECT_EQ(normalization[2].initializer, Initializer::ones);
+  EXPECT_EQ(normalization[2].initializer, Initializer::constant);
+  EXPECT_EQ(normalization[2].value, 1.0F);
 
   EXPECT_TRUE(parameter_specs(graph, 0).empty());
   EXPECT_TRUE(parameter_specs(graph, 5).empty());

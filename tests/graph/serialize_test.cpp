@@ -60,7 +60,10 @@ Graph every_op() {
   const NodeId maximum = graph.add("gmp", GlobalMaxPooling2D{}, x);
   graph.add("reshape", Reshape{{4, 4}}, maximum);
   x = graph.add("flatten", Flatten{}, x);
-  x = graph.add("dropout", Dropout{.rate = 0.3F}, x);
+  x = graph.add("dropout", Dropout{.rate = 0.3F, .granularity = Dropout::Granularity::sample}, x);
+  x = graph.add("layer_norm", LayerNormalization{.epsilon = 1e-6F, .scale = false, .center = false}, x);
+  x = graph.add("scale", Scale{.initial = 1e-6F}, x);
+  x = graph.add("normalization", Normalization{}, x);
   x = graph.add("dense", Dense{.units = 3, .use_bias = false, .activation = {Activation::Kind::softmax}}, x);
   graph.set_trainable(3, false);
   graph.set_trainable(7, false);

@@ -40,6 +40,10 @@ TEST(Shapes, TheRest) {
   EXPECT_EQ(infer_shape(Concatenate{}, {{4, 4, 3}, {4, 4, 5}}), (Shape{4, 4, 8}));
   EXPECT_EQ(infer_shape(Multiply{}, {{4, 4, 3}, {1, 1, 3}}), (Shape{4, 4, 3}));
   EXPECT_EQ(infer_shape(Multiply{}, {{4, 4, 3}, {3}}), (Shape{4, 4, 3}));
+  EXPECT_EQ(infer_shape(Dense{.units = 7}, {{4, 5, 3}}), (Shape{4, 5, 7}));
+  EXPECT_EQ(infer_shape(Dense{.units = 7}, {{5, 3}}), (Shape{5, 7}));
+  EXPECT_EQ(infer_shape(LayerNormalization{}, {{5, 3}}), (Shape{5, 3}));
+  EXPECT_EQ(infer_shape(Scale{}, {{4, 5, 3}}), (Shape{4, 5, 3}));
   EXPECT_EQ(infer_shape(Flatten{}, {{4, 4, 3}}), (Shape{48}));
   EXPECT_EQ(infer_shape(Reshape{.shape = {48}}, {{4, 4, 3}}), (Shape{48}));
   EXPECT_EQ(infer_shape(GlobalAveragePooling2D{.keep_dims = true}, {{4, 4, 3}}), (Shape{1, 1, 3}));
@@ -54,7 +58,8 @@ TEST(Shapes, WhatDoesNotFitIsAnError) {
   EXPECT_THROW(infer_shape(Conv2D{.filters = 0, .kernel = {3, 3}}, {{5, 5, 1}}), Error);
   EXPECT_THROW(infer_shape(Conv2D{.filters = 4, .kernel = {1, 1}, .groups = 3}, {{5, 5, 3}}), Error);
   EXPECT_THROW(infer_shape(Conv2D{.filters = 4, .kernel = {1, 1}, .strides = {0, 1}}, {{5, 5, 3}}), Error);
-  EXPECT_THROW(infer_shape(Dense{.units = 3}, {{5, 5, 3}}), Error);
+  EXPECT_THROW(infer_shape(Dense{.units = 0}, {{3}}), Error);
+  EXPECT_THROW(infer_shape(LayerNormalization{.epsilon = 0.0F}, {{3}}), Error);
   EXPECT_THROW(infer_shape(Add{}, {{5, 5, 3}, {5, 5, 4}}), Error);
   EXPECT_THROW(infer_shape(Add{}, {{5, 5, 3}}), Error);
   EXPECT_THROW(infer_shape(Concatenate{}, {{5, 5, 3}, {5, 6, 3}}), Error);

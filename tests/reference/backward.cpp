@@ -7,6 +7,7 @@
 #include "reference/elementwise.h"
 #include "reference/interpreter.h"
 #include "reference/node_parameters.h"
+#include "reference/normalization.h"
 #include "reference/pooling.h"
 
 namespace headstart::reference {
@@ -42,6 +43,17 @@ struct BackwardVisitor {
   void put(std::size_t place, Array gradient) const {
     gradient.shape = parameters.at(parameter_name(graph, id, place)).shape;
     parameter_gradients[parameter_name(graph, id, place)] = std::move(gradient);
+  }
+
+  const Array* parameter(const char* suffix) const {
+    return parameter_or_null(graph, parameters, id, suffix);
+  }
+
+  // For a parameter that the node may lack.
+  void put_named(const char* suffix, Array gradient) const {
+    if (parameter(suffix) != nullptr) {
+      parameter_gradients[graph.node(id).name + "/" + suffix] = std::move(gradient);
+    }
   }
 
   Array global(PoolingKind kind) const {
@@ -141,6 +153,23 @@ struct BackwardVisitor {
       parameter_gradients[p.beta_name] = std::move(gradients.beta);
     }
     return {std::move(gradients.input)};
+  }
+
+  std::vector<Array> operator()(const LayerNormalization& op) const {
+    auto gradients = layer_norm_backward(input(), parameter("gamma"), diff, static_cast<double>(op.epsilon));
+    put_named("gamma", std::move(gradients.gamma));
+    put_named("beta", std::move(gradients.beta));
+    return {std::move(gradients.input)};
+  }
+
+  std::vector<Array> operator()(const Scale&) const {
+    auto gradients = scale_backward(input(), *parameter("gamma"), diff);
+    put_named("gamma", std::move(gradients.factor));
+    return {std::move(gradients.input)};
+  }
+
+  std::vector<Array> operator()(const Normalization&) const {
+    return {standardize_backward(*parameter("variance"), diff)};
   }
 
   std::vector<Array> operator()(const Add&) const {

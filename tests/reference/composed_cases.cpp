@@ -196,6 +196,31 @@ Case convolutional_squeeze_and_excitation() {
   return std::move(s).named("convolutional_squeeze_and_excitation");
 }
 
+// With the layer scale folded into the second dense layer, and the sum fused behind it.
+Case convnext_block() {
+  Sketch s;
+  NodeId x =
+      s.layer("stem", Conv2D{.filters = 16, .kernel = {2, 2}, .strides = {2, 2}}, s.input({12, 12, 3}));
+  const NodeId shortcut = s.layer("stem_norm", LayerNormalization{.epsilon = 1e-6F}, x);
+  x = s.layer("depthwise", DepthwiseConv2D{.kernel = {7, 7}, .padding = Padding::same()}, shortcut);
+  x = s.layer("norm", LayerNormalization{.epsilon = 1e-6F}, x);
+  x = s.layer("wide", Dense{.units = 64}, x);
+  x = s.layer("narrow", Dense{.units = 16}, s.act("gelu", {.kind = Activation::Kind::gelu}, x));
+  x = s.layer("scale", Scale{.initial = 1e-6F}, x);
+  x = s.join("add", Add{}, {shortcut, x});
+  s.layer("head_norm", LayerNormalization{.epsilon = 1e-6F}, s.layer("gap", GlobalAveragePooling2D{}, x));
+  return std::move(s).named("convnext_block");
+}
+
+Case preprocessing_layers() {
+  Sketch s;
+  NodeId x = s.layer("rescale", Rescaling{.scale = 0.5F}, s.input({8, 8, 3}));
+  x = s.layer("normalize", Normalization{}, x);
+  x = s.layer("pad", ZeroPadding2D{.bottom = 1, .right = 1}, x);
+  s.norm("bn", s.layer("conv", Conv2D{.filters = 8, .kernel = k3, .strides = {2, 2}}, x));
+  return std::move(s).named("preprocessing_layers");
+}
+
 Case shortcut_by_padding() {
   Sketch s;
   const NodeId in = s.conv("stem", 8, s.input({8, 8, 3}), kRelu);
@@ -332,6 +357,8 @@ std::vector<Case> composed_cases() {
                           dense_block,
                           squeeze_and_excitation,
                           convolutional_squeeze_and_excitation,
+                          convnext_block,
+                          preprocessing_layers,
                           shortcut_by_padding,
                           sum_of_three,
                           the_same_value_twice,

@@ -9,9 +9,9 @@ std::int64_t broadcast_index(const Array& a, const Array& b, std::int64_t i) {
   if (a.shape == b.shape) {
     return i;
   }
-  const std::int64_t channels = a.shape.back();
+  const std::int64_t values_a_sample = b.size() / b.shape[0];
   const std::int64_t elements_a_sample = a.size() / a.shape[0];
-  return i / elements_a_sample * channels + i % channels;
+  return i / elements_a_sample * values_a_sample + i % values_a_sample;
 }
 
 // Index in the padded image of element i of the image.

@@ -7,7 +7,8 @@
 
 namespace headstart::reference {
 
-// a (N, H, W, C) times b of the same shape, or (N, 1, 1, C), or (N, C).
+// a (N, ..., C) times b of the same shape, or with one value a channel (N, 1, 1, C) or (N, C), or one a
+// sample (N, 1).
 Array multiply(const Array& a, const Array& b);
 struct MultiplyGradients {
   Array a, b;

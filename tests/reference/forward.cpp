@@ -7,6 +7,7 @@
 #include "reference/elementwise.h"
 #include "reference/interpreter.h"
 #include "reference/node_parameters.h"
+#include "reference/normalization.h"
 #include "reference/pooling.h"
 
 namespace headstart::reference {
@@ -40,6 +41,10 @@ struct ForwardVisitor {
     output.shape = graph.node(id).shape;
     output.shape.insert(output.shape.begin(), batch);
     return output;
+  }
+
+  const Array* parameter(const char* suffix) const {
+    return parameter_or_null(graph, parameters, id, suffix);
   }
 
   Array activated(Array linear, const Activation& activation) const {
@@ -109,6 +114,14 @@ struct ForwardVisitor {
       trace.statistics[id] = statistics;
     }
     return batch_norm(input(), statistics, p.gamma, p.beta, static_cast<double>(op.epsilon));
+  }
+
+  Array operator()(const LayerNormalization& op) const {
+    return layer_norm(input(), parameter("gamma"), parameter("beta"), static_cast<double>(op.epsilon));
+  }
+  Array operator()(const Scale&) const { return scale(input(), *parameter("gamma")); }
+  Array operator()(const Normalization&) const {
+    return standardize(input(), *parameter("mean"), *parameter("variance"));
   }
 
   Array operator()(const Add&) const {

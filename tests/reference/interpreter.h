@@ -19,8 +19,8 @@ ParameterArrays to_arrays(const Parameters& parameters);
 
 struct Options {
   BatchNormMode batch_norm = BatchNormMode::frozen;
-  // By node, of the shape of its value, elements 0 or 1 / (1 - rate). A dropout without a mask passes its
-  // input on.
+  // By node, elements 0 or 1 / (1 - rate); of the shape of its value, or (N, C) for whole channels, or (N, 1)
+  // for whole samples. A dropout without a mask passes its input on.
   std::map<NodeId, Array> dropout_masks{};
 };
 

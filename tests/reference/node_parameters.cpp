@@ -22,6 +22,12 @@ KernelsAndBias kernels_and_bias(const Graph& graph, const ParameterArrays& param
   return found;
 }
 
+const Array* parameter_or_null(const Graph& graph, const ParameterArrays& parameters, NodeId id,
+                               const std::string& suffix) {
+  const auto found = parameters.find(graph.node(id).name + "/" + suffix);
+  return found == parameters.end() ? nullptr : &found->second;
+}
+
 BatchNormParameters batch_norm_parameters(const Graph& graph, const ParameterArrays& parameters, NodeId id) {
   const auto& op = std::get<BatchNormalization>(graph.node(id).op);
   BatchNormParameters found;

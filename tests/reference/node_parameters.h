@@ -15,6 +15,10 @@ struct KernelsAndBias {
 KernelsAndBias kernels_and_bias(const Graph& graph, const ParameterArrays& parameters, NodeId id,
                                 std::size_t kernels);
 
+// By its suffix ("gamma"); null where the node has none.
+const Array* parameter_or_null(const Graph& graph, const ParameterArrays& parameters, NodeId id,
+                               const std::string& suffix);
+
 // Of a BatchNormalization; gamma and beta are null where the op has none.
 struct BatchNormParameters {
   const Array* gamma = nullptr;

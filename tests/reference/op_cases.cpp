@@ -14,8 +14,8 @@ Activation activation(Activation::Kind kind, float alpha = 0.0F) { return {.kind
 NodeId add_stem(Graph& graph, const Shape& input) {
   graph.add("input", Input{input}, std::vector<NodeId>{});
   const auto channels = static_cast<int>(input.back());
-  return input.size() == 1 ? graph.add("stem", Dense{.units = channels}, 0)
-                           : graph.add("stem", Conv2D{.filters = channels}, 0);
+  return input.size() == 3 ? graph.add("stem", Conv2D{.filters = channels}, 0)
+                           : graph.add("stem", Dense{.units = channels}, 0);
 }
 
 Case behind_stem(std::string name, const Shape& input, Op op, int batch = 2, float input_scale = 1.0F) {
@@ -30,7 +30,7 @@ Case joined(std::string name, const Shape& first, const Shape& second, Op op) {
   Case made{.name = std::move(name), .graph = Graph("case")};
   Graph& graph = made.graph;
   graph.add("input", Input{first}, std::vector<NodeId>{});
-  const bool flat = first.size() == 1;
+  const bool flat = first.size() != 3;
   const auto linear = [&](const std::string& label, std::int64_t channels, NodeId from) {
     const auto count = static_cast<int>(channels);
     return flat ? graph.add(label, Dense{.units = count}, from)
@@ -129,6 +129,14 @@ void append_dense(std::vector<Case>& cases) {
                               Dense{.units = 5, .activation = activation(Activation::Kind::softmax)}, 3));
   cases.push_back(behind_stem("dense_sigmoid", {9},
                               Dense{.units = 1, .activation = activation(Activation::Kind::sigmoid)}, 3));
+  cases.push_back(behind_stem("dense_rows", {7, 12}, Dense{.units = 20}, 3));
+  cases.push_back(
+      behind_stem("dense_rows_gelu", {5, 8}, Dense{.units = 24, .activation = {Activation::Kind::gelu}}));
+  cases.push_back(
+      behind_stem("dense_rows_relu", {5, 8}, Dense{.units = 24, .activation = {Activation::Kind::relu}}));
+  cases.push_back(behind_stem("dense_rows_softmax", {5, 8},
+                              Dense{.units = 6, .activation = {Activation::Kind::softmax}}));
+  cases.push_back(behind_stem("dense_image", {4, 5, 6}, Dense{.units = 9, .use_bias = false}));
 }
 
 void append_pooling(std::vector<Case>& cases) {
@@ -190,8 +198,27 @@ void append_batch_norms(std::vector<Case>& cases) {
   add("_flat", {12}, {}, 5);
 }
 
+void append_other_norms(std::vector<Case>& cases) {
+  cases.push_back(behind_stem("layer_norm_image", {5, 6, 16}, LayerNormalization{}, 3));
+  cases.push_back(behind_stem("layer_norm_rows", {7, 13}, LayerNormalization{.epsilon = 1e-5F}));
+  cases.push_back(behind_stem("layer_norm_flat", {24}, LayerNormalization{}, 3));
+  cases.push_back(behind_stem("layer_norm_without_scale", {5, 12}, LayerNormalization{.scale = false}));
+  cases.push_back(behind_stem("layer_norm_without_center", {5, 12}, LayerNormalization{.center = false}));
+  cases.push_back(
+      behind_stem("layer_norm_bare", {4, 4, 12}, LayerNormalization{.scale = false, .center = false}, 1));
+  cases.push_back(behind_stem("scale_image", {5, 4, 13}, Scale{.initial = 1e-6F}));
+  cases.push_back(behind_stem("scale_rows", {6, 16}, Scale{}, 3));
+  cases.push_back(behind_stem("normalization", {5, 5, 3}, Normalization{}));
+  cases.push_back(behind_stem("normalization_flat", {7}, Normalization{}));
+  cases.push_back(behind_stem("scale_flat", {9}, Scale{}));
+  cases.push_back(behind_stem("stochastic_depth_at_rest", {4, 4, 8},
+                              Dropout{.rate = 0.0F, .granularity = Dropout::Granularity::sample}));
+}
+
 void append_joins_and_rearrangements(std::vector<Case>& cases) {
   cases.push_back(joined("add", {5, 5, 8}, {5, 5, 8}, Add{}));
+  cases.push_back(joined("add_rows", {6, 8}, {6, 8}, Add{}));
+  cases.push_back(joined("concatenate_rows", {6, 8}, {6, 5}, Concatenate{}));
   cases.push_back(joined("add_flat", {9}, {9}, Add{}));
   cases.push_back(joined("multiply", {5, 5, 8}, {5, 5, 8}, Multiply{}));
   cases.push_back(joined("multiply_flat", {9}, {9}, Multiply{}));
@@ -224,6 +251,7 @@ std::vector<Case> op_cases() {
   append_pooling(cases);
   append_activations(cases);
   append_batch_norms(cases);
+  append_other_norms(cases);
   append_joins_and_rearrangements(cases);
   return cases;
 }

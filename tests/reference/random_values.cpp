@@ -19,10 +19,10 @@ Tensor random_parameter(const ParameterSpec& spec, std::uint64_t seed) {
   if (spec.initializer == Initializer::zeros) {
     return random_tensor(spec.shape, seed, 0.3F);
   }
-  if (spec.initializer != Initializer::ones) {
+  if (spec.initializer != Initializer::constant) {
     return random_tensor(spec.shape, seed, kernel_deviation(spec.shape));
   }
-  Tensor tensor(spec.shape);  // gamma and moving_variance
+  Tensor tensor(spec.shape);  // scales and variances
   Random random(seed, RandomPurpose::test);
   for (float& value : tensor.values()) {
     value = random.uniform(0.5F, 1.5F);

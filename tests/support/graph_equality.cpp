@@ -1,6 +1,7 @@
 // Exact comparison of two graphs.
 #include "support/graph_equality.h"
 
+#include <type_traits>
 #include <variant>
 
 #include <gtest/gtest.h>
@@ -32,6 +33,9 @@ struct FieldCollector {
     numbers.push_back(static_cast<double>(activation.kind));
     numbers.push_back(static_cast<double>(activation.alpha));
   }
+  template <typename Enum>
+  requires std::is_enum_v<Enum>
+  void operator()(const char*, Enum value) { numbers.push_back(static_cast<double>(value)); }
   void operator()(const char*, bool value) { numbers.push_back(value ? 1.0 : 0.0); }
   void operator()(const char*, int value) { numbers.push_back(value); }
   void operator()(const char*, float value) { numbers.push_back(static_cast<double>(value)); }

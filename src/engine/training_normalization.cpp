@@ -1,0 +1,180 @@
+// Normalising ops of the training program.
+#include <algorithm>
+#include <cmath>
+
+#include "engine/kernels.h"
+#include "engine/training_lowering.h"
+
+namespace headstart {
+
+using dnnl::prop_kind;
+
+Value TrainingLowering::constant(std::int64_t count, float value) {
+  const auto constant = emitter_.persistent(vector_desc(count));
+  std::fill_n(static_cast<float*>(emitter_.memory(constant).get_data_handle()), count, value);
+  return constant;
+}
+
+TrainingLowering::Affine TrainingLowering::affine(const Node& node, bool has_gamma, bool has_beta) {
+  const auto channels = node.shape.back();
+  const auto vector = vector_desc(channels);
+  return {.scale = has_gamma ? parameter(node.name + "/gamma", vector) : constant(channels, 1.0F),
+          .shift = has_beta ? parameter(node.name + "/beta", vector) : constant(channels, 0.0F),
+          .has_gamma = has_gamma,
+          .has_beta = has_beta};
+}
+
+// oneDNN computes all gradients or none; those of a frozen layer or of constants go nowhere.
+void TrainingLowering::add_affine_gradients(NodeId id, const Affine& affine, Arguments& arguments) {
+  const auto& node = node_at(id);
+  const auto vector = vector_desc(node.shape.back());
+  const auto diff_of = [&](bool has, const char* suffix) {
+    return emitter_.memory(has && node.trainable ? gradient(node.name + suffix, vector)
+                                                 : emitter_.value(vector));
+  };
+  arguments.insert({DNNL_ARG_DIFF_SCALE, diff_of(affine.has_gamma, "/gamma")});
+  arguments.insert({DNNL_ARG_DIFF_SHIFT, diff_of(affine.has_beta, "/beta")});
+}
+
+// (x - mean) / sqrt(variance + epsilon) * scale + shift
+Value TrainingLowering::normalize_channels(NodeId id, const ChannelStatistics& statistics,
+                                           const Affine& affine, float epsilon) {
+  const auto& node = node_at(id);
+  const auto input = node.inputs[0];
+  const auto src = value_of(input);
+  const auto desc = spatial_desc(node.shape, batch_, type_);
+  using Flags = dnnl::normalization_flags;
+  auto flags = Flags::use_scale | Flags::use_shift;
+  if (!statistics.of_batch) {
+    flags |= Flags::use_global_stats;
+  }
+  const auto forward = onednn::batch_norm_forward(emitter_.engine(), prop_kind::forward_training, desc,
+                                                  epsilon, flags, emitter_.attributes());
+  const auto dst = emitter_.value(src.desc);
+  emitter_.emit(node.name, "batch normalization forward", forward,
+                {{DNNL_ARG_SRC, emitter_.memory(src, desc)},
+                 {DNNL_ARG_DST, emitter_.memory(dst, desc)},
+                 {DNNL_ARG_MEAN, emitter_.memory(statistics.mean)},
+                 {DNNL_ARG_VARIANCE, emitter_.memory(statistics.variance)},
+                 {DNNL_ARG_SCALE, emitter_.memory(affine.scale)},
+                 {DNNL_ARG_SHIFT, emitter_.memory(affine.shift)}});
+  on_backward(id, [=, this](const Value& diff) {
+    const auto backward = onednn::batch_norm_backward(emitter_.engine(), prop_kind::backward, desc, epsilon,
+                                                      flags, emitter_.attributes(), forward);
+    const auto diff_src = emitter_.value(src.desc);
+    Arguments arguments{{DNNL_ARG_SRC, emitter_.memory(src, desc)},
+                        {DNNL_ARG_MEAN, emitter_.memory(statistics.mean)},
+                        {DNNL_ARG_VARIANCE, emitter_.memory(statistics.variance)},
+                        {DNNL_ARG_SCALE, emitter_.memory(affine.scale)},
+                        {DNNL_ARG_SHIFT, emitter_.memory(affine.shift)},
+                        {DNNL_ARG_DIFF_DST, emitter_.memory(diff, desc)},
+                        {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src, desc)}};
+    add_affine_gradients(id, affine, arguments);
+    emitter_.emit(node_at(id).name, "batch normalization backward", backward, std::move(arguments));
+    add_gradient(input, diff_src);
+  });
+  return dst;
+}
+
+// With the batch's statistics, or with the moving ones when they are frozen.
+Value TrainingLowering::normalize(NodeId id, const BatchNormalization& op) {
+  const auto& node = node_at(id);
+  const auto vector = vector_desc(node.shape.back());
+  if (!uses_batch_statistics(node, options_.batch_norm)) {
+    return normalize_channels(id,
+                              {.mean = parameter(node.name + "/moving_mean", vector),
+                               .variance = parameter(node.name + "/moving_variance", vector)},
+                              affine(node, op.scale, op.center), op.epsilon);
+  }
+  const ChannelStatistics batch{
+      .mean = emitter_.value(vector), .variance = emitter_.value(vector), .of_batch = true};
+  const auto dst = normalize_channels(id, batch, affine(node, op.scale, op.center), op.epsilon);
+  update_statistics(node, op, batch.mean, batch.variance);
+  return dst;
+}
+
+// The moving variance takes the unbiased estimate (PyTorch, and Keras's fused kernel); normalisation uses the
+// biased one.
+void TrainingLowering::update_statistics(const Node& node, const BatchNormalization& op, const Value& mean,
+                                         const Value& variance) {
+  const auto channels = node.shape.back();
+  const auto count = batch_ * element_count(node.shape) / channels;
+  const float correction = count > 1 ? static_cast<float>(count) / static_cast<float>(count - 1) : 1.0F;
+  const auto mean_memory = emitter_.memory(mean);
+  const auto variance_memory = emitter_.memory(variance);
+  emitter_.emit(node.name, "moving statistics", {mean, variance},
+                [&state = state_, name = node.name, momentum = op.momentum, channels, correction, mean_memory,
+                 variance_memory] {
+                  auto& parameters = *state.parameters;
+                  update_moving(parameters.at(name + "/moving_mean").data(),
+                                static_cast<const float*>(mean_memory.get_data_handle()), channels, momentum,
+                                1.0F);
+                  update_moving(parameters.at(name + "/moving_variance").data(),
+                                static_cast<const float*>(variance_memory.get_data_handle()), channels,
+                                momentum, correction);
+                });
+}
+
+// As a batch norm with mean 0 and variance 1, whose gamma is trained.
+Value TrainingLowering::scale(NodeId id) {
+  const auto& node = node_at(id);
+  const auto channels = node.shape.back();
+  return normalize_channels(id, {.mean = constant(channels, 0.0F), .variance = constant(channels, 1.0F)},
+                            affine(node, true, false), 0.0F);
+}
+
+// The variance below which Keras divides by 1e-7 is raised to that floor.
+Value TrainingLowering::standardize(NodeId id) {
+  const auto& node = node_at(id);
+  const auto channels = node.shape.back();
+  const auto given = parameter(node.name + "/variance", vector_desc(channels));
+  const auto floored = emitter_.value(given.desc);
+  const auto from = emitter_.memory(given);
+  const auto to = emitter_.memory(floored);
+  emitter_.emit(node.name, "variance", {given, floored}, [from, to, channels] {
+    const auto* variance = static_cast<const float*>(from.get_data_handle());
+    std::transform(variance, variance + channels, static_cast<float*>(to.get_data_handle()),
+                   [](float value) { return std::max(value, 1e-14F); });
+  });
+  return normalize_channels(
+      id, {.mean = parameter(node.name + "/mean", vector_desc(channels)), .variance = floored},
+      affine(node, false, false), 0.0F);
+}
+
+Value TrainingLowering::normalize_rows(NodeId id, const LayerNormalization& op) {
+  const auto& node = node_at(id);
+  const auto input = node.inputs[0];
+  const auto src = value_of(input);
+  const auto channels = node.shape.back();
+  const auto rows = matrix_desc(src.desc, channels);
+  const auto forward = onednn::layer_norm_forward(emitter_.engine(), prop_kind::forward_training, rows,
+                                                  op.epsilon, emitter_.attributes());
+  const auto statistics = vector_desc(batch_ * element_count(node.shape) / channels);
+  const auto mean = emitter_.value(statistics);
+  const auto variance = emitter_.value(statistics);
+  const auto terms = affine(node, op.scale, op.center);
+  const auto dst = emitter_.value(src.desc);
+  emitter_.emit(node.name, "layer normalization forward", forward,
+                {{DNNL_ARG_SRC, emitter_.memory(src, rows)},
+                 {DNNL_ARG_DST, emitter_.memory(dst, rows)},
+                 {DNNL_ARG_MEAN, emitter_.memory(mean)},
+                 {DNNL_ARG_VARIANCE, emitter_.memory(variance)},
+                 {DNNL_ARG_SCALE, emitter_.memory(terms.scale)},
+                 {DNNL_ARG_SHIFT, emitter_.memory(terms.shift)}});
+  on_backward(id, [=, this](const Value& diff) {
+    const auto backward =
+        onednn::layer_norm_backward(emitter_.engine(), rows, op.epsilon, emitter_.attributes(), forward);
+    const auto diff_src = emitter_.value(src.desc);
+    Arguments arguments{
+        {DNNL_ARG_SRC, emitter_.memory(src, rows)},          {DNNL_ARG_MEAN, emitter_.memory(mean)},
+        {DNNL_ARG_VARIANCE, emitter_.memory(variance)},      {DNNL_ARG_SCALE, emitter_.memory(terms.scale)},
+        {DNNL_ARG_SHIFT, emitter_.memory(terms.shift)},      {DNNL_ARG_DIFF_DST, emitter_.memory(diff, rows)},
+        {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src, rows)}};
+    add_affine_gradients(id, terms, arguments);
+    emitter_.emit(node_at(id).name, "layer normalization backward", backward, std::move(arguments));
+    add_gradient(input, diff_src);
+  });
+  return dst;
+}
+
+}  // namespace headstart
