@@ -96,7 +96,8 @@ class TrainingProgram {
 
   int batch() const;
   const std::vector<NodeId>& boundary() const;  // as Partition::boundary
-  // boundary[i]: batch x shape of boundary node i. `step` keys the dropout masks. Returns batch x classes.
+  // boundary[i]: batch x shape of boundary node i; must stay as it is until backward. `step` keys the dropout
+  // masks. Returns batch x classes.
   const Tensor& forward(std::span<const float* const> boundary, std::uint64_t step);
   // diff_logits: as forward's result. Overwrites gradients().
   void backward(const float* diff_logits);
