@@ -16,6 +16,7 @@ void add_summary(CLI::App& program);
 void add_evaluate(CLI::App& program);
 void add_predict(CLI::App& program, Outcome& outcome);
 void add_features(CLI::App& program, Outcome& outcome);
+void add_augment(CLI::App& program);
 void add_forward(CLI::App& program, Outcome& outcome);
 void add_convert(CLI::App& program, Outcome& outcome);
 void add_bench(CLI::App& program);

@@ -46,6 +46,9 @@ Tensor preprocess(const Image& image, const Preprocessing& preprocessing);
 // prediction.
 DecodeOptions decode_options_for(const Preprocessing& preprocessing);
 
+// Pictures of one size in rows of `columns`, `gap` white pixels between them.
+Image tile(std::span<const Image> images, int columns, int gap = 2);
+
 // Writes an 8-bit PNG atomically.
 void write_png(const Image& image, const std::string& path);
 

@@ -148,5 +148,21 @@ TEST(ScaledDecoding, IsLeftOffWhereSinglePixelsCount) {
   EXPECT_EQ(crop.minimum_height, 512);
 }
 
+TEST(Tile, PutsPicturesInRows) {
+  const std::vector<Image> images{flat(4, 3, 10), flat(4, 3, 20), flat(4, 3, 30)};
+  const Image sheet = tile(images, 2, 1);
+  ASSERT_EQ(sheet.width, 9);
+  ASSERT_EQ(sheet.height, 7);
+  const auto at = [&sheet](int x, int y) { return sheet.pixels[static_cast<std::size_t>((y * 9 + x) * 3)]; };
+  EXPECT_EQ(at(0, 0), 10);
+  EXPECT_EQ(at(4, 0), 255);
+  EXPECT_EQ(at(8, 2), 20);
+  EXPECT_EQ(at(3, 6), 30);
+  EXPECT_EQ(at(8, 6), 255);
+  EXPECT_EQ(tile(images, 9, 0).width, 12);
+  EXPECT_THROW(tile({}, 2, 0), Error);
+  EXPECT_THROW(tile(std::vector<Image>{flat(4, 3, 1), flat(3, 4, 1)}, 2, 0), Error);
+}
+
 }  // namespace
 }  // namespace headstart
