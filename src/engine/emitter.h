@@ -51,6 +51,11 @@ class Emitter {
   // The value stays valid from its first step to the end of the program.
   void keep(const Value& value) { buffers_[static_cast<std::size_t>(value.buffer)].kept = true; }
 
+  // Whether the value lies in the arena, where a later step may overwrite it.
+  bool in_arena(const Value& value) const {
+    return buffers_[static_cast<std::size_t>(value.buffer)].in_arena;
+  }
+
   // The value under its own or another layout of the same buffer (a sub-block, for example).
   dnnl::memory memory(const Value& value) { return memory(value, value.desc); }
   dnnl::memory memory(const Value& value, const onednn::Desc& desc);

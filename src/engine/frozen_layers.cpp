@@ -1,5 +1,7 @@
 // Convolutions and dense layers of the inference program, with what is fused into them.
+#include <algorithm>
 #include <cstring>
+#include <optional>
 #include <variant>
 
 #include "engine/frozen_lowering.h"
@@ -52,8 +54,46 @@ FrozenLowering::PaddedInput FrozenLowering::padded_input(NodeId convolution) con
           pad ? std::get<ZeroPadding2D>(node_at(*pad).op) : ZeroPadding2D{}};
 }
 
+// Whether a step after this layer reads the buffer under any of its names, or the caller gets it.
+bool FrozenLowering::is_read_later(const FusedLayer& layer, int buffer) const {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (values_[i].buffer != buffer) {
+      continue;
+    }
+    if (must_exist_[i]) {
+      return true;
+    }
+    for (const auto consumer : consumers_[i]) {
+      const bool here = std::any_of(layer.follow_ups.begin(), layer.follow_ups.end(),
+                                    [&](const FollowUp& follow_up) { return follow_up.node == consumer; });
+      if (!here && !done_[static_cast<std::size_t>(consumer)]) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+// The first Add whose other summand the result may overwrite: oneDNN's fast kernels accumulate into their
+// destination, while a summand elsewhere makes them slow ones.
+std::optional<FollowUp> FrozenLowering::overwritten_summand(const FusedLayer& layer, const Value& src) const {
+  for (const auto& follow_up : layer.follow_ups) {
+    if (follow_up.other < 0) {
+      continue;
+    }
+    const auto& other = value_of(follow_up.other);
+    const bool fits =
+        other.desc == result_desc(layer.tail) && emitter_.in_arena(other) && other.buffer != src.buffer;
+    if (fits && !is_read_later(layer, other.buffer)) {
+      return follow_up;
+    }
+  }
+  return std::nullopt;
+}
+
 // The layer's own activation and what was fused behind it, as post-operations with their arguments.
-dnnl::primitive_attr FrozenLowering::post_operations(const FusedLayer& layer, Arguments& arguments) {
+dnnl::primitive_attr FrozenLowering::post_operations(const FusedLayer& layer, NodeId overwritten,
+                                                     Arguments& arguments) {
   dnnl::post_ops post_ops;
   const auto append = [&](const Activation& activation) {
     for (const auto& eltwise : eltwise_of(activation)) {
@@ -64,6 +104,8 @@ dnnl::primitive_attr FrozenLowering::post_operations(const FusedLayer& layer, Ar
   for (const auto& follow_up : layer.follow_ups) {
     if (follow_up.other < 0) {
       append(std::get<ActivationLayer>(node_at(follow_up.node).op).activation);
+    } else if (follow_up.node == overwritten) {
+      post_ops.append_sum();
     } else {
       const auto& other = value_of(follow_up.other);
       const bool dense = std::holds_alternative<Dense>(node_at(layer.base).op);
@@ -104,9 +146,10 @@ std::string FrozenLowering::label(const FusedLayer& layer) const {
 Value FrozenLowering::convolution(const FusedLayer& layer, const ConvolutionGeometry& geometry,
                                   const PaddedInput& input, const WeightNames& names) {
   const auto shape = convolution_shape(geometry, input.shape, input.zeros, type_);
-  const auto dst = emitter_.value(result_desc(layer.tail));
+  const auto overwritten = overwritten_summand(layer, input.value);
+  const auto dst = overwritten ? value_of(overwritten->other) : emitter_.value(result_desc(layer.tail));
   Arguments arguments;
-  const auto attr = post_operations(layer, arguments);
+  const auto attr = post_operations(layer, overwritten ? overwritten->node : -1, arguments);
   emit_convolution(label(layer), shape, input.value, dst, names, attr, arguments);
   return finish(layer, dst);
 }
@@ -152,7 +195,7 @@ Value FrozenLowering::dense(const FusedLayer& layer, const Dense& op, const Weig
   const auto src_matrix = matrix(value_of(input), inputs);
   const auto dst_matrix = matrix(dst, op.units);
   Arguments arguments;
-  const auto attr = post_operations(layer, arguments);
+  const auto attr = post_operations(layer, -1, arguments);
   const bool has_bias = !names.bias.empty() || names.affine != nullptr;
   const onednn::LayerDescs descs{.src = src_matrix.desc,
                                  .weights = shape.weights,

@@ -18,6 +18,7 @@ FrozenLowering::FrozenLowering(Emitter& emitter, const Graph& graph, const std::
       batch_(options.batch),
       type_(options.precision == Precision::bf16 ? DataType::bf16 : DataType::f32),
       needed_(ancestors(nodes_, outputs_, sources_)),
+      done_(nodes_.size(), false),
       values_(nodes_.size()) {
   for (const auto source : sources_) {
     is_source_.resize(nodes_.size(), false);
@@ -46,6 +47,7 @@ LoweredInference FrozenLowering::lower() {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (needed_[i] && !is_source_[i] && !fusion_.absorbed[i]) {
       values_[i] = lower_node(static_cast<NodeId>(i));
+      mark_done(static_cast<NodeId>(i));
     }
   }
   for (const auto output : outputs_) {
@@ -55,6 +57,23 @@ LoweredInference FrozenLowering::lower() {
     result_.outputs.push_back(external);
   }
   return std::move(result_);
+}
+
+void FrozenLowering::mark_done(NodeId id) {
+  const auto done = [&](NodeId node) { done_[static_cast<std::size_t>(node)] = true; };
+  done(id);
+  if (const auto& layer = fusion_.layer_at[static_cast<std::size_t>(id)]) {
+    done(layer->base);
+    if (const auto pad = padding_[static_cast<std::size_t>(layer->base)]) {
+      done(*pad);
+    }
+    if (layer->affine) {
+      done(*layer->affine);
+    }
+    for (const auto& follow_up : layer->follow_ups) {
+      done(follow_up.node);
+    }
+  }
 }
 
 // A value that nothing in the program reads but the caller is f32 at once.

@@ -55,7 +55,10 @@ class FrozenLowering {
   };
   Value lower_layer(const FusedLayer& layer);
   PaddedInput padded_input(NodeId convolution) const;
-  dnnl::primitive_attr post_operations(const FusedLayer& layer, Arguments& arguments);
+  void mark_done(NodeId id);
+  std::optional<FollowUp> overwritten_summand(const FusedLayer& layer, const Value& src) const;
+  bool is_read_later(const FusedLayer& layer, int buffer) const;
+  dnnl::primitive_attr post_operations(const FusedLayer& layer, NodeId overwritten, Arguments& arguments);
   Activation own_activation(const FusedLayer& layer) const;
   Value finish(const FusedLayer& layer, const Value& value);
   std::string label(const FusedLayer& layer) const;
@@ -85,6 +88,7 @@ class FrozenLowering {
   std::int64_t batch_;
   DataType type_;
   std::vector<bool> needed_;
+  std::vector<bool> done_;  // computed by the steps so far, fused nodes included
   std::vector<Value> values_;
   std::vector<bool> is_source_{}, must_exist_{};
   std::vector<std::vector<NodeId>> consumers_{};
