@@ -19,6 +19,8 @@ void add_features(CLI::App& program, Outcome& outcome);
 void add_augment(CLI::App& program);
 void add_forward(CLI::App& program, Outcome& outcome);
 void add_convert(CLI::App& program, Outcome& outcome);
+void add_split(CLI::App& program);
 void add_bench(CLI::App& program);
+void add_demo(CLI::App& program);
 
 }  // namespace headstart::app

@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "headstart/text.h"
+#include "headstart/weights.h"
 #include "headstart/zoo.h"
 #include "output.h"
 
@@ -12,6 +13,11 @@ namespace headstart::app {
 namespace {
 
 constexpr std::int64_t kBytesPerParameter = 4;
+
+bool is_cached(const Architecture& row) {
+  const auto source = official_weights(row.name, 1.0, row.input_size, true);
+  return source && find_cached_weights(*source);
+}
 
 std::string percent(const std::optional<double>& value) {
   return value ? fmt::format("{:.1f}", *value) : "-";
@@ -31,7 +37,8 @@ void print_models_json() {
                     {"size_bytes", row.parameters * kBytesPerParameter},
                     {"input_size", row.input_size},
                     {"top1", optional_json(row.top1)},
-                    {"top5", optional_json(row.top5)}});
+                    {"top5", optional_json(row.top5)},
+                    {"cached", is_cached(row)}});
   }
   print_json(list);
 }
@@ -50,7 +57,8 @@ void print_models_table() {
                {"size", Align::right},
                {"input", Align::right},
                {"top-1", Align::right},
-               {"top-5", Align::right}},
+               {"top-5", Align::right},
+               {"weights", Align::left}},
               rows);
 }
 

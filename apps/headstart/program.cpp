@@ -106,7 +106,9 @@ void add_commands(CLI::App& program, Outcome& outcome) {
   add_augment(program);
   add_forward(program, outcome);
   add_convert(program, outcome);
+  add_split(program);
   add_bench(program);
+  add_demo(program);
 }
 
 int parse_and_run(CLI::App& program, Outcome& outcome, int argc, char** argv) {

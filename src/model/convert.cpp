@@ -8,6 +8,8 @@
 #include "headstart/error.h"
 #include "headstart/open_model.h"
 #include "headstart/text.h"
+#include "model/describe.h"
+#include "model/weight_flavour.h"
 
 namespace headstart {
 namespace {
@@ -24,12 +26,12 @@ Conversion read_foreign_weights(const ConvertRequest& request) {
     throw Error(fmt::format("[convert] expected a destination called .safetensors or .h5; received {}",
                             request.destination));
   }
-  ModelRequest described;
-  described.model = architecture(request.architecture).name;
-  described.architecture = request.options;
+  const WeightFile file = read_weight_file(request.source);
+  const Architecture& row =
+      architecture(request.architecture, weight_flavour(request.architecture, file, request.source));
   Conversion result;
-  result.model = describe_model(described);
-  auto mapped = map_weights_leniently(result.model.graph, read_weight_file(request.source));
+  result.model = describe_architecture(row, request.options);
+  auto mapped = map_weights_leniently(result.model.graph, file);
   result.model.parameters = std::move(mapped.parameters);
   result.model.provenance["weights"] = request.source;
   result.report = std::move(mapped.report);

@@ -9,6 +9,8 @@
 #include "headstart/error.h"
 #include "headstart/text.h"
 #include "headstart/weights.h"
+#include "model/describe.h"
+#include "model/weight_flavour.h"
 
 namespace headstart {
 namespace {
@@ -61,24 +63,16 @@ Model open_model_file(const ModelRequest& request) {
   return load_model(request.model);
 }
 
-Model describe_architecture(const Architecture& architecture, const ArchitectureOptions& options) {
-  Model model;
-  model.graph = build_architecture(architecture, options);
-  model.preprocessing = default_preprocessing(architecture, model.graph);
-  model.provenance["architecture"] = architecture.name;
-  return model;
-}
-
-// ImageNet weights with the top fit any network up to its top, but not a top of other classes.
-std::string published_weights(const Architecture& architecture, const Graph& graph,
-                              const ArchitectureOptions& options, Progress& progress) {
-  const int size = static_cast<int>(graph.input_shape()[0]);
-  const auto weights = official_weights(architecture.name, options.alpha, size, options.include_top);
+std::string fetch_imagenet(const ModelRequest& request, Progress& progress) {
+  const Architecture& row = architecture(request.model);
+  const ArchitectureOptions& options = request.architecture;
+  const int size = options.height > 0 ? options.height : row.input_size;
+  const auto weights = official_weights(row.name, options.alpha, size, options.include_top);
   if (!weights) {
     throw Error(
         fmt::format("[model] expected a network with published ImageNet weights; received {} with alpha {}; "
                     "give a weight file or --weights none",
-                    architecture.name, options.alpha));
+                    row.name, options.alpha));
   }
   return fetch_weights(*weights, progress);
 }
@@ -96,28 +90,29 @@ void add_class_names(Model& model, const ModelRequest& request, const std::strin
 bool is_zoo_name(const std::string& name) { return find_architecture(name) != nullptr; }
 
 Model describe_model(const ModelRequest& request) {
-  const Architecture* architecture = find_architecture(request.model);
-  return architecture != nullptr ? describe_architecture(*architecture, request.architecture)
-                                 : open_model_file(request);
+  return is_zoo_name(request.model) ? describe_architecture(architecture(request.model), request.architecture)
+                                    : open_model_file(request);
 }
 
 Model open_model(const ModelRequest& request, Progress& progress) {
-  Model model = describe_model(request);
-  const Architecture* architecture = find_architecture(request.model);
-  if (architecture == nullptr) {
+  if (!is_zoo_name(request.model)) {
+    Model model = open_model_file(request);
     add_class_names(model, request, "");
     return model;
   }
-  const std::string source = request.weights.empty() ? "imagenet" : request.weights;
-  model.provenance["weights"] = source;
-  if (source == "none") {
+  if (request.weights == "none") {
+    Model model = describe_model(request);
     model.parameters = initialize(model.graph, request.seed);
+    model.provenance["weights"] = "none";
     return model;
   }
-  const std::string path = source == "imagenet"
-                               ? published_weights(*architecture, model.graph, request.architecture, progress)
-                               : source;
-  model.parameters = map_weights(model.graph, read_weight_file(path)).parameters;
+  const bool imagenet = request.weights.empty() || request.weights == "imagenet";
+  const std::string path = imagenet ? fetch_imagenet(request, progress) : request.weights;
+  const WeightFile file = read_weight_file(path);
+  Model model = describe_architecture(architecture(request.model, weight_flavour(request.model, file, path)),
+                                      request.architecture);
+  model.parameters = map_weights(model.graph, file).parameters;
+  model.provenance["weights"] = path;
   add_class_names(model, request, path);
   return model;
 }

@@ -1,0 +1,46 @@
+#include "model/weight_flavour.h"
+
+#include <algorithm>
+
+#include "headstart/error.h"
+#include "headstart/model.h"
+
+namespace headstart {
+namespace {
+
+std::optional<Flavour> recorded_flavour(const std::string& path) {
+  try {
+    const auto provenance = load_model(path).provenance;
+    const auto found = provenance.find("flavour");
+    return found == provenance.end()
+               ? std::nullopt
+               : std::optional(found->second == "torch" ? Flavour::torch : Flavour::keras);
+  } catch (const Error&) {
+    return std::nullopt;  // tensors without a model of ours around them
+  }
+}
+
+}  // namespace
+
+std::optional<Flavour> weight_flavour(const std::string& architecture, const WeightFile& file,
+                                      const std::string& path) {
+  const auto& table = architectures();
+  const auto rows =
+      std::count_if(table.begin(), table.end(), [&](const auto& row) { return row.name == architecture; });
+  if (rows < 2) {
+    return std::nullopt;
+  }
+  if (file.format != WeightFormat::safetensors) {
+    return file.format == WeightFormat::pytorch ? Flavour::torch : Flavour::keras;
+  }
+  if (const auto recorded = recorded_flavour(path)) {
+    return recorded;
+  }
+  // PyTorch's state dicts say "features.0.weight" where ours say "block1_conv1/kernel".
+  const bool torch_names = std::all_of(file.tensors.begin(), file.tensors.end(), [](const auto& entry) {
+    return entry.first.find('/') == std::string::npos && entry.first.find('.') != std::string::npos;
+  });
+  return torch_names ? Flavour::torch : Flavour::keras;
+}
+
+}  // namespace headstart

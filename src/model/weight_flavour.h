@@ -1,0 +1,17 @@
+// Whose network of a name a weight file belongs to.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "headstart/weights.h"
+#include "headstart/zoo.h"
+
+namespace headstart {
+
+// PyTorch files are torchvision's networks, Keras and tfjs files Keras's. A safetensors file of ours says it;
+// of others the tensors' names tell. Nothing when it cannot be told.
+std::optional<Flavour> weight_flavour(const std::string& architecture, const WeightFile& file,
+                                      const std::string& path);
+
+}  // namespace headstart
