@@ -1,0 +1,179 @@
+// What the commands give: JSON documents with the promised keys, files, broken images.
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+#include <nlohmann/json.hpp>
+
+#include <gtest/gtest.h>
+
+#include "headstart/image.h"
+#include "headstart/npy.h"
+#include "run_program.h"
+#include "support/paths.h"
+
+namespace headstart::test {
+namespace {
+
+using nlohmann::json;
+
+class CommandsTest : public testing::Test {
+ protected:
+  CommandsTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "headstart_commands.XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+  }
+  ~CommandsTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  // A picture of one colour.
+  std::string picture(const std::string& name, std::uint8_t red, std::uint8_t blue) const {
+    std::filesystem::create_directories((folder_ / name).parent_path());
+    Image image{.width = 32, .height = 32, .pixels = {}};
+    for (int i = 0; i < 32 * 32; ++i) {
+      image.pixels.insert(image.pixels.end(), {red, static_cast<std::uint8_t>(i % 7), blue});
+    }
+    write_png(image, path(name));
+    return path(name);
+  }
+
+  std::filesystem::path folder_;
+};
+
+json document(const std::vector<std::string>& arguments, int status = 0) {
+  const auto result = run_program(arguments);
+  EXPECT_EQ(result.status, status) << result.errors;
+  return json::parse(result.output);
+}
+
+bool has_keys(const json& object, const std::vector<const char*>& keys) {
+  for (const char* key : keys) {
+    if (!object.contains(key)) {
+      ADD_FAILURE() << "no " << key << " in " << object.dump();
+      return false;
+    }
+  }
+  return true;
+}
+
+TEST_F(CommandsTest, Models) {
+  const auto list = document({"models", "--json"});
+  ASSERT_GE(list.size(), 10U);
+  EXPECT_TRUE(has_keys(
+      list[0], {"name", "parameters", "depth", "size_bytes", "input_size", "top1", "top5", "cached"}));
+}
+
+TEST_F(CommandsTest, SummaryOfTheNotesBase) {
+  const auto summary = document({"summary", "vgg16", "--no-top", "--input-size", "150", "--json"});
+  EXPECT_EQ(summary["parameters"], 14'714'688);
+  EXPECT_TRUE(has_keys(summary, {"name", "trainable_parameters", "non_trainable_parameters"}));
+  const auto& layer = summary["layers"].back();
+  EXPECT_TRUE(has_keys(layer, {"name", "type", "output_shape", "parameters", "trainable", "inputs"}));
+  EXPECT_EQ(layer["name"], "block5_pool");
+  EXPECT_EQ(layer["output_shape"], json::parse("[null, 4, 4, 512]"));
+}
+
+TEST_F(CommandsTest, PredictGoesOnAfterABrokenImage) {
+  const auto good = picture("good.png", 200, 30);
+  std::ofstream(path("broken.jpg")) << "this is text";
+  const auto result =
+      document({"predict", "resnet20_cifar", "--weights", "none", path("broken.jpg"), good, "--json"}, 1);
+  ASSERT_EQ(result["predictions"].size(), 2U);
+  EXPECT_TRUE(has_keys(result["predictions"][0], {"image", "error"}));
+  EXPECT_FALSE(result["predictions"][0].contains("classes"));
+  const auto& classes = result["predictions"][1]["classes"];
+  ASSERT_EQ(classes.size(), 5U);
+  EXPECT_TRUE(has_keys(classes[0], {"index", "id", "name", "probability"}));
+  EXPECT_GE(classes[0]["probability"], classes[1]["probability"]);
+}
+
+TEST_F(CommandsTest, TrainEvaluatePredict) {
+  for (int i = 0; i < 10; ++i) {
+    const auto name = std::to_string(i) + ".png";
+    picture("data/blue/" + name, static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(250 - i));
+    picture("data/red/" + name, static_cast<std::uint8_t>(250 - i), static_cast<std::uint8_t>(i));
+  }
+  const auto trained =
+      run_program({"train", path("data"), "--base", "none", "--input-size", "32", "--head",
+                   "conv:4,gap,dense:softmax", "--lr", "0.05", "--epochs", "20", "--out", path("run")});
+  ASSERT_EQ(trained.status, 0) << trained.errors;
+  for (const char* file : {"model.safetensors", "history.csv", "config.json"}) {
+    EXPECT_TRUE(std::filesystem::exists(folder_ / "run" / file)) << file;
+  }
+  const auto evaluation = document({"evaluate", path("run/model.safetensors"), path("data"), "--json"});
+  EXPECT_TRUE(has_keys(evaluation, {"images", "loss", "accuracy", "top5_accuracy", "balanced_accuracy",
+                                    "classes", "confusion"}));
+  EXPECT_EQ(evaluation["accuracy"], 1.0);
+  EXPECT_TRUE(has_keys(evaluation["classes"][0], {"name", "precision", "recall", "f1", "support"}));
+  const auto again =
+      run_program({"train", "--config", path("run/config.json"), "--out", path("again"), "--quiet"});
+  EXPECT_EQ(again.status, 0) << again.errors;
+  EXPECT_EQ(again.output.substr(0, again.output.find('\n')),
+            trained.output.substr(0, trained.output.find('\n')));
+}
+
+TEST_F(CommandsTest, ForwardHoldsAgainstItselfAndNotAgainstAnother) {
+  Tensor input({2, 32, 32, 3});
+  for (std::int64_t i = 0; i < input.size(); ++i) {
+    input[i] = static_cast<float>(i % 17) - 8.0F;
+  }
+  write_npy(input, path("x.npy"));
+  const std::vector<std::string> forward{"forward", "resnet20_cifar", "--weights", "none",
+                                         "--input", path("x.npy"),    "--out"};
+  auto first = forward;
+  first.push_back(path("y.npy"));
+  EXPECT_EQ(run_program(first).status, 0);
+  EXPECT_EQ(read_npy(path("y.npy")).shape(), (Shape{2, 10}));
+  auto second = forward;
+  second.insert(second.end(), {path("z.npy"), "--against", path("y.npy")});
+  EXPECT_EQ(run_program(second).status, 0);
+  second.insert(second.end(), {"--seed", "5"});
+  EXPECT_EQ(run_program(second).status, 1);
+}
+
+TEST_F(CommandsTest, FeaturesHaveTheirPathsBesideThem) {
+  picture("photos/a.png", 1, 2);
+  picture("photos/b.png", 3, 4);
+  const auto result = run_program(
+      {"features", "resnet20_cifar", "--weights", "none", path("photos"), "--out", path("f.npy")});
+  EXPECT_EQ(result.status, 0) << result.errors;
+  EXPECT_EQ(read_npy(path("f.npy")).shape(), (Shape{2, 10}));
+  std::ifstream csv(path("f.csv"));
+  std::string header, row;
+  std::getline(csv, header);
+  std::getline(csv, row);
+  EXPECT_EQ(header, "row,path,label,split");
+  EXPECT_EQ(row, "0," + path("photos/a.png") + ",,");
+}
+
+TEST_F(CommandsTest, MobileNetKnowsTheCat) {
+  HEADSTART_NEEDS_SHARED();
+  const auto result = document({"predict", "mobilenet", "--alpha", "0.25", "--weights",
+                                shared_path("weights/mobilenet_v1_0.25_224.h5"),
+                                shared_path("data/photos/n02123045_tabby.JPEG"), "--json"});
+  const std::string name = result["predictions"][0]["classes"][0]["name"];
+  EXPECT_TRUE(name == "Egyptian_cat" || name == "tabby") << name;
+}
+
+TEST_F(CommandsTest, ConvertAccountsForEveryTensor) {
+  HEADSTART_NEEDS_SHARED();
+  const std::vector<std::string> call{"convert", shared_path("weights/cifar10_resnet20.th"),
+                                      path("m.safetensors"), "--json"};
+  auto right = call;
+  right.insert(right.end(), {"--arch", "resnet20_cifar"});
+  const auto report = document(right);
+  EXPECT_TRUE(has_keys(report, {"mapped", "missing", "unused", "parameters"}));
+  EXPECT_TRUE(report["missing"].empty());
+  EXPECT_TRUE(report["unused"].empty());
+  auto wrong = call;
+  wrong[2] = path("w.safetensors");
+  wrong.insert(wrong.end(), {"--arch", "vgg16"});
+  EXPECT_FALSE(document(wrong, 1)["missing"].empty());
+  EXPECT_FALSE(std::filesystem::exists(path("w.safetensors")));
+}
+
+}  // namespace
+}  // namespace headstart::test

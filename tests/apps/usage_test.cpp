@@ -1,0 +1,77 @@
+// Help, versions, exit statuses and suggestions: what CLI scripts rely on.
+#include <algorithm>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "run_program.h"
+
+namespace headstart::test {
+namespace {
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+class CommandHelp : public testing::TestWithParam<const char*> {};
+
+TEST_P(CommandHelp, IsOnStdoutWithAnExample) {
+  const auto result = run_program({GetParam(), "--help"});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_TRUE(has(result.output, "Example")) << result.output;
+  EXPECT_TRUE(has(result.output, std::string("headstart ") + GetParam())) << result.output;
+  EXPECT_EQ(result.errors, "");
+}
+
+TEST_P(CommandHelp, UnknownOptionIsWrongUsageInOneLine) {
+  const auto result = run_program({GetParam(), "--hepl"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.output, "");
+  EXPECT_TRUE(result.errors.starts_with("error: ")) << result.errors;
+  EXPECT_EQ(std::count(result.errors.begin(), result.errors.end(), '\n'), 1) << result.errors;
+}
+
+INSTANTIATE_TEST_SUITE_P(Commands, CommandHelp,
+                         testing::Values("train", "predict", "evaluate", "models", "summary", "features",
+                                         "forward", "convert", "split", "bench", "demo"));
+
+TEST(Usage, VersionAndHelpOfTheProgram) {
+  EXPECT_TRUE(run_program({"--version"}).output.starts_with("headstart "));
+  const auto help = run_program({"--help"});
+  EXPECT_EQ(help.status, 0);
+  EXPECT_TRUE(has(help.output, "summary"));
+}
+
+TEST(Usage, NothingGivenIsWrongUsage) {
+  const auto result = run_program({});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.output, "");
+}
+
+TEST(Usage, SuggestsCommandsAndOptions) {
+  EXPECT_TRUE(has(run_program({"trian"}).errors, "did you mean train?"));
+  const auto option = run_program({"models", "--jsn"});
+  EXPECT_EQ(option.status, 2);
+  EXPECT_TRUE(has(option.errors, "did you mean --json?")) << option.errors;
+}
+
+TEST(Usage, WrongValuesAreWrongUsage) {
+  EXPECT_EQ(run_program({"summary", "vgg16", "--input-size", "huge"}).status, 2);
+  EXPECT_EQ(run_program({"predict", "vgg16", "x.jpg", "--top", "0"}).status, 2);
+  EXPECT_EQ(run_program({"predict", "vgg16", "x.jpg", "--precision", "f31"}).status, 2);
+  EXPECT_EQ(run_program({"forward", "vgg16"}).status, 2);
+  EXPECT_EQ(run_program({"train"}).status, 2);
+}
+
+TEST(Usage, UnknownNetworkFailsWithTheNearestNames) {
+  const auto result = run_program({"summary", "vgg17"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_TRUE(has(result.errors, "vgg16")) << result.errors;
+}
+
+TEST(Usage, InputBelowTheMinimumSaysTheMinimum) {
+  const auto result = run_program({"summary", "vgg16", "--input-size", "16"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_TRUE(has(result.errors, "32")) << result.errors;
+}
+
+}  // namespace
+}  // namespace headstart::test
