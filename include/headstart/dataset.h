@@ -50,6 +50,7 @@ struct Batch {
   std::vector<int> views;    // which augmented view of the sample
 };
 
+// Why an image was left out; the message does not name the file.
 struct UnreadableImage {
   int sample = 0;
   std::string message;

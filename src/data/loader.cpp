@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "core/files.h"
 #include "data/batch_queue.h"
 #include "headstart/dataset.h"
 #include "headstart/error.h"
@@ -82,10 +83,10 @@ struct Loader::State {
       const auto& path = samples[static_cast<std::size_t>(item.sample)].path;
       Image decoded;
       try {
-        decoded = read_image(path, decode_options_for(options.preprocessing));
+        decoded = decode_image(read_file(path), decode_options_for(options.preprocessing));
       } catch (const Error& error) {
         if (options.strict) {
-          throw;
+          throw Error(fmt::format("{}: {}", path, error.what()));
         }
         outcome.unreadable = error.what();
         return outcome;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <thread>
 
+#include "core/files.h"
 #include "headstart/error.h"
 
 namespace headstart {
@@ -122,8 +123,8 @@ class Extraction {
 
   void read_into(const LoaderItem& item, float* row) const {
     const auto& path = dataset_.samples.at(static_cast<std::size_t>(item.sample)).path;
-    auto image =
-        fit_image(read_image(path, decode_options_for(options_.preprocessing)), options_.preprocessing);
+    auto image = fit_image(decode_image(read_file(path), decode_options_for(options_.preprocessing)),
+                           options_.preprocessing);
     if (options_.augment) {
       image = options_.augment(image, item);
     }
