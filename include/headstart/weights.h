@@ -37,6 +37,10 @@ struct WeightFile {
 // crash or an allocation beyond a small multiple of the file's size. Nothing of a pickle is executed.
 WeightFile read_weight_file(const std::string& path);
 
+// The graph that a whole Keras model or a tfjs layers-model describes itself, nested models as scopes. Throws
+// Error when the file holds weights alone, or naming the layer that Headstart does not have.
+Graph graph_of(const WeightFile& file);
+
 struct WeightReport {
   struct Mapped {
     std::string parameter, source;
@@ -61,7 +65,8 @@ MappedWeights map_weights(const Graph& graph, const WeightFile& file);
 // Never throws for differences: the report says them.
 MappedWeights map_weights_leniently(const Graph& graph, const WeightFile& file);
 
-// Writes by the extension of `path`: .safetensors (our names), .h5 (Keras legacy weights file).
+// Writes by the extension of `path`: .safetensors (our names), .h5 (Keras legacy weights file), .pth (PyTorch
+// state dict).
 void write_weights(const Graph& graph, const Parameters& parameters, const std::string& path);
 
 // Where a network's published weights are.

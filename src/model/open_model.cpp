@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string_view>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -36,6 +39,64 @@ bool is_foreign_weight_file(const std::string& path) {
   return std::find(std::begin(kExtensions), std::end(kExtensions), extension) != std::end(kExtensions);
 }
 
+// Keras's arithmetic for the network that the model or a model nested in it is named after
+// ("mobilenetv2_1.00_224"); pixels of 0..1 else, as most courses train; none where the model rescales itself.
+std::string guess_preprocessing(const Graph& graph) {
+  for (const auto& node : graph.nodes()) {
+    if (std::holds_alternative<Rescaling>(node.op)) {
+      return "none";
+    }
+  }
+  const auto letters = [](std::string text) {
+    std::erase(text, '_');
+    return lower(text);
+  };
+  std::vector<std::string> names{letters(graph.name())};
+  for (const auto& scope : graph.scopes()) {
+    names.push_back(letters(scope.name.substr(scope.name.rfind('/') + 1)));
+  }
+  std::string mode = "unit";
+  std::size_t longest = 0;
+  for (const auto& row : architectures()) {
+    const auto wanted = letters(row.name);
+    for (const auto& name : names) {
+      if (row.flavour == Flavour::keras && name.starts_with(wanted) && wanted.size() > longest) {
+        longest = wanted.size();
+        mode = row.preprocessing;
+      }
+    }
+  }
+  return mode;
+}
+
+// Someone's whole Keras model: its graph is in the file, how its pictures were prepared is not.
+Model open_foreign_model(const std::string& path) {
+  const auto file = read_weight_file(path);
+  if (file.architecture_json.empty()) {
+    throw Error(
+        fmt::format("[model] expected a network or a model file; received {}, which holds weights alone; "
+                    "give the network's name and --weights {}",
+                    path, path));
+  }
+  Model model;
+  model.graph = graph_of(file);
+  model.parameters = map_weights(model.graph, file).parameters;
+  const auto& shape = model.graph.input_shape();
+  if (shape.size() != 3) {
+    throw Error(
+        fmt::format("[model] expected a model of images (height, width, channels); received one of {}",
+                    to_string(shape)));
+  }
+  model.preprocessing = with_mode({.height = static_cast<int>(shape[0]),
+                                   .width = static_cast<int>(shape[1]),
+                                   .channels = static_cast<int>(shape[2])},
+                                  guess_preprocessing(model.graph));
+  model.provenance = {{"architecture", model.graph.name()},
+                      {"weights", path},
+                      {"preprocessing", "guessed: " + model.preprocessing.mode}};
+  return model;
+}
+
 Model open_model_file(const ModelRequest& request) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(request.model, ignored)) {
@@ -48,19 +109,14 @@ Model open_model_file(const ModelRequest& request) {
         fmt::format("[model] expected a network (see `headstart models`) or a model file; received {}{}",
                     request.model, hint.empty() ? ", which is neither" : hint));
   }
-  if (is_foreign_weight_file(request.model)) {
-    throw Error(
-        fmt::format("[model] expected a network or a Headstart model file; received the weight file {}; "
-                    "give the network's name and --weights {}",
-                    request.model, request.model));
-  }
   if (!request.weights.empty() || has_architecture_options(request.architecture)) {
     throw Error(
         fmt::format("[model] {} is a model file, which holds its own architecture and weights; leave out "
                     "--weights and the architecture options",
                     request.model));
   }
-  return load_model(request.model);
+  return is_foreign_weight_file(request.model) ? open_foreign_model(request.model)
+                                               : load_model(request.model);
 }
 
 std::string fetch_imagenet(const ModelRequest& request, Progress& progress) {

@@ -44,7 +44,7 @@ Hdf5File::Address Hdf5File::require(Address from, std::string_view path) {
 std::vector<std::string> Hdf5File::children(Address address) {
   std::vector<std::string> names;
   for (const auto& [name, target] : group(address).links) {
-    spend(name.size());
+    spend(name.size() + 1);
     names.emplace_back(name);
   }
   return names;

@@ -1,6 +1,7 @@
 #include "weights/keras_h5.h"
 
 #include "weights/hdf5_file.h"
+#include "weights/keras_v3.h"
 
 namespace headstart {
 namespace {
@@ -83,6 +84,8 @@ WeightFile read_keras_h5(const SharedBytes& file) {
     }
   } else if (const auto count = h5.integer(group, "nb_layers")) {
     read_numbered_layers(h5, group, *count, result);
+  } else if (is_keras_v3(h5)) {
+    return read_keras_v3(h5, "");
   } else {
     throw Error("[h5] expected a Keras weights file (an attribute layer_names); received another HDF5 file");
   }

@@ -7,6 +7,9 @@
 #include <set>
 #include <string_view>
 
+#include <fmt/format.h>
+
+#include "weights/keras_v3.h"
 #include "weights/torchvision_names.h"
 
 namespace headstart {
@@ -42,27 +45,37 @@ std::map<std::string, std::size_t> source_index(const Source& source) {
   return index;
 }
 
-// The nested model a node belongs to ("vgg16" of "vgg16/block1_conv1"), else the graph itself.
-std::string owner_of(const Graph& graph, const std::string& node) {
-  for (const auto& scope : graph.scopes()) {
-    if (node.starts_with(scope.name + "/")) {
-      return scope.name;
-    }
-  }
-  return graph.name();
-}
-
+// Names under which a node may stand in a file: in full, without the nested models around it, and with the
+// outermost of them alone (a Keras file keeps one group a nested model, whatever is nested in it).
 std::vector<std::string> spellings(const Graph& graph, const std::string& node, WeightLayout layout) {
   std::vector<std::string> result{node};
-  const auto owner = owner_of(graph, node);
-  const auto inner = node.starts_with(owner + "/") ? node.substr(owner.size() + 1) : node;
-  if (inner != node) {
-    result.push_back(inner);
+  std::string innermost = graph.name();
+  std::string_view inner = node;
+  std::string_view outermost;
+  for (const auto& scope : graph.scopes()) {
+    if (!node.starts_with(scope.name + "/")) {
+      continue;
+    }
+    const auto without = std::string_view(node).substr(scope.name.size() + 1);
+    result.emplace_back(without);
+    if (without.size() < inner.size()) {
+      inner = without;
+      innermost = scope.name.substr(scope.name.rfind('/') + 1);
+    }
+    if (outermost.empty() || scope.name.size() < outermost.size()) {
+      outermost = scope.name;
+    }
+  }
+  if (!outermost.empty()) {
+    result.push_back(fmt::format("{}/{}", outermost, inner));
   }
   if (layout == WeightLayout::torch) {
-    if (auto name = torchvision_name(owner, inner)) {
+    if (auto name = torchvision_name(innermost, inner)) {
       result.push_back(std::move(*name));
     }
+    auto dotted = node;  // as our own writer names modules
+    std::replace(dotted.begin(), dotted.end(), '/', '.');
+    result.push_back(std::move(dotted));
   }
   return result;
 }
@@ -109,30 +122,41 @@ void match_names(const Graph& graph, const std::vector<TargetLayer>& targets, co
   }
 }
 
+using Ranks = std::map<std::string, std::vector<std::size_t>, std::less<>>;
+
 // The order of session counters is the order of creation, whatever they began with.
 template <typename Layers>
-std::map<std::string_view, std::vector<std::size_t>> by_rank(const Layers& layers) {
+Ranks by_rank(const Layers& layers) {
   std::map<std::string_view, std::vector<std::pair<int, std::size_t>>> numbered;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     if (const auto name = automatic_name(layers[i].name)) {
       numbered[name->stem].emplace_back(name->number, i);
     }
   }
-  std::map<std::string_view, std::vector<std::size_t>> result;
+  Ranks result;
   for (auto& [stem, members] : numbered) {
     std::stable_sort(members.begin(), members.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
     for (const auto& [number, i] : members) {
-      result[stem].push_back(i);
+      result[std::string(stem)].push_back(i);
     }
   }
   return result;
 }
 
-void match_ranks(const std::vector<TargetLayer>& targets, const Source& source, Matching& matching,
+// Keras 3's weight files without names count the layers of each class.
+Ranks by_class(const Graph& graph, const std::vector<TargetLayer>& targets) {
+  Ranks result;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    result[keras_snake_case(type_name(graph.node(targets[i].id).op))].push_back(i);
+  }
+  return result;
+}
+
+void match_ranks(const Ranks& targets, const Source& source, Matching& matching,
                  std::set<std::size_t>& used) {
   const auto sources = by_rank(source.layers);
-  for (const auto& [stem, members] : by_rank(targets)) {
+  for (const auto& [stem, members] : targets) {
     const auto found = sources.find(stem);
     if (found == sources.end()) {
       continue;
@@ -194,11 +218,13 @@ std::vector<Matching> candidate_matchings(const Graph& graph, const std::vector<
   }
   std::set<std::size_t> used;
   auto ranked = nothing;
-  match_ranks(targets, source, ranked, used);
+  match_ranks(by_rank(targets), source, ranked, used);
   match_names(graph, targets, source, ranked, used);
   candidates.push_back(ranked);
   match_rest(targets, source, ranked, used);
   candidates.push_back(std::move(ranked));
+  std::set<std::size_t> classed;
+  match_ranks(by_class(graph, targets), source, candidates.emplace_back(nothing), classed);
   match_rest(targets, source, candidates.emplace_back(nothing), {});
   return candidates;
 }

@@ -24,7 +24,8 @@ std::vector<TargetLayer> target_layers(const Graph& graph);
 using Matching = std::vector<std::optional<std::size_t>>;
 
 // Every plausible matching, the most trustworthy first: by equal names; automatic names (conv2d_188) by rank
-// among their kind, the others by name; by order. Which of them is right is told by kinds and shapes.
+// among their kind, the others by name; by class and number (Keras 3); by order. Which of them is right is
+// told by kinds and shapes.
 std::vector<Matching> candidate_matchings(const Graph& graph, const std::vector<TargetLayer>& targets,
                                           const Source& source);
 

@@ -65,14 +65,11 @@ Transform transform_for(const Graph& graph, NodeId id, const std::string& spec, 
   const auto& op = graph.node(id).op;
   const bool dense = std::holds_alternative<Dense>(op);
   const bool order_matters = dense && !flattened_shape(graph, id).empty();
+  if (hints.layout == WeightLayout::torch) {
+    return torch_transform(op, spec, order_matters);
+  }
   if (spec != "kernel") {
     return Transform::none;
-  }
-  if (hints.layout == WeightLayout::torch) {
-    if (dense) {
-      return order_matters ? Transform::dense_channels_first : Transform::dense;
-    }
-    return std::holds_alternative<DepthwiseConv2D>(op) ? Transform::depthwise : Transform::oihw;
   }
   if (is_convolution(graph, id)) {
     if (hints.channels_first) {
@@ -100,6 +97,9 @@ bool has_channels_first_kernels(const Graph& graph, const std::vector<TargetLaye
 }
 
 std::int64_t multiplier_of(const Op& op) {
+  if (const auto* separable = std::get_if<SeparableConv2D>(&op)) {
+    return separable->depth_multiplier;
+  }
   const auto* depthwise = std::get_if<DepthwiseConv2D>(&op);
   return depthwise == nullptr ? 1 : depthwise->depth_multiplier;
 }

@@ -6,10 +6,13 @@
 
 #include "core/files.h"
 #include "core/text.h"
+#include "weights/keras_config.h"
 #include "weights/keras_h5.h"
+#include "weights/keras_v3.h"
 #include "weights/pytorch.h"
 #include "weights/safetensors.h"
 #include "weights/tfjs.h"
+#include "weights/zip_archive.h"
 
 namespace headstart {
 namespace {
@@ -43,6 +46,12 @@ WeightFile read_weight_bytes(const SharedBytes& file, const std::string& file_na
   if (is_safetensors(file)) {
     return {.format = WeightFormat::safetensors, .tensors = read_safetensors(file).tensors};
   }
+  if (ZipArchive::is_zip(file)) {
+    ZipArchive archive(file);
+    if (is_keras_archive(archive)) {
+      return read_keras_archive(archive);
+    }
+  }
   if (is_pytorch(file)) {
     return {.format = WeightFormat::pytorch, .tensors = read_pytorch(file)};
   }
@@ -50,7 +59,8 @@ WeightFile read_weight_bytes(const SharedBytes& file, const std::string& file_na
     return read_tfjs(file, sibling);
   }
   throw Error(
-      "[weights] expected Keras .h5, PyTorch .pth, safetensors or a tfjs model.json; received other content");
+      "[weights] expected Keras .h5 or .keras, PyTorch .pth, safetensors or a tfjs model.json; received "
+      "other content");
 }
 
 WeightFile read_weight_file(const std::string& path) {
@@ -65,6 +75,13 @@ WeightFile read_weight_file(const std::string& path) {
   } catch (const std::bad_alloc&) {
     throw Error(fmt::format("[weights] out of memory while reading {}", path));
   }
+}
+
+Graph graph_of(const WeightFile& file) {
+  if (file.architecture_json.empty()) {
+    throw Error("[weights] expected a whole model; received weights alone; give the network's name as well");
+  }
+  return graph_from_keras_config(file.architecture_json);
 }
 
 }  // namespace headstart

@@ -147,6 +147,50 @@ Tensor apply(Transform transform, const Tensor& tensor, const Shape& expected, c
   throw Error("[weights] expected a transform; received none of them");
 }
 
+Transform torch_transform(const Op& op, const std::string& parameter, bool flatten_order) {
+  if (parameter == "depthwise_kernel" ||
+      (parameter == "kernel" && std::holds_alternative<DepthwiseConv2D>(op))) {
+    return Transform::depthwise;
+  }
+  if (parameter == "kernel" && std::holds_alternative<Dense>(op)) {
+    return flatten_order ? Transform::dense_channels_first : Transform::dense;
+  }
+  return parameter == "kernel" || parameter == "pointwise_kernel" ? Transform::oihw : Transform::none;
+}
+
+Tensor invert(Transform transform, const Tensor& tensor, const Shape& flattened) {
+  const auto& shape = tensor.shape();
+  switch (transform) {
+    case Transform::none:
+      return tensor;
+    case Transform::oihw:
+      return permuted({shape[3], shape[2], shape[0], shape[1]}, tensor,
+                      [&](auto out, auto in, auto y, auto x) {
+                        return ((y * shape[1] + x) * shape[2] + in) * shape[3] + out;
+                      });
+    case Transform::depthwise:
+      return permuted(
+          {shape[2] * shape[3], 1, shape[0], shape[1]}, tensor,
+          [&](auto out, auto, auto y, auto x) { return (y * shape[1] + x) * shape[2] * shape[3] + out; });
+    case Transform::dense:
+    case Transform::dense_channels_first: {
+      Tensor result({shape[1], shape[0]});
+      for (std::int64_t in = 0; in < shape[0]; ++in) {
+        const auto column = transform == Transform::dense ? in : channels_first_row(in, flattened);
+        for (std::int64_t out = 0; out < shape[1]; ++out) {
+          result[out * shape[0] + column] = tensor[in * shape[1] + out];
+        }
+      }
+      return result;
+    }
+    case Transform::rotate:
+    case Transform::oihw_rotate:
+    case Transform::rows_channels_first:
+      break;
+  }
+  throw Error("[weights] expected a transform of PyTorch's layouts; received one of Theano's");
+}
+
 Shape flattened_shape(const Graph& graph, NodeId dense) {
   NodeId id = dense;
   do {

@@ -20,6 +20,10 @@ enum class Transform {
   rows_channels_first,   // (in, out) whose inputs were flattened as C, H, W
 };
 
+// How PyTorch keeps this parameter of such a layer. `flatten_order`: its inputs come from a Flatten where the
+// order matters.
+Transform torch_transform(const Op& op, const std::string& parameter, bool flatten_order);
+
 // "", "transposed", "transposed, rotated", "flatten order", ...
 std::string describe(Transform transform);
 
@@ -29,6 +33,9 @@ std::optional<Shape> transformed_shape(Transform transform, const Shape& shape, 
 
 // `flattened`: the (H, W, C) that a dense layer's inputs were flattened from.
 Tensor apply(Transform transform, const Tensor& tensor, const Shape& expected, const Shape& flattened);
+
+// The other way: what `apply` makes this tensor of. For none, oihw, depthwise and the dense transforms.
+Tensor invert(Transform transform, const Tensor& tensor, const Shape& flattened);
 
 // (H, W, C) of the Flatten that feeds this dense layer (through dropout or activations), where the order
 // matters: more than one pixel and more than one channel. Empty otherwise.

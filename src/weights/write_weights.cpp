@@ -5,6 +5,7 @@
 #include "headstart/error.h"
 #include "headstart/weights.h"
 #include "weights/keras_h5.h"
+#include "weights/pytorch.h"
 #include "weights/safetensors.h"
 
 namespace headstart {
@@ -16,8 +17,10 @@ void write_weights(const Graph& graph, const Parameters& parameters, const std::
     write_safetensors(path, parameters, {{"format", "headstart"}});
   } else if (extension == ".h5") {
     write_keras_h5(graph, parameters, path);
+  } else if (extension == ".pth" || extension == ".pt") {
+    write_pytorch(graph, parameters, path);
   } else {
-    throw Error("[weights] expected a file name ending in .safetensors or .h5; received " + path);
+    throw Error("[weights] expected a file name ending in .safetensors, .h5 or .pth; received " + path);
   }
 }
 

@@ -6,6 +6,7 @@ Values are ramps (0, 1, 2, ... plus an offset) so that the tests know them. Run 
 import collections
 import json
 import pathlib
+import zipfile
 
 import h5py
 import numpy
@@ -99,6 +100,52 @@ def make_h5():
                 owner.create_dataset(f"param_{k}", data=values)
 
 
+def make_v3():
+    """Keras 3's layout: layers/<class>_<k>/vars/<i>; one convolution and one normalisation inside a nested model."""
+    conv, bn, dense = (weights for _, weights in LAYERS[1:])
+
+    def write(file, names):
+        def layer(path, name, weights):
+            variables = file.create_group(path + "/vars")
+            if names:
+                variables.attrs["name"] = name
+            for i, (_, values) in enumerate(weights):
+                variables.create_dataset(str(i), data=values)
+
+        layer("layers/functional", "base", [])
+        layer("layers/functional/layers/input_layer", "input_layer", [])
+        layer("layers/functional/layers/conv2d", "conv", conv)
+        layer("layers/functional/layers/batch_normalization", "bn", bn)
+        layer("layers/dropout/seed_generator", "seed", [("seed", numpy.array([1, 2], "<u4"))])
+        layer("layers/dense", "dense", dense)
+        layer("optimizer", "adam", [("iterations", numpy.array(3, "<i8"))])
+
+    with h5py.File(FOLDER / "named.weights.h5", "w") as file:
+        write(file, True)
+    with h5py.File(FOLDER / "plain.weights.h5", "w") as file:
+        write(file, False)
+
+    def layer(class_name, name, config, *sources):
+        tensors = [{"class_name": "__keras_tensor__", "config": {"shape": [None], "keras_history": [source, 0, 0]}}
+                   for source in sources]
+        return {"module": "keras.layers", "class_name": class_name, "name": name, "config": {"name": name, **config},
+                "inbound_nodes": [{"args": tensors, "kwargs": {}}] if sources else []}
+
+    base = {"module": "keras.src.models.functional", "class_name": "Functional", "config": {
+        "name": "base", "layers": [
+            layer("InputLayer", "in", {"batch_shape": [None, 3, 3, 2]}),
+            layer("Conv2D", "conv", {"filters": 4, "kernel_size": [3, 3], "activation": "relu"}, "in"),
+            layer("BatchNormalization", "bn", {"axis": -1, "epsilon": 0.001}, "conv")],
+        "input_layers": ["in", 0, 0], "output_layers": ["bn", 0, 0]}}
+    model = {"module": "keras", "class_name": "Sequential", "config": {"name": "outer", "layers": [
+        layer("InputLayer", "outer_in", {"batch_shape": [None, 3, 3, 2]}), base, layer("Flatten", "flatten", {}),
+        layer("Dropout", "dropout", {"rate": 0.5}), layer("Dense", "dense", {"units": 3, "activation": "softmax"})]}}
+    with zipfile.ZipFile(FOLDER / "plain.keras", "w") as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.0.0"}))
+        archive.writestr("config.json", json.dumps(model))
+        archive.write(FOLDER / "plain.weights.h5", "model.weights.h5")
+
+
 def make_torch():
     base = torch.arange(24, dtype=torch.float32)
     state = collections.OrderedDict()
@@ -123,4 +170,5 @@ def make_torch():
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     make_h5()
+    make_v3()
     make_torch()

@@ -33,6 +33,15 @@ double sum_of(const WeightFile& file) {
   return sum;
 }
 
+// Also builds the graph that the file describes, when it does.
+WeightFile read_and_map(const Seed& seed) {
+  auto file = read_bytes(seed.bytes, seed.name, seed.siblings);
+  if (!file.architecture_json.empty()) {
+    map_weights_leniently(graph_of(file), file);
+  }
+  return file;
+}
+
 std::uint8_t interesting(Random& random) {
   constexpr std::uint8_t kValues[] = {0x00, 0x01, 0x7f, 0x80, 0xff};
   return kValues[random.below(5)];
@@ -96,7 +105,7 @@ void fuzz(const std::vector<Seed>& seeds, std::uint32_t rounds) {
       damage(seed.bytes, random);
     }
     try {
-      finite += std::isfinite(sum_of(read_bytes(seed.bytes, seed.name, seed.siblings))) ? 1 : 0;
+      finite += std::isfinite(sum_of(read_and_map(seed))) ? 1 : 0;
     } catch (const Error&) {
       ++errors;
     }
@@ -129,8 +138,9 @@ void add_shared(std::vector<Seed>& seeds, const std::string& name) {
 
 std::vector<Seed> h5_seeds() {
   std::vector<Seed> seeds;
-  for (const auto* name : {"fixed.h5", "variable.h5", "chunked.h5", "compact.h5", "latest.h5",
-                           "whole_model.h5", "pieces.h5", "numbered.h5", "big_endian_double.h5"}) {
+  for (const auto* name :
+       {"fixed.h5", "variable.h5", "chunked.h5", "compact.h5", "latest.h5", "whole_model.h5", "pieces.h5",
+        "numbered.h5", "big_endian_double.h5", "named.weights.h5", "plain.weights.h5"}) {
     seeds.push_back(golden_seed(name));
   }
   return seeds;
@@ -138,7 +148,7 @@ std::vector<Seed> h5_seeds() {
 
 std::vector<Seed> torch_seeds() {
   return {golden_seed("zip.pth"), golden_seed("legacy.pth"), golden_seed("zip_checkpoint.pth"),
-          golden_seed("legacy_checkpoint.pth")};
+          golden_seed("legacy_checkpoint.pth"), golden_seed("plain.keras")};
 }
 
 std::vector<Seed> safetensors_seeds() {

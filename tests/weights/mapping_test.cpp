@@ -378,13 +378,13 @@ TEST_P(RoundTrip, KeepsEveryBit) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, RoundTrip, testing::Values(".h5", ".safetensors"));
+INSTANTIATE_TEST_SUITE_P(Formats, RoundTrip, testing::Values(".h5", ".safetensors", ".pth"));
 
 TEST(WriteWeights, RefusesOtherExtensionsAndUnwritableFolders) {
   const auto graph = small_graph();
   const auto parameters = initialize(graph, 1);
   EXPECT_TRUE(
-      says(error_of([&] { write_weights(graph, parameters, "weights.npz"); }), ".safetensors or .h5"));
+      says(error_of([&] { write_weights(graph, parameters, "weights.npz"); }), ".safetensors, .h5 or .pth"));
   EXPECT_THROW(write_weights(graph, parameters, "/nowhere/weights.h5"), Error);
   EXPECT_THROW(write_weights(graph, parameters, "/nowhere/weights.safetensors"), Error);
 }

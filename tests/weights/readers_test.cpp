@@ -78,6 +78,34 @@ TEST(KerasH5, NamesWhatItDoesNotRead) {
   EXPECT_TRUE(says(error_of([] { read_bytes(golden("compressed.h5")); }), "h5repack -f NONE"));
 }
 
+TEST(KerasV3, NamesLayersByTheirAttribute) {
+  const auto file = read_bytes(golden("named.weights.h5"));
+  EXPECT_EQ(file.format, WeightFormat::keras_h5);
+  ASSERT_EQ(file.layers.size(), 3U);  // neither seeds nor the optimizer
+  expect_ramp(file, "base/conv/0", {3, 3, 2, 4}, 0);
+  expect_ramp(file, "base/bn/3", {4}, 4);
+  expect_ramp(file, "dense/1", {3}, 50);
+}
+
+TEST(KerasV3, NamesLayersByTheirClassWithoutOne) {
+  const auto file = read_bytes(golden("plain.weights.h5"));
+  expect_ramp(file, "functional/conv2d/1", {4}, 100);
+  expect_ramp(file, "functional/batch_normalization/2", {4}, 3);
+}
+
+TEST(KerasV3, TheArchiveBringsNamesAndTheGraph) {
+  const auto file = read_bytes(golden("plain.keras"));
+  expect_ramp(file, "base/conv/0", {3, 3, 2, 4}, 0);
+  const auto graph = graph_of(file);
+  EXPECT_EQ(graph.name(), "outer");
+  for (const auto* name : {"plain.keras", "named.weights.h5", "plain.weights.h5"}) {
+    const auto mapped = map_weights(graph, read_bytes(golden(name)));
+    EXPECT_TRUE(mapped.report.unused.empty()) << name;
+    EXPECT_EQ(mapped.parameters.at("base/bn/moving_variance")[0], 4.0F) << name;
+    EXPECT_EQ(mapped.parameters.at("dense/bias")[2], 52.0F) << name;
+  }
+}
+
 class TorchFile : public testing::TestWithParam<std::pair<const char*, const char*>> {};
 
 TEST_P(TorchFile, GivesEveryTensorOfTheStateDict) {

@@ -1,0 +1,323 @@
+#include "weights/keras_layer.h"
+
+#include <array>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <map>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "headstart/error.h"
+
+namespace headstart {
+namespace {
+
+using nlohmann::json;
+using Kind = Activation::Kind;
+
+constexpr int kLargest = 1 << 24;  // of any count in a layer
+
+// The config of one layer, read with Keras's defaults and with errors that name the layer.
+class Config {
+ public:
+  Config(const std::string& layer, const json& values) : layer_(layer), values_(values) {
+    if (!values.is_object()) {
+      fail("a config", values);
+    }
+  }
+
+  [[noreturn]] void fail(const std::string& expected, const json& received) const {
+    auto text = received.dump(-1, ' ', false, json::error_handler_t::replace);
+    throw Error(
+        fmt::format("[keras] layer {}: expected {}; received {}", layer_, expected, text.substr(0, 100)));
+  }
+
+  bool has(const char* key) const { return values_.contains(key) && !values_[key].is_null(); }
+  const json& at(const char* key) const {
+    if (!has(key)) {
+      fail(fmt::format("\"{}\"", key), json::object());
+    }
+    return values_[key];
+  }
+
+  int count(const json& value, int lowest) const {
+    if (!value.is_number_integer() || value.get<std::int64_t>() < lowest ||
+        value.get<std::int64_t>() > kLargest) {
+      fail(fmt::format("a whole number from {} to {}", lowest, kLargest), value);
+    }
+    return value.get<int>();
+  }
+  int count(const char* key) const { return count(at(key), 1); }
+  int count_or(const char* key, int otherwise) const { return has(key) ? count(at(key), 1) : otherwise; }
+
+  float number(const json& value) const {
+    if (!value.is_number() || !(std::abs(value.get<double>()) <= std::numeric_limits<float>::max())) {
+      fail("a number", value);
+    }
+    return value.get<float>();
+  }
+  float number_or(const char* key, float otherwise) const { return has(key) ? number(at(key)) : otherwise; }
+
+  bool flag_or(const char* key, bool otherwise) const {
+    if (has(key) && !at(key).is_boolean()) {
+      fail(fmt::format("true or false for \"{}\"", key), at(key));
+    }
+    return has(key) ? at(key).get<bool>() : otherwise;
+  }
+
+  Size2 size(const json& value) const {
+    if (value.is_array() && value.size() == 2) {
+      return {count(value[0], 1), count(value[1], 1)};
+    }
+    const int both = count(value, 1);
+    return {both, both};
+  }
+  Size2 size_or(const char* key, Size2 otherwise) const { return has(key) ? size(at(key)) : otherwise; }
+
+  Padding padding() const {
+    const auto& value = has("padding") ? at("padding") : kValid;
+    if (value == "same") {
+      return Padding::same();
+    }
+    if (value != "valid") {
+      fail("padding same or valid", value);
+    }
+    return Padding::valid();
+  }
+
+  Activation activation(const json& value) const {
+    static const std::map<std::string_view, Kind> kKinds{{"linear", Kind::linear},
+                                                         {"relu", Kind::relu},
+                                                         {"relu6", Kind::relu6},
+                                                         {"sigmoid", Kind::sigmoid},
+                                                         {"tanh", Kind::tanh},
+                                                         {"softmax", Kind::softmax},
+                                                         {"swish", Kind::swish},
+                                                         {"silu", Kind::swish},
+                                                         {"gelu", Kind::gelu},
+                                                         {"elu", Kind::elu},
+                                                         {"hard_swish", Kind::hard_swish},
+                                                         {"hard_silu", Kind::hard_swish}};
+    const auto found = value.is_string() ? kKinds.find(value.get_ref<const std::string&>()) : kKinds.end();
+    if (found == kKinds.end()) {
+      // hard_sigmoid is one function in Keras 2 and another in Keras 3, and the config does not say which.
+      fail("the activation linear, relu, relu6, sigmoid, tanh, softmax, swish, gelu, elu or hard_swish",
+           value);
+    }
+    return {.kind = found->second, .alpha = found->second == Kind::elu ? 1.0F : 0.0F};
+  }
+  Activation activation() const { return has("activation") ? activation(at("activation")) : Activation{}; }
+
+  void require_channels_last() const {
+    if (has("data_format") && at("data_format") != "channels_last") {
+      fail("data_format channels_last", at("data_format"));
+    }
+  }
+  // Normalisation, concatenation and softmax work over the channels.
+  void require_last_axis() const {
+    if (!has("axis")) {
+      return;
+    }
+    const auto& axis = at("axis").is_array() && at("axis").size() == 1 ? at("axis")[0] : at("axis");
+    if (axis != -1 && axis != 3) {
+      fail("the last axis", axis);
+    }
+  }
+
+ private:
+  static inline const json kValid = "valid";
+  const std::string& layer_;
+  const json& values_;
+};
+
+Op convolution(const Config& config) {
+  return Conv2D{.filters = config.count("filters"),
+                .kernel = config.size(config.at("kernel_size")),
+                .strides = config.size_or("strides", {}),
+                .dilation = config.size_or("dilation_rate", {}),
+                .padding = config.padding(),
+                .groups = config.count_or("groups", 1),
+                .use_bias = config.flag_or("use_bias", true),
+                .activation = config.activation()};
+}
+
+Op depthwise_convolution(const Config& config) {
+  return DepthwiseConv2D{.kernel = config.size(config.at("kernel_size")),
+                         .strides = config.size_or("strides", {}),
+                         .dilation = config.size_or("dilation_rate", {}),
+                         .padding = config.padding(),
+                         .depth_multiplier = config.count_or("depth_multiplier", 1),
+                         .use_bias = config.flag_or("use_bias", true),
+                         .activation = config.activation()};
+}
+
+Op separable_convolution(const Config& config) {
+  return SeparableConv2D{.filters = config.count("filters"),
+                         .kernel = config.size(config.at("kernel_size")),
+                         .strides = config.size_or("strides", {}),
+                         .dilation = config.size_or("dilation_rate", {}),
+                         .padding = config.padding(),
+                         .depth_multiplier = config.count_or("depth_multiplier", 1),
+                         .use_bias = config.flag_or("use_bias", true),
+                         .activation = config.activation()};
+}
+
+Op dense(const Config& config) {
+  return Dense{.units = config.count("units"),
+               .use_bias = config.flag_or("use_bias", true),
+               .activation = config.activation()};
+}
+
+template <typename Pooling>
+Op pooling(const Config& config) {
+  Pooling result;
+  result.pool = config.size_or("pool_size", {2, 2});
+  result.strides = config.size_or("strides", result.pool);
+  result.padding = config.padding();
+  return result;
+}
+
+template <typename Pooling>
+Op global_pooling(const Config& config) {
+  return Pooling{.keep_dims = config.flag_or("keepdims", false)};
+}
+
+// One number, [vertical, horizontal], or [[top, bottom], [left, right]].
+Op zero_padding(const Config& config) {
+  const auto& value = config.has("padding") ? config.at("padding") : json(1);
+  const bool two = value.is_array() && value.size() == 2;
+  const auto side = [&](std::size_t axis, std::size_t end) {
+    const auto& along = two ? value[axis] : value;
+    const bool pair = along.is_array() && along.size() == 2;
+    return config.count(pair ? along[end] : along, 0);
+  };
+  return ZeroPadding2D{.top = side(0, 0), .bottom = side(0, 1), .left = side(1, 0), .right = side(1, 1)};
+}
+
+Op relu(const Config& config) {
+  const float slope = config.number_or("negative_slope", 0.0F);
+  const float maximum = config.number_or("max_value", 0.0F);
+  const float threshold = config.number_or("threshold", 0.0F);
+  constexpr float kSix = 6.0F;
+  const bool bounded = config.has("max_value");
+  if (threshold != 0.0F || (bounded && (maximum != kSix || slope != 0.0F))) {
+    config.fail("a ReLU without threshold and with max_value 6 or none",
+                {{"max_value", maximum}, {"negative_slope", slope}, {"threshold", threshold}});
+  }
+  const auto kind = bounded ? Kind::relu6 : slope != 0.0F ? Kind::leaky_relu : Kind::relu;
+  return ActivationLayer{{.kind = kind, .alpha = slope}};
+}
+
+Op leaky_relu(const Config& config) {
+  constexpr float kDefault = 0.3F;
+  const float slope = config.number_or("negative_slope", config.number_or("alpha", kDefault));
+  return ActivationLayer{{.kind = Kind::leaky_relu, .alpha = slope}};
+}
+
+Op normalisation(const Config& config) {
+  config.require_last_axis();
+  return BatchNormalization{.epsilon = config.number_or("epsilon", 1e-3F),
+                            .momentum = config.number_or("momentum", 0.99F),
+                            .scale = config.flag_or("scale", true),
+                            .center = config.flag_or("center", true)};
+}
+
+Op reshape(const Config& config) {
+  const auto& target = config.at("target_shape");
+  Reshape result;
+  for (const auto& extent : target) {
+    result.shape.push_back(config.count(extent, 1));
+  }
+  if (!target.is_array() || result.shape.empty()) {
+    config.fail("a target_shape of positive extents", target);
+  }
+  return result;
+}
+
+Op softmax(const Config& config) {
+  config.require_last_axis();
+  return ActivationLayer{{.kind = Kind::softmax}};
+}
+
+Op concatenate(const Config& config) {
+  config.require_last_axis();
+  return Concatenate{};
+}
+
+using Builder = std::function<Op(const Config&)>;
+
+const std::map<std::string_view, Builder>& builders() {
+  static const std::map<std::string_view, Builder> kBuilders{
+      {"Conv2D", convolution},
+      {"Convolution2D", convolution},
+      {"DepthwiseConv2D", depthwise_convolution},
+      {"SeparableConv2D", separable_convolution},
+      {"Dense", dense},
+      {"MaxPooling2D", pooling<MaxPooling2D>},
+      {"AveragePooling2D", pooling<AveragePooling2D>},
+      {"GlobalAveragePooling2D", global_pooling<GlobalAveragePooling2D>},
+      {"GlobalMaxPooling2D", global_pooling<GlobalMaxPooling2D>},
+      {"ZeroPadding2D", zero_padding},
+      {"Activation", [](const Config& c) -> Op { return ActivationLayer{c.activation(c.at("activation"))}; }},
+      {"ReLU", relu},
+      {"LeakyReLU", leaky_relu},
+      {"ELU",
+       [](const Config& c) -> Op {
+         return ActivationLayer{{Kind::elu, c.number_or("alpha", 1.0F)}};
+       }},
+      {"Softmax", softmax},
+      {"BatchNormalization", normalisation},
+      {"BatchNormalizationV1", normalisation},
+      {"Add", [](const Config&) -> Op { return Add{}; }},
+      {"Multiply", [](const Config&) -> Op { return Multiply{}; }},
+      {"Concatenate", concatenate},
+      {"Flatten", [](const Config&) -> Op { return Flatten{}; }},
+      {"Reshape", reshape},
+      {"Dropout", [](const Config& c) -> Op { return Dropout{c.number_or("rate", 0.5F)}; }},
+      {"Rescaling",
+       [](const Config& c) -> Op {
+         return Rescaling{c.number_or("scale", 1.0F), c.number_or("offset", 0.0F)};
+       }},
+  };
+  return kBuilders;
+}
+
+}  // namespace
+
+Op op_from_keras(const std::string& class_name, const std::string& layer, const json& values) {
+  const auto found = builders().find(class_name);
+  if (found == builders().end()) {
+    throw Error(
+        fmt::format("[keras] layer {} is of the class {}, which Headstart does not have; rebuild the model "
+                    "without it",
+                    layer, class_name.substr(0, 100)));
+  }
+  const Config config(layer, values);
+  config.require_channels_last();
+  return found->second(config);
+}
+
+Shape input_shape_from_keras(const std::string& layer, const json& values) {
+  const Config config(layer, values);
+  const char* key = config.has("batch_input_shape") ? "batch_input_shape" : "batch_shape";
+  if (!config.has(key)) {
+    return {};
+  }
+  const auto& extents = config.at(key);
+  constexpr std::size_t kMaximumRank = 4;
+  if (!extents.is_array() || extents.size() < 2 || extents.size() > kMaximumRank) {
+    config.fail("an input of (batch, height, width, channels)", extents);
+  }
+  Shape shape;
+  for (std::size_t i = 1; i < extents.size(); ++i) {
+    if (extents[i].is_null()) {
+      return {};
+    }
+    shape.push_back(config.count(extents[i], 1));
+  }
+  return shape;
+}
+
+}  // namespace headstart

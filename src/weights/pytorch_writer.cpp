@@ -1,0 +1,142 @@
+// Writes a PyTorch state dict in the zip form: data.pkl, then one stored entry for each tensor.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <zip.h>
+
+#include "weights/pytorch.h"
+
+namespace headstart {
+namespace {
+
+// The opcodes of pickle protocol 2 that a state dict takes.
+class PickleWriter {
+ public:
+  PickleWriter() { raw("\x80\x02"); }
+
+  void raw(std::string_view bytes) { bytes_ += bytes; }
+  void text(std::string_view value) {
+    raw("X");
+    little_endian(value.size(), 4);
+    raw(value);
+  }
+  // An integer of up to 63 bits, as LONG1.
+  void integer(std::int64_t value) {
+    raw("\x8a\x08");
+    little_endian(static_cast<std::uint64_t>(value), 8);
+  }
+  void tuple(const Shape& values) {
+    raw("(");
+    for (const auto value : values) {
+      integer(value);
+    }
+    raw("t");
+  }
+  std::string take() {
+    raw(".");
+    return std::move(bytes_);
+  }
+
+ private:
+  void little_endian(std::uint64_t value, int bytes) {
+    for (int i = 0; i < bytes; ++i) {
+      bytes_ += static_cast<char>(value >> (8 * i) & 0xFFU);
+    }
+  }
+  std::string bytes_;
+};
+
+Shape contiguous_strides(const Shape& shape) {
+  Shape strides(shape.size(), 1);
+  for (std::size_t axis = shape.size(); axis > 1; --axis) {
+    strides[axis - 2] = strides[axis - 1] * shape[axis - 1];
+  }
+  return strides;
+}
+
+// torch._utils._rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())
+void write_tensor(PickleWriter& pickle, const std::string& name, std::string_view storage_type,
+                  std::size_t key, const Shape& shape) {
+  pickle.text(name);
+  pickle.raw("ctorch._utils\n_rebuild_tensor_v2\n((");
+  pickle.text("storage");
+  pickle.raw("ctorch\n");
+  pickle.raw(storage_type);
+  pickle.raw("\n");
+  pickle.text(std::to_string(key));
+  pickle.text("cpu");
+  pickle.integer(element_count(shape));
+  pickle.raw("tQ");
+  pickle.integer(0);
+  pickle.tuple(shape);
+  pickle.tuple(contiguous_strides(shape));
+  pickle.raw(
+      "\x89"
+      "ccollections\nOrderedDict\n)RtR");
+}
+
+struct Entry {
+  std::string name;
+  std::span<const std::uint8_t> bytes;
+};
+
+std::span<const std::uint8_t> bytes_of(const void* data, std::size_t size) {
+  return {static_cast<const std::uint8_t*>(data), size};
+}
+
+// libzip writes a temporary file and renames it when the archive is closed.
+void write_archive(const std::string& path, const std::vector<Entry>& entries) {
+  int code = 0;
+  std::unique_ptr<zip_t, void (*)(zip_t*)> archive(zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code),
+                                                   zip_discard);
+  bool good = archive != nullptr;
+  for (const auto& entry : entries) {
+    if (!good) {
+      break;
+    }
+    auto* source = zip_source_buffer(archive.get(), entry.bytes.data(), entry.bytes.size(), 0);
+    const auto index = zip_file_add(archive.get(), entry.name.c_str(), source, ZIP_FL_ENC_UTF_8);
+    if (index < 0) {
+      zip_source_free(source);
+    }
+    good = index >= 0 &&
+           zip_set_file_compression(archive.get(), static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0) == 0;
+  }
+  if (good && zip_close(archive.get()) == 0) {
+    (void)archive.release();  // freed by zip_close
+    return;
+  }
+  throw Error(fmt::format(
+      "[pytorch] cannot write {}; is the folder there and the disk not full; the old file stays", path));
+}
+
+}  // namespace
+
+void write_pytorch(const Graph& graph, const Parameters& parameters, const std::string& path) {
+  const auto state = torch_state_dict(graph, parameters);
+  const std::int64_t no_batches = 0;
+  PickleWriter pickle;
+  pickle.raw("ccollections\nOrderedDict\n)R(");
+  std::vector<Entry> entries{{}};  // the pickle comes first
+  for (const auto& [name, tensor] : state) {
+    constexpr std::string_view kVariance = ".running_var";
+    write_tensor(pickle, name, "FloatStorage", entries.size() - 1, tensor.shape());
+    entries.push_back({fmt::format("archive/data/{}", entries.size() - 1),
+                       bytes_of(tensor.data(), static_cast<std::size_t>(tensor.size()) * sizeof(float))});
+    if (name.ends_with(kVariance)) {
+      write_tensor(pickle, name.substr(0, name.size() - kVariance.size()) + ".num_batches_tracked",
+                   "LongStorage", entries.size() - 1, {});
+      entries.push_back(
+          {fmt::format("archive/data/{}", entries.size() - 1), bytes_of(&no_batches, sizeof no_batches)});
+    }
+  }
+  pickle.raw("u");
+  const auto program = pickle.take();
+  const std::string version = "3\n";
+  entries[0] = {"archive/data.pkl", bytes_of(program.data(), program.size())};
+  entries.push_back({"archive/version", bytes_of(version.data(), version.size())});
+  write_archive(path, entries);
+}
+
+}  // namespace headstart
