@@ -65,15 +65,24 @@ class Optimizer {
 
 // What multiplies the learning rate at a step of a stage.
 struct Schedule {
-  enum class Kind { automatic, constant, cosine, step, exponential, one_cycle };  // automatic: see resolve
+  enum class Kind {
+    automatic,
+    constant,
+    cosine,
+    step,
+    exponential,
+    one_cycle,
+    plateau
+  };  // automatic: see resolve
   Kind kind = Kind::automatic;
   double warmup = 0.0;        // share of the steps over which the rate rises linearly from 0
   double final_factor = 0.0;  // cosine, one_cycle: where it ends
-  double gamma = 0.1;         // step, exponential: factor each `every` epochs
+  double gamma =
+      0.1;  // step, exponential: factor each `every` epochs; plateau: after `every` without a better one
   int every = 10;
 };
-// "auto", "constant", "cosine", "step[:EVERY[:GAMMA]]", "exponential[:EVERY[:GAMMA]]", "one-cycle", each with
-// ",warmup:SHARE"; throws Error.
+// "auto", "constant", "cosine", "step[:EVERY[:GAMMA]]", "exponential[:EVERY[:GAMMA]]", "one-cycle",
+// "plateau[:EPOCHS[:GAMMA]]", each with ",warmup:SHARE"; throws Error.
 Schedule schedule_from(const std::string& text);
 std::string to_string(const Schedule& schedule);
 
@@ -82,6 +91,7 @@ Schedule resolve(Schedule schedule, OptimizerKind optimizer);
 
 struct SchedulePosition {
   std::int64_t step = 0, steps_per_epoch = 1, total_steps = 1;
+  int plateaus = 0;  // that were left so far
 };
 double schedule_factor(const Schedule& schedule, const SchedulePosition& position);
 

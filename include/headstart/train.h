@@ -60,6 +60,9 @@ struct TrainOptions {
   CacheMode cache = CacheMode::automatic;
   Monitor monitor = Monitor::val_accuracy;
   int patience = 0;  // 0: off; else a stage ends after this many epochs without a better one
+  // Above 0: validation and the result use a moving average of the parameters, average += (1 - decay) *
+  // (parameter - average) at every step; the decay rises to this value over the first steps.
+  double average_decay = 0.0;
   bool balanced_class_weights = false;  // n / (classes * n_c)
   std::vector<float> class_weights{};   // by label; empty: all 1
   double validation_fraction = 0.2;     // stratified, when there is no validation split

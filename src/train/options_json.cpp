@@ -76,6 +76,7 @@ json to_json_value(const TrainOptions& options) {
           {"cache", options.cache == CacheMode::automatic ? "auto" : "off"},
           {"monitor", options.monitor == Monitor::val_accuracy ? "val_accuracy" : "val_loss"},
           {"patience", options.patience},
+          {"average_decay", options.average_decay},
           {"balanced_class_weights", options.balanced_class_weights},
           {"class_weights", options.class_weights},
           {"validation_fraction", options.validation_fraction},
@@ -131,6 +132,7 @@ TrainOptions train_options_from_json(const std::string& text) {
     options.monitor =
         is_one_of(j, "monitor", "val_accuracy", "val_loss") ? Monitor::val_accuracy : Monitor::val_loss;
     options.patience = j.at("patience").get<int>();
+    options.average_decay = j.at("average_decay").get<double>();
     options.balanced_class_weights = j.at("balanced_class_weights").get<bool>();
     options.class_weights = j.at("class_weights").get<std::vector<float>>();
     options.validation_fraction = j.at("validation_fraction").get<double>();

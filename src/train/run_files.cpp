@@ -20,6 +20,7 @@ using nlohmann::json;
 
 constexpr const char* kCurrent = "current/";
 constexpr const char* kBest = "best/";
+constexpr const char* kAverage = "average/";
 constexpr const char* kOptimizer = "optimizer/";
 
 fs::path checkpoint_path(const std::string& directory) {
@@ -61,6 +62,8 @@ json state_json(const RunState& state) {
           {"stage_step", state.stage_step},
           {"best_epoch", state.best_epoch},
           {"epochs_since_best", state.epochs_since_best},
+          {"plateaus", state.plateaus},
+          {"epochs_on_plateau", state.epochs_on_plateau},
           {"optimizer_iterations", state.optimizer_iterations},
           {"history", history}};
 }
@@ -74,6 +77,8 @@ RunState state_of(const json& j) {
   state.stage_step = j.at("stage_step").get<std::int64_t>();
   state.best_epoch = j.at("best_epoch").get<int>();
   state.epochs_since_best = j.at("epochs_since_best").get<int>();
+  state.plateaus = j.at("plateaus").get<int>();
+  state.epochs_on_plateau = j.at("epochs_on_plateau").get<int>();
   state.optimizer_iterations = j.at("optimizer_iterations").get<std::int64_t>();
   for (const json& record : j.at("history")) {
     state.history.push_back(record_of(record));
@@ -87,6 +92,7 @@ void save_checkpoint(const std::string& directory, const RunState& state, const 
   Parameters tensors;
   insert_all(tensors, kCurrent, state.current);
   insert_all(tensors, kBest, state.best);
+  insert_all(tensors, kAverage, state.average);
   insert_all(tensors, kOptimizer, state.optimizer);
   const fs::path path = checkpoint_path(directory);
   fs::create_directories(path.parent_path());
@@ -113,6 +119,7 @@ std::optional<RunState> load_checkpoint(const std::string& directory, const std:
     for (auto& [name, tensor] : saved.tensors) {
       for (const auto& [prefix, target] : {std::pair<std::string, Parameters*>{kCurrent, &state.current},
                                            {kBest, &state.best},
+                                           {kAverage, &state.average},
                                            {kOptimizer, &state.optimizer}}) {
         if (name.starts_with(prefix)) {
           target->insert(name.substr(prefix.size()), tensor);

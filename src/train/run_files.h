@@ -20,9 +20,11 @@ struct RunState {
   std::int64_t step = 0;  // through both stages; keys dropout
   std::int64_t stage_step = 0;
   std::vector<EpochRecord> history;
-  int best_epoch = 0;         // EpochRecord::epoch
-  int epochs_since_best = 0;  // of this stage
-  Parameters current, best;   // what the run may change
+  int best_epoch = 0;                       // EpochRecord::epoch
+  int epochs_since_best = 0;                // of this stage
+  int plateaus = 0, epochs_on_plateau = 0;  // of this stage
+  Parameters current, best;                 // what the run may change
+  Parameters average;                       // of `current`; empty when it is not asked for
   Parameters optimizer;
   std::int64_t optimizer_iterations = 0;
 };

@@ -22,7 +22,8 @@ struct NamedKind {
 constexpr NamedKind kKinds[] = {
     {"auto", Schedule::Kind::automatic},          {"constant", Schedule::Kind::constant},
     {"cosine", Schedule::Kind::cosine},           {"step", Schedule::Kind::step},
-    {"exponential", Schedule::Kind::exponential}, {"one-cycle", Schedule::Kind::one_cycle}};
+    {"exponential", Schedule::Kind::exponential}, {"one-cycle", Schedule::Kind::one_cycle},
+    {"plateau", Schedule::Kind::plateau}};
 
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
@@ -41,6 +42,11 @@ double number(const std::string& text, const std::string& whole) {
     throw Error(fmt::format("[schedule] expected a number in \"{}\"; received \"{}\"", whole, text));
   }
   return value;
+}
+
+bool has_steps(Schedule::Kind kind) {
+  return kind == Schedule::Kind::step || kind == Schedule::Kind::exponential ||
+         kind == Schedule::Kind::plateau;
 }
 
 Schedule::Kind kind_from(const std::string& name) {
@@ -73,7 +79,7 @@ Schedule schedule_from(const std::string& text) {
   const auto parts = split(text, ',');
   const auto words = split(parts[0], ':');
   Schedule schedule{.kind = kind_from(words[0])};
-  const bool steps = schedule.kind == Schedule::Kind::step || schedule.kind == Schedule::Kind::exponential;
+  const bool steps = has_steps(schedule.kind);
   if (schedule.kind == Schedule::Kind::exponential) {
     schedule.every = 1;
     schedule.gamma = 0.95;
@@ -110,7 +116,7 @@ std::string to_string(const Schedule& schedule) {
       text = known.name;
     }
   }
-  if (schedule.kind == Schedule::Kind::step || schedule.kind == Schedule::Kind::exponential) {
+  if (has_steps(schedule.kind)) {
     text += fmt::format(":{}:{}", schedule.every, schedule.gamma);
   }
   if (schedule.warmup > 0.0) {
@@ -148,6 +154,8 @@ double schedule_factor(const Schedule& schedule, const SchedulePosition& positio
     }
     case Schedule::Kind::exponential:
       return std::pow(schedule.gamma, static_cast<double>(epoch) / static_cast<double>(schedule.every));
+    case Schedule::Kind::plateau:
+      return std::pow(schedule.gamma, position.plateaus);
     case Schedule::Kind::one_cycle:
       return one_cycle(share, schedule.final_factor);
   }

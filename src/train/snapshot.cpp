@@ -54,6 +54,17 @@ void swap_values(Parameters& a, Parameters& b) {
   }
 }
 
+void move_average(Parameters& average, const Parameters& parameters, double decay) {
+  const auto share = static_cast<float>(1.0 - decay);
+  for (auto& [name, tensor] : average) {
+    const auto values = parameters.at(name).values();
+    const auto averages = tensor.values();
+    for (std::size_t i = 0; i < averages.size(); ++i) {
+      averages[i] += share * (values[i] - averages[i]);
+    }
+  }
+}
+
 FrozenReport hash_frozen(const Parameters& parameters, const std::set<std::string>& changing) {
   FrozenReport report;
   Sha256 hash;

@@ -19,6 +19,9 @@ Parameters copy_of(const Parameters& parameters, const std::set<std::string>& na
 void assign(Parameters& target, const Parameters& source);
 void swap_values(Parameters& a, Parameters& b);  // of every tensor of `b`
 
+// average += (1 - decay) * (parameter - average), for every tensor of `average`.
+void move_average(Parameters& average, const Parameters& parameters, double decay);
+
 // SHA-256 over names and values of everything that is not in `changing`.
 FrozenReport hash_frozen(const Parameters& parameters, const std::set<std::string>& changing);
 

@@ -55,6 +55,7 @@ class Stage {
   TrainingProgram& program_for(std::size_t size);
   std::vector<LoaderItem> items_of_epoch(int epoch) const;
   bool train_epoch(EpochProgress& progress);
+  void validate(EpochProgress& progress);
   void train_step(const BoundaryBatch& batch, EpochProgress& progress);
   void finish_epoch(EpochProgress& progress);
   bool is_better(const EpochRecord& record) const;
@@ -104,7 +105,10 @@ std::unique_ptr<BoundarySource> Stage::source_of(const Split& split, const std::
     auto table = cached_features(*split.files, graph_, parameters, features, session_.observer.progress());
     if (table) {
       for (const std::string& line : table->unreadable) {
-        session_.result.unreadable.push_back(line);
+        std::vector<std::string>& named = session_.result.unreadable;
+        if (std::find(named.begin(), named.end(), line) == named.end()) {
+          named.push_back(line);
+        }
       }
       return make_table_source(std::move(*table), options_.batch_size);
     }
@@ -177,11 +181,17 @@ void Stage::train_step(const BoundaryBatch& batch, EpochProgress& progress) {
   const double factor = schedule_factor(
       spec_.options.schedule, {.step = state.stage_step,
                                .steps_per_epoch = steps_,
-                               .total_steps = static_cast<std::int64_t>(steps_) * spec_.options.epochs});
+                               .total_steps = static_cast<std::int64_t>(steps_) * spec_.options.epochs,
+                               .plateaus = state.plateaus});
   last_rate_ = optimizer_->learning_rate() * factor;
   optimizer_->step(session_.model.parameters, program.gradients(), factor);
   ++state.step;
   ++state.stage_step;
+  if (state.average.size() > 0) {
+    const auto t = static_cast<double>(state.stage_step);
+    move_average(state.average, session_.model.parameters,
+                 std::min(options_.average_decay, (1.0 + t) / (10.0 + t)));
+  }
   loss_sum_ += value.loss * static_cast<double>(batch.labels.size());
   correct_ += value.correct;
   seen_ += static_cast<std::int64_t>(batch.labels.size());
@@ -207,11 +217,16 @@ bool Stage::train_epoch(EpochProgress& progress) {
   if (seen_ == 0) {
     throw Error("[train] expected images to train on; every one was unreadable; see the messages above");
   }
-  session_.result.seconds.training += seconds_since(start);
-  const auto validating = Clock::now();
+  session_.result.seconds.training += progress.seconds;
+  return true;
+}
+
+void Stage::validate(EpochProgress& progress) {
+  const auto start = Clock::now();
   const Evaluation validation = evaluator_->evaluate(session_.model.parameters, *validation_);
-  session_.result.seconds.validation += seconds_since(validating);
-  progress.seconds = seconds_since(start);
+  const double taken = seconds_since(start);
+  session_.result.seconds.validation += taken;
+  progress.seconds += taken;
   progress.record = EpochRecord{.epoch = progress.epoch,
                                 .stage = spec_.name,
                                 .loss = progress.loss,
@@ -220,7 +235,6 @@ bool Stage::train_epoch(EpochProgress& progress) {
                                 .val_accuracy = validation.accuracy,
                                 .learning_rate = last_rate_,
                                 .seconds = progress.seconds};
-  return true;
 }
 
 bool Stage::is_better(const EpochRecord& record) const {
@@ -258,6 +272,11 @@ void Stage::finish_epoch(EpochProgress& progress) {
     }
   }
   state.epochs_since_best = better ? 0 : state.epochs_since_best + 1;
+  state.epochs_on_plateau = better ? 0 : state.epochs_on_plateau + 1;
+  if (state.epochs_on_plateau >= spec_.options.schedule.every) {
+    ++state.plateaus;  // read by the plateau schedule only
+    state.epochs_on_plateau = 0;
+  }
   ++state.stage_epochs_done;
   const bool impatient = options_.patience > 0 && state.epochs_since_best >= options_.patience;
   state.stage_done = impatient || state.stage_epochs_done >= spec_.options.epochs;
@@ -342,6 +361,9 @@ bool Stage::run() {
   if (state.stage_epochs_done > 0) {
     optimizer_->restore(state.optimizer, state.optimizer_iterations);
   }
+  if (options_.average_decay > 0.0 && state.average.size() == 0) {
+    state.average = copy_of(session_.model.parameters, session_.changing);
+  }
   while (!state.stage_done) {
     EpochProgress progress{
         .epoch = static_cast<int>(state.history.size()) + 1, .epochs = spec_.epochs_of_run, .steps = steps_};
@@ -349,7 +371,10 @@ bool Stage::run() {
     if (!train_epoch(progress)) {
       return false;
     }
+    swap_values(session_.model.parameters, state.average);
+    validate(progress);
     finish_epoch(progress);
+    swap_values(session_.model.parameters, state.average);
     save_when_due(Clock::now());
     if (stop_requested() && !state.stage_done) {
       return false;

@@ -48,6 +48,10 @@ TrainOptions resolved(TrainOptions options, const Graph& graph) {
                     options.batch_size, options.head.epochs, options.fine_tune.epochs,
                     options.steps_per_epoch, options.patience));
   }
+  if (!(options.average_decay >= 0.0 && options.average_decay < 1.0)) {
+    throw Error(fmt::format("[train] the decay of the average is at least 0 and below 1; received {}",
+                            options.average_decay));
+  }
   if (!(options.validation_fraction > 0.0 && options.validation_fraction < 1.0)) {
     throw Error(fmt::format("[train] the validation fraction is between 0 and 1; received {}",
                             options.validation_fraction));
@@ -192,6 +196,11 @@ bool run_stages(Session& session) {
     state.stage_epochs_done = 0;
     state.stage_step = 0;
     state.epochs_since_best = 0;
+    state.plateaus = 0;
+    state.epochs_on_plateau = 0;
+    if (state.average.size() > 0) {
+      assign(state.average, state.best);
+    }
   }
   return state.stage_done ||
          run_stage(session, {.name = "fine_tune", .options = options.fine_tune, .epochs_of_run = epochs});
@@ -220,11 +229,6 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
   begin_or_resume(session);
   result.interrupted = !run_stages(session);
   save_outputs(session);
-  if (result.interrupted) {
-    observer.message(options.out_directory.empty()
-                         ? "stopped"
-                         : fmt::format("stopped; the same command with --resume goes on"));
-  }
   assign(model.parameters, session.state.best);
   result.model = std::move(model);
   result.history = std::move(session.state.history);

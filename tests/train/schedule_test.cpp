@@ -44,10 +44,17 @@ TEST(Schedule, OneCycle) {
 }
 
 TEST(Schedule, TextGoesRound) {
-  for (const char* text :
-       {"auto", "constant", "cosine", "cosine,warmup:0.05", "step:3:0.2", "exponential:1:0.9", "one-cycle"}) {
+  for (const char* text : {"auto", "constant", "cosine", "cosine,warmup:0.05", "step:3:0.2",
+                           "exponential:1:0.9", "one-cycle", "plateau:4:0.5"}) {
     EXPECT_EQ(to_string(schedule_from(text)), text);
   }
+}
+
+TEST(Schedule, PlateausAreCounted) {
+  const Schedule schedule = schedule_from("plateau:3:0.5");
+  EXPECT_EQ(schedule.every, 3);
+  EXPECT_DOUBLE_EQ(schedule_factor(schedule, {.step = 90, .total_steps = 100}), 1.0);
+  EXPECT_DOUBLE_EQ(schedule_factor(schedule, {.step = 90, .total_steps = 100, .plateaus = 2}), 0.25);
 }
 
 TEST(Schedule, AutomaticFollowsTheOptimizer) {

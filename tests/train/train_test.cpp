@@ -191,6 +191,49 @@ TEST(Train, PatienceEndsAStage) {
   EXPECT_EQ(static_cast<int>(result.history.size()), result.best_epoch + 3);
 }
 
+TEST(Train, PlateauLowersTheRate) {
+  TrainObserver silent;
+  TrainOptions options = quick(12);
+  options.head.optimizer.learning_rate = 0.1;
+  options.head.schedule = schedule_from("plateau:2:0.5");
+  options.monitor = Monitor::val_loss;
+  const TrainResult result = train(tiny_model({.classes = kClasses}), splits(), options, silent);
+  double best = result.history[0].val_loss, rate = 0.1;
+  int waited = 0;
+  for (const EpochRecord& record : result.history) {
+    EXPECT_DOUBLE_EQ(record.learning_rate, rate) << record.epoch;
+    waited = record.epoch == 1 || record.val_loss < best ? 0 : waited + 1;
+    best = std::min(best, record.val_loss);
+    if (waited == 2) {
+      rate *= 0.5;
+      waited = 0;
+    }
+  }
+  EXPECT_LT(rate, 0.1);
+}
+
+// One step in all, so that the average can be followed by hand: (1 + 1) / (10 + 1) is below the decay.
+TEST(Train, TheAverageIsWhatIsValidatedAndKept) {
+  TrainObserver silent;
+  TrainOptions options = quick(1);
+  options.head.optimizer = {.kind = OptimizerKind::sgd, .learning_rate = 0.5};
+  options.steps_per_epoch = 1;
+  const Model model = tiny_model({.classes = kClasses, .head = "gap,dense"});
+  const MemorySplits data = splits();
+  const TrainResult plain = train(model, data, options, silent);
+  options.average_decay = 0.99;
+  const TrainResult averaged = train(model, data, options, silent);
+  const auto start = model.parameters.at("dense/kernel").values();
+  const auto end = plain.model.parameters.at("dense/kernel").values();
+  std::vector<float> expected;
+  for (std::size_t i = 0; i < start.size(); ++i) {
+    expected.push_back(start[i] + (1.0F - 2.0F / 11.0F) * (end[i] - start[i]));
+  }
+  EXPECT_TRUE(
+      test::all_close(averaged.model.parameters.at("dense/kernel").values(), expected, {.atol = 1e-6}));
+  EXPECT_NEAR(measure(averaged.model, *data.validation).loss, averaged.history[0].val_loss, 1e-5);
+}
+
 TEST(Train, StepsPerEpochGoesRoundAgain) {
   class Count : public TrainObserver {
    public:
