@@ -110,10 +110,20 @@ void add_optimizer_options(CLI::App& command, TrainOptions& train) {
                   "Decoupled, on kernels (auto 1 for a new head; adamw 0.004, else 0)")
       ->type_name("D")
       ->check(CLI::NonNegativeNumber);
-  add_parsed_option(
-      command, "--schedule",
-      "constant, cosine, step:10:0.1, exponential:1:0.9, one-cycle (cosine with auto, else constant)",
-      [&train](const std::string& text) { train.head.schedule = schedule_from(text); })
+  command
+      .add_option("--clip-norm", optimizer.clip_norm,
+                  "Gradients are scaled to this global norm at most (off)")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--average-decay", train.average_decay,
+                  "A moving average of the parameters is validated and kept: 0.99, 0.999 (off)")
+      ->type_name("D")
+      ->check(CLI::Range(0.0, 0.999999));
+  add_parsed_option(command, "--schedule",
+                    "constant, cosine, step:10:0.1, exponential:1:0.9, one-cycle, plateau:5:0.1 (cosine with "
+                    "auto, else constant)",
+                    [&train](const std::string& text) { train.head.schedule = schedule_from(text); })
       ->type_name("NAME");
   add_parsed_option(
       command, "--loss",
