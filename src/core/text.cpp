@@ -53,7 +53,9 @@ std::vector<std::string> nearest_names(std::string_view word, const std::vector<
   std::vector<std::pair<std::size_t, std::string>> near;
   for (const auto& candidate : candidates) {
     const std::string name = plain(std::string_view(candidate).substr(0, kLongestWord));
-    std::size_t distance = edit_distance(wanted, name);
+    // A layer of a nested model may be named without its scope.
+    const std::string tail = name.substr(name.rfind('/') + 1);
+    std::size_t distance = std::min(edit_distance(wanted, name), edit_distance(wanted, tail));
     const bool contains = wanted.size() >= 3 && name.find(wanted) != std::string::npos;
     const bool contained = name.size() >= 3 && wanted.find(name) != std::string::npos;
     if (contains || contained) {

@@ -17,6 +17,9 @@
 namespace headstart {
 namespace {
 
+// Finding out which precision is faster takes longer than so many images take in f32.
+constexpr std::int64_t kFewImages = 64;
+
 Shape with_batch(std::int64_t batch, const Shape& shape) {
   Shape result{batch};
   result.insert(result.end(), shape.begin(), shape.end());
@@ -102,6 +105,9 @@ ImageOutputs compute_outputs(const Model& model, const Dataset& dataset, const s
   const auto count = static_cast<std::int64_t>(dataset.samples.size());
   PredictOptions resolved = options;
   resolved.batch_size = static_cast<int>(std::clamp<std::int64_t>(count, 1, options.batch_size));
+  if (count < kFewImages && options.precision == Precision::automatic) {
+    resolved.precision = Precision::f32;
+  }
   Predictor predictor(model, outputs, resolved);
   std::vector<LoaderItem> items(dataset.samples.size());
   for (std::size_t i = 0; i < items.size(); ++i) {

@@ -29,6 +29,11 @@ TEST(NearestNames, ASubstringIsNear) {
             std::vector<std::string>{"vgg16/block5_conv1"});
 }
 
+TEST(NearestNames, AScopeNeedNotBeTyped) {
+  EXPECT_EQ(nearest_names("block5_cov1", {"vgg16/block5_conv1", "vgg16/block1_pool"}),
+            std::vector<std::string>{"vgg16/block5_conv1"});
+}
+
 TEST(NearestNames, AtMostCount) {
   const std::vector<std::string> names{"conv1", "conv2", "conv3", "conv4"};
   EXPECT_EQ(nearest_names("conv", names).size(), 3U);

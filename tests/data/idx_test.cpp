@@ -42,11 +42,15 @@ TEST_F(IdxTest, ReadsImagesAndLabels) {
   EXPECT_EQ(read_idx_labels(path_), (std::vector<int>{9, 0, 200}));
 }
 
-TEST_F(IdxTest, ReadsGzip) {
-  // gzip -n of the labels 7, 8.
-  write(bytes({0x1f, 0x8b, 8,    0,    0,    0,    0,    0,    0,    3, 0x63,
-               0x60, 0xe0, 0x60, 0x64, 0x60, 0x60, 0x60, 0x62, 0xe7, 0, 0}));
-  EXPECT_THROW(read_idx_labels(path_), Error);  // the check sum is missing
+TEST_F(IdxTest, ReadsGzipAndRefusesHalfOfIt) {
+  // Python: gzip.compress of the labels 7 and 8, mtime=0.
+  const std::string packed =
+      bytes({0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x63, 0x60, 0xe0, 0x60, 0x64,
+             0x60, 0x60, 0x60, 0x62, 0xe7, 0x00, 0x00, 0xec, 0xb2, 0x06, 0xd4, 0x0a, 0x00, 0x00, 0x00});
+  write(packed);
+  EXPECT_EQ(read_idx_labels(path_), (std::vector<int>{7, 8}));
+  write(packed.substr(0, packed.size() - 6));
+  EXPECT_THROW(read_idx_labels(path_), Error);
 }
 
 TEST_F(IdxTest, RefusesWhatDoesNotFit) {
