@@ -1,4 +1,8 @@
 // The program: a thin layer of commands over the library.
+#include "openmp.h"
 #include "program.h"
 
-int main(int argc, char** argv) { return headstart::app::run(argc, argv); }
+int main(int argc, char** argv) {
+  headstart::app::shorten_openmp_spinning(argc, argv);
+  return headstart::app::run(argc, argv);
+}
