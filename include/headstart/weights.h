@@ -11,6 +11,7 @@
 #include "headstart/model.h"
 #include "headstart/parameters.h"
 #include "headstart/progress.h"
+#include "headstart/zoo.h"
 
 namespace headstart {
 
@@ -80,11 +81,12 @@ struct WeightSource {
   bool operator==(const WeightSource&) const = default;
 };
 
-// ImageNet weights of a network of the zoo, from Keras or torchvision by its flavour. Nothing when there are
-// none for these options. `input_size` matters to the MobileNets, which were trained at several; another size
-// takes the weights for 224.
-std::optional<WeightSource> official_weights(const std::string& architecture, double alpha, int input_size,
-                                             bool include_top);
+// ImageNet weights of a network of the zoo, from Keras or torchvision by its flavour (as `architecture`: a
+// flavour that the name does not have is no error). Nothing when there are none for these options.
+// `input_size` matters to the MobileNets, which were trained at several; another size takes the weights for
+// 224.
+std::optional<WeightSource> official_weights(const std::string& name, double alpha, int input_size,
+                                             bool include_top, Flavour flavour = Flavour::keras);
 
 // The file in Headstart's cache (cache folder + "/weights"), ~/.keras/models, ~/.cache/torch/hub/checkpoints
 // or the Hugging Face cache, whichever has it with the right checksum.

@@ -96,13 +96,23 @@ std::string torch_kind(std::string_view weight) {
   return found == kKinds.end() ? std::string(weight) : found->second;
 }
 
+// torchvision's old DenseNet files say "denselayer1.norm.1" for "denselayer1.norm1".
+std::string current_torch_name(std::string_view layer) {
+  const auto dot = layer.rfind('.');
+  const auto parent = layer.substr(0, dot);
+  const bool old = dot != std::string_view::npos && layer.find(".denselayer") != std::string_view::npos &&
+                   (parent.ends_with(".norm") || parent.ends_with(".conv"));
+  return old ? std::string(parent) + std::string(layer.substr(dot + 1)) : std::string(layer);
+}
+
 std::vector<SourceLayer> torch_layers(const WeightFile& file) {
   std::vector<SourceLayer> layers;
   std::map<std::string, std::size_t, std::less<>> index;
   for (const auto& [key, tensor] : file.tensors) {
     const auto split = split_last(without_module(key), '.');
     if (split.weight != "num_batches_tracked") {
-      layer_named(layers, index, std::string(split.layer), split.layer)
+      const std::string layer = current_torch_name(split.layer);
+      layer_named(layers, index, layer, layer)
           .weights.push_back({.key = key, .kind = torch_kind(split.weight), .tensor = &tensor});
     }
   }

@@ -53,7 +53,46 @@ struct TorchRow {
   std::string_view name, file;  // the eight digits in the name are the beginning of the SHA-256
 };
 
+// The first weights of each, as in torchvision/models.
 constexpr TorchRow kTorchRows[] = {
+    {"alexnet", "alexnet-owt-7be5be79.pth"},
+    {"vgg11", "vgg11-8a719046.pth"},
+    {"vgg13", "vgg13-19584684.pth"},
+    {"vgg16", "vgg16-397923af.pth"},
+    {"vgg19", "vgg19-dcbb9e9d.pth"},
+    {"vgg11_bn", "vgg11_bn-6002323d.pth"},
+    {"vgg13_bn", "vgg13_bn-abd245e5.pth"},
+    {"vgg16_bn", "vgg16_bn-6c64b313.pth"},
+    {"vgg19_bn", "vgg19_bn-c79401a0.pth"},
+    {"googlenet", "googlenet-1378be20.pth"},
+    {"inception_v3", "inception_v3_google-0cc3c7bd.pth"},
+    {"resnet18", "resnet18-f37072fd.pth"},
+    {"resnet34", "resnet34-b627a593.pth"},
+    {"resnet50", "resnet50-0676ba61.pth"},
+    {"resnet101", "resnet101-63fe2227.pth"},
+    {"resnet152", "resnet152-394f9c45.pth"},
+    {"resnext50_32x4d", "resnext50_32x4d-7cdf4587.pth"},
+    {"resnext101_32x8d", "resnext101_32x8d-8ba56ff5.pth"},
+    {"wide_resnet50_2", "wide_resnet50_2-95faca4d.pth"},
+    {"wide_resnet101_2", "wide_resnet101_2-32ee1156.pth"},
+    {"densenet121", "densenet121-a639ec97.pth"},
+    {"densenet161", "densenet161-8d451a50.pth"},
+    {"densenet169", "densenet169-b2777c0a.pth"},
+    {"densenet201", "densenet201-c1103571.pth"},
+    {"mobilenet_v2", "mobilenet_v2-b0353104.pth"},
+    {"mobilenet_v3_large", "mobilenet_v3_large-8738ca79.pth"},
+    {"mobilenet_v3_small", "mobilenet_v3_small-047dcff4.pth"},
+    {"efficientnet_b0", "efficientnet_b0_rwightman-3dd342df.pth"},
+    {"efficientnet_b1", "efficientnet_b1_rwightman-533bc792.pth"},
+    {"efficientnet_b2", "efficientnet_b2_rwightman-bcdf34b7.pth"},
+    {"efficientnet_b3", "efficientnet_b3_rwightman-cf984f9c.pth"},
+    {"efficientnet_b4", "efficientnet_b4_rwightman-7eb33cd5.pth"},
+    {"efficientnet_b5", "efficientnet_b5_lukemelas-b6417697.pth"},
+    {"efficientnet_b6", "efficientnet_b6_lukemelas-c76e70fd.pth"},
+    {"efficientnet_b7", "efficientnet_b7_lukemelas-dcc49843.pth"},
+    {"efficientnet_v2_s", "efficientnet_v2_s-dd5fe13b.pth"},
+    {"efficientnet_v2_m", "efficientnet_v2_m-dc08266a.pth"},
+    {"efficientnet_v2_l", "efficientnet_v2_l-59c71312.pth"},
     {"squeezenet1_0", "squeezenet1_0-b66bff10.pth"},
     {"squeezenet1_1", "squeezenet1_1-b8a52dc0.pth"},
 };
@@ -139,10 +178,8 @@ std::optional<WeightSource> mobilenet_v2(double alpha, int size, bool include_to
   return std::nullopt;
 }
 
-}  // namespace
-
-std::optional<WeightSource> official_weights(const std::string& architecture, double alpha, int input_size,
-                                             bool include_top) {
+std::optional<WeightSource> keras_weights(const std::string& architecture, double alpha, int input_size,
+                                          bool include_top) {
   if (architecture == "mobilenet") {
     return mobilenet(alpha, input_size, include_top);
   }
@@ -157,13 +194,26 @@ std::optional<WeightSource> official_weights(const std::string& architecture, do
           include_top ? row.checksum : row.checksum_no_top);
     }
   }
+  return std::nullopt;
+}
+
+std::optional<WeightSource> torch_weights(const std::string& architecture, double alpha) {
   for (const auto& row : kTorchRows) {
-    if (row.name == architecture) {
+    if (row.name == architecture && equal(alpha, 1.0)) {
       const auto digits = row.file.substr(row.file.rfind('-') + 1);
       return source(kTorch, std::string(row.file), digits.substr(0, digits.find('.')));
     }
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<WeightSource> official_weights(const std::string& name, double alpha, int input_size,
+                                             bool include_top, Flavour flavour) {
+  return architecture(name, flavour).flavour == Flavour::torch
+             ? torch_weights(name, alpha)
+             : keras_weights(name, alpha, input_size, include_top);
 }
 
 }  // namespace headstart
