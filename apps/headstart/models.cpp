@@ -28,10 +28,16 @@ Json optional_json(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
+// Keras and torchvision both have some of the names; the weights choose between them.
+std::string flavour_name(const Architecture& row) {
+  return row.flavour == Flavour::torch ? "torch" : "keras";
+}
+
 void print_models_json() {
   Json list = Json::array();
   for (const auto& row : architectures()) {
     list.push_back({{"name", row.name},
+                    {"flavour", flavour_name(row)},
                     {"parameters", row.parameters},
                     {"depth", optional_json(row.depth)},
                     {"size_bytes", row.parameters * kBytesPerParameter},
@@ -46,12 +52,14 @@ void print_models_json() {
 void print_models_table() {
   std::vector<std::vector<std::string>> rows;
   for (const auto& row : architectures()) {
-    rows.push_back({row.name, with_thousands(row.parameters), row.depth ? fmt::format("{}", *row.depth) : "-",
+    rows.push_back({row.name, flavour_name(row), with_thousands(row.parameters),
+                    row.depth ? fmt::format("{}", *row.depth) : "-",
                     fmt::format("{:.1f} MB", static_cast<double>(row.parameters * kBytesPerParameter) / 1e6),
                     fmt::format("{0}x{0}x{1}", row.input_size, row.channels), percent(row.top1),
-                    percent(row.top5)});
+                    percent(row.top5), is_cached(row) ? "cached" : "-"});
   }
   print_table({{"name", Align::left},
+               {"flavour", Align::left},
                {"parameters", Align::right},
                {"depth", Align::right},
                {"size", Align::right},

@@ -66,6 +66,12 @@ TEST_F(CommandsTest, Models) {
       list[0], {"name", "parameters", "depth", "size_bytes", "input_size", "top1", "top5", "cached"}));
 }
 
+TEST_F(CommandsTest, ModelsTable) {
+  const auto result = run_program({"models"});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_NE(result.output.find("138,357,544"), std::string::npos) << result.output;
+}
+
 TEST_F(CommandsTest, SummaryOfTheNotesBase) {
   const auto summary = document({"summary", "vgg16", "--no-top", "--input-size", "150", "--json"});
   EXPECT_EQ(summary["parameters"], 14'714'688);
