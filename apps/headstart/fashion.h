@@ -14,10 +14,9 @@ namespace headstart::app {
 constexpr const char* kFashionFolder = "/usr/share/datasets/fashion-mnist";
 constexpr int kFashionSize = 28;
 
-// Ten classes by number; each half has clothes for the upper body and shoes, so that the one teaches
-// something for the other.
-constexpr std::array<int, 5> kSourceClasses{0, 4, 6, 7, 8};  // T-shirt, coat, shirt, sneaker, bag
-constexpr std::array<int, 5> kTargetClasses{1, 2, 3, 5, 9};  // trouser, pullover, dress, sandal, ankle boot
+// The first five classes teach, the other five are learned: the data set's own order, not a chosen one.
+constexpr std::array<int, 5> kSourceClasses{0, 1, 2, 3, 4};  // T-shirt, trouser, pullover, dress, coat
+constexpr std::array<int, 5> kTargetClasses{5, 6, 7, 8, 9};  // sandal, shirt, sneaker, bag, ankle boot
 
 struct FashionFile {
   IdxImages images;
