@@ -156,6 +156,7 @@ class Demo {
 
   static void print_results(const std::vector<Result>& results, std::size_t test_images) {
     std::vector<std::vector<std::string>> rows;
+    rows.reserve(results.size());
     for (const auto& result : results) {
       rows.push_back(
           {result.way, fmt::format("{:.4f}", result.accuracy), fmt::format("{:.1f}", result.seconds)});

@@ -200,6 +200,13 @@ Graph attach_head(const Graph& base, const HeadOptions& options) {
   }
   for (const Layer& layer : layers) {
     const Op op = &layer == &layers.back() ? output_dense(layer, options.classes) : op_of(layer);
+    const Shape& shape = graph.node(last).shape;
+    if (std::holds_alternative<Dense>(op) && shape.size() != 1) {
+      throw Error(
+          fmt::format("[head] \"{}\" does not fit there: expected a flat input; received {}; put flatten or "
+                      "gap before it",
+                      layer.text, to_string(shape)));
+    }
     try {
       last = graph.add(graph.automatic_name(op), op, last);
     } catch (const Error& error) {
