@@ -152,14 +152,19 @@ void add_run_options(CLI::App& command, TrainCommand& options) {
           "--monitor", monitor, "What makes an epoch the best: val_accuracy or val_loss (val_accuracy)")
       ->type_name("NAME")
       ->check(CLI::IsMember({"val_accuracy", "val_loss"}));
-  const auto cache = [&train](const std::string& name) {
-    train.cache = name == "off" ? CacheMode::off : CacheMode::automatic;
+  const auto cache = [&train](const std::string& text) {
+    train.cache = text == "off" ? CacheMode::off : CacheMode::automatic;
+    if (text != "off" && text != "auto") {
+      train.cached_views = std::stoi(text);
+    }
   };
   command
-      .add_option_function<std::string>("--cache", cache,
-                                        "What the frozen layers give is kept on disk: auto or off (auto)")
-      ->type_name("auto|off")
-      ->check(CLI::IsMember({"auto", "off"}));
+      .add_option_function<std::string>(
+          "--cache", cache,
+          "What the frozen layers give is kept on disk; with augmentation K views of an image, 0: new "
+          "ones every epoch (auto: 8)")
+      ->type_name("auto|off|K")
+      ->check(CLI::IsMember({"auto", "off"}) | CLI::Range(0, 1000));
   command.add_option("--seed", train.seed, "Of the new layers, the order, the split (0)")->type_name("N");
   add_precision_option(command, train.precision);
   command.add_option("--threads", train.threads, "Cores (all)")->type_name("N")->check(CLI::Range(0, 4096));
@@ -175,9 +180,11 @@ void add_train_options(CLI::App& command, TrainCommand& options) {
   add_schedule_options(command, options.train);
   add_optimizer_options(command, options.train);
   add_run_options(command, options);
+  add_augment_options(command, options.augment);
 }
 
 void finish_train_options(TrainCommand& options) {
+  options.train.augmentation = augmentation_of(options.augment);
   const double rate = options.train.fine_tune.optimizer.learning_rate;
   options.train.fine_tune.optimizer = options.train.head.optimizer;
   options.train.fine_tune.optimizer.learning_rate = rate;

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "augment_options.h"
 #include "headstart/head.h"
 #include "headstart/open_model.h"
 #include "headstart/train.h"
@@ -17,6 +18,7 @@ struct TrainCommand {
   std::string head = HeadOptions{}.head;
   std::string freeze = "all";
   TrainOptions train{};
+  AugmentOptions augment{};
   bool quiet = false;
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "headstart/augment.h"
 #include "headstart/dataset.h"
 #include "headstart/engine.h"
 #include "headstart/losses.h"
@@ -58,6 +59,11 @@ struct TrainOptions {
   std::uint64_t seed = 0;
   Precision precision = Precision::automatic;
   CacheMode cache = CacheMode::automatic;
+  // Of training images that are files; validation is never augmented. `cached_views` random views of each
+  // image go through the frozen part once and epochs draw from them; 0: every epoch has new views, as always
+  // when nothing is frozen.
+  Augmentation augmentation{};
+  int cached_views = 8;
   Monitor monitor = Monitor::val_accuracy;
   int patience = 0;  // 0: off; else a stage ends after this many epochs without a better one
   // Above 0: validation and the result use a moving average of the parameters, average += (1 - decay) *

@@ -36,7 +36,8 @@ class TableSource : public BoundarySource {
     for (std::size_t row = 0; row < count; ++row) {
       const auto sample = static_cast<std::size_t>(items_[position_ + row].sample);
       gathered_.labels.push_back(table_.labels[sample]);
-      const float* record = table_.records[sample];
+      const auto view = static_cast<std::size_t>(items_[position_ + row].view) % table_.views;
+      const float* record = table_.records[sample * table_.views + view];
       for (std::size_t i = 0; i < rows_.size(); ++i) {
         const std::int64_t size = table_.sizes[i];
         std::copy_n(record, size, rows_[i].data() + static_cast<std::int64_t>(row) * size);

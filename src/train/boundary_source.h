@@ -31,7 +31,8 @@ class BoundarySource {
 // The boundary tensors of every readable sample.
 struct FeatureTable {
   std::vector<std::int64_t> sizes;      // elements of each boundary tensor; a record is their concatenation
-  std::vector<const float*> records;    // by sample
+  std::size_t views = 1;                // of each sample
+  std::vector<const float*> records;    // by sample and view
   std::vector<int> labels;              // by sample
   std::vector<std::string> unreadable;  // "path: reason"
   std::shared_ptr<const void> storage;  // owns what `records` point into

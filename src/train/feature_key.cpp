@@ -6,6 +6,7 @@
 
 #include "core/sha256.h"
 #include "graph/serialize.h"
+#include "train/augmentation_json.h"
 #include "train/features.h"
 
 namespace headstart {
@@ -68,6 +69,10 @@ std::string feature_key(const Graph& graph, const Parameters& parameters, const 
     add_text(hash, fmt::format("{} {}", p.mean[c], p.std[c]));
   }
   add_text(hash, to_string(options.precision));
+  if (options.augmentation != Augmentation{}) {
+    add_text(hash, augmentation_to_json(options.augmentation));
+    add_text(hash, std::to_string(options.seed));
+  }
   return hash.hex();
 }
 

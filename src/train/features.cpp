@@ -61,10 +61,15 @@ std::int64_t cache_limit(const fs::path& root) {
                   used + static_cast<std::int64_t>(kShareOfFreeSpace * static_cast<double>(space.available)));
 }
 
-std::vector<std::string> identities_of(const Dataset& dataset) {
+// By sample and view. An augmented view is drawn for a sample's number, so that belongs to its identity.
+std::vector<std::string> identities_of(const Dataset& dataset, const FeatureOptions& options) {
+  const bool augmented = options.augmentation != Augmentation{};
   std::vector<std::string> identities;
-  for (const Sample& sample : dataset.samples) {
-    identities.push_back(picture_identity(sample.path, 0));
+  for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
+    const std::string picture = picture_identity(dataset.samples[i].path);
+    for (int view = 0; view < options.views; ++view) {
+      identities.push_back(augmented ? fmt::format("{}-{}-{}", picture, i, view) : picture);
+    }
   }
   return identities;
 }
@@ -99,11 +104,12 @@ class CacheWriter {
   std::vector<float> records_;
 };
 
-std::vector<LoaderItem> missing_items(const FeatureCache& cache, const std::vector<std::string>& identities) {
+std::vector<LoaderItem> missing_items(const FeatureCache& cache, const std::vector<std::string>& identities,
+                                      std::size_t views) {
   std::vector<LoaderItem> missing;
   for (std::size_t i = 0; i < identities.size(); ++i) {
     if (cache.find_unreadable(identities[i]) == nullptr && cache.find(identities[i]) == nullptr) {
-      missing.push_back({.sample = static_cast<int>(i)});
+      missing.push_back({.sample = static_cast<int>(i / views), .view = static_cast<int>(i % views)});
     }
   }
   return missing;
@@ -111,20 +117,31 @@ std::vector<LoaderItem> missing_items(const FeatureCache& cache, const std::vect
 
 FeatureTable table_of(const Dataset& dataset, const std::vector<std::string>& identities,
                       std::vector<std::int64_t> sizes, std::shared_ptr<const FeatureCache> cache,
-                      bool strict) {
-  FeatureTable table{
-      .sizes = std::move(sizes), .records = {}, .labels = {}, .unreadable = {}, .storage = cache};
-  for (std::size_t i = 0; i < identities.size(); ++i) {
+                      const FeatureOptions& options) {
+  const auto views = static_cast<std::size_t>(options.views);
+  FeatureTable table{.sizes = std::move(sizes),
+                     .views = views,
+                     .records = {},
+                     .labels = {},
+                     .unreadable = {},
+                     .storage = cache};
+  for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
     const Sample& sample = dataset.samples[i];
-    if (const std::string* reason = cache->find_unreadable(identities[i])) {
-      if (strict) {
+    if (const std::string* reason = cache->find_unreadable(identities[i * views])) {
+      if (options.strict) {
         throw Error(
             fmt::format("[data] expected a readable image; received {}: {}; remove it or leave --strict out",
                         sample.path, *reason));
       }
       table.unreadable.push_back(fmt::format("{}: {}", sample.path, *reason));
-    } else if (const float* record = cache->find(identities[i])) {
-      table.records.push_back(record);
+      continue;
+    }
+    std::vector<const float*> records;
+    for (std::size_t view = 0; view < views; ++view) {
+      records.push_back(cache->find(identities[i * views + view]));
+    }
+    if (std::find(records.begin(), records.end(), nullptr) == records.end()) {
+      table.records.insert(table.records.end(), records.begin(), records.end());
       table.labels.push_back(sample.label);
     }
   }
@@ -133,13 +150,23 @@ FeatureTable table_of(const Dataset& dataset, const std::vector<std::string>& id
 
 }  // namespace
 
-std::string picture_identity(const std::string& path, int view) {
+std::string picture_identity(const std::string& path) {
   struct stat status {};
   const bool there = ::stat(path.c_str(), &status) == 0;
   const std::string text =
-      fmt::format("{}|{}|{}|{}|{}", fs::absolute(path).lexically_normal().string(),
-                  there ? status.st_size : -1, status.st_mtim.tv_sec, status.st_mtim.tv_nsec, view);
+      fmt::format("{}|{}|{}|{}", fs::absolute(path).lexically_normal().string(), there ? status.st_size : -1,
+                  status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
   return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+std::function<Image(const Image&, const LoaderItem&)> augment_function(const Augmentation& augmentation,
+                                                                       std::uint64_t seed) {
+  if (augmentation == Augmentation{}) {
+    return {};
+  }
+  return [augmentation, seed](const Image& image, const LoaderItem& item) {
+    return augment(image, augmentation, seed, item.sample, item.view);
+  };
 }
 
 std::optional<FeatureTable> cached_features(const Dataset& dataset, const Graph& graph,
@@ -149,10 +176,11 @@ std::optional<FeatureTable> cached_features(const Dataset& dataset, const Graph&
   const fs::path root = cache_directory() / "features";
   const fs::path folder = root / feature_key(graph, parameters, options);
   const auto cache = std::make_shared<FeatureCache>(folder, record_floats(sizes));
-  const auto identities = identities_of(dataset);
-  if (!missing_items(*cache, identities).empty()) {
+  const auto identities = identities_of(dataset, options);
+  const auto views = static_cast<std::size_t>(options.views);
+  if (!missing_items(*cache, identities, views).empty()) {
     cache->begin_append();  // another run may have filled it meanwhile
-    const auto missing = missing_items(*cache, identities);
+    const auto missing = missing_items(*cache, identities, views);
     const std::int64_t needed = static_cast<std::int64_t>(missing.size()) * cache->bytes_per_record();
     if (!make_room(root, folder, needed, cache_limit(root))) {
       cache->end_append();
@@ -160,24 +188,27 @@ std::optional<FeatureTable> cached_features(const Dataset& dataset, const Graph&
     }
     progress.begin(options.purpose, static_cast<std::int64_t>(missing.size()));
     CacheWriter writer(*cache, sizes);
-    const auto unreadable =
-        extract(dataset, missing, graph, parameters,
-                {.outputs = options.boundary,
-                 .preprocessing = options.preprocessing,
-                 .precision = options.precision,
-                 .threads = options.threads,
-                 .strict = options.strict},
-                progress, [&](std::size_t item, std::span<const float* const> tensors) {
-                  writer.add(identities[static_cast<std::size_t>(missing[item].sample)], tensors);
-                });
+    const auto identity_of = [&](const LoaderItem& item) {
+      return identities[static_cast<std::size_t>(item.sample) * views + static_cast<std::size_t>(item.view)];
+    };
+    const auto unreadable = extract(dataset, missing, graph, parameters,
+                                    {.outputs = options.boundary,
+                                     .preprocessing = options.preprocessing,
+                                     .precision = options.precision,
+                                     .threads = options.threads,
+                                     .strict = options.strict,
+                                     .augment = augment_function(options.augmentation, options.seed)},
+                                    progress, [&](std::size_t item, std::span<const float* const> tensors) {
+                                      writer.add(identity_of(missing[item]), tensors);
+                                    });
     writer.flush();
     progress.end();
     for (const UnreadableImage& image : unreadable) {
-      cache->append_unreadable(identities[static_cast<std::size_t>(image.sample)], image.message);
+      cache->append_unreadable(identity_of({.sample = image.sample}), image.message);
     }
     cache->end_append();
   }
-  return table_of(dataset, identities, sizes, cache, options.strict);
+  return table_of(dataset, identities, sizes, cache, options);
 }
 
 FeatureTable features_in_memory(const MemoryDataset& dataset, const Graph& graph,
@@ -187,8 +218,12 @@ FeatureTable features_in_memory(const MemoryDataset& dataset, const Graph& graph
   const std::int64_t floats = record_floats(sizes);
   const auto count = static_cast<std::int64_t>(dataset.labels.size());
   const std::int64_t image = element_count(graph.input_shape());
-  FeatureTable table{
-      .sizes = sizes, .records = {}, .labels = dataset.labels, .unreadable = {}, .storage = nullptr};
+  FeatureTable table{.sizes = sizes,
+                     .views = 1,
+                     .records = {},
+                     .labels = dataset.labels,
+                     .unreadable = {},
+                     .storage = nullptr};
   const float* records = dataset.images.data();
   if (options.boundary != std::vector<NodeId>{0}) {
     const int batch = static_cast<int>(std::min<std::int64_t>(kMemoryBatch, count));

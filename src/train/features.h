@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "headstart/augment.h"
 #include "headstart/dataset.h"
 #include "headstart/progress.h"
 #include "headstart/train.h"
@@ -20,13 +22,19 @@ struct FeatureOptions {
   Preprocessing preprocessing{};
   int threads = 0;
   bool strict = false;
-  std::string purpose{};  // "features" or "validation features", for the progress line
+  Augmentation augmentation{};  // of files
+  std::uint64_t seed = 0;       // of the augmentation
+  int views = 1;                // of each image
+  std::string purpose{};        // "features" or "validation features", for the progress line
 };
 
 // Identifies everything but the picture that a record depends on.
 std::string feature_key(const Graph& graph, const Parameters& parameters, const FeatureOptions& options);
-// Identifies a picture by its path, size and time of change, and the augmented view.
-std::string picture_identity(const std::string& path, int view);
+// Identifies a picture by its path, size and time of change.
+std::string picture_identity(const std::string& path);
+// What a loader applies to a picture; null when the augmentation changes nothing.
+std::function<Image(const Image&, const LoaderItem&)> augment_function(const Augmentation& augmentation,
+                                                                       std::uint64_t seed);
 
 // Empty when the records would not fit into the cache's limit. A stop request ends it early: the table lacks
 // the rest, the cache keeps what was computed.

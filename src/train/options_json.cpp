@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "headstart/error.h"
 #include "headstart/train.h"
+#include "train/augmentation_json.h"
 
 namespace headstart {
 namespace {
@@ -74,6 +75,8 @@ json to_json_value(const TrainOptions& options) {
           {"seed", options.seed},
           {"precision", to_string(options.precision)},
           {"cache", options.cache == CacheMode::automatic ? "auto" : "off"},
+          {"augmentation", json::parse(augmentation_to_json(options.augmentation))},
+          {"cached_views", options.cached_views},
           {"monitor", options.monitor == Monitor::val_accuracy ? "val_accuracy" : "val_loss"},
           {"patience", options.patience},
           {"average_decay", options.average_decay},
@@ -131,6 +134,8 @@ TrainOptions train_options_from_json(const std::string& text) {
     options.cache = is_one_of(j, "cache", "auto", "off") ? CacheMode::automatic : CacheMode::off;
     options.monitor =
         is_one_of(j, "monitor", "val_accuracy", "val_loss") ? Monitor::val_accuracy : Monitor::val_loss;
+    options.augmentation = augmentation_from_json(j.at("augmentation").dump());
+    options.cached_views = j.at("cached_views").get<int>();
     options.patience = j.at("patience").get<int>();
     options.average_decay = j.at("average_decay").get<double>();
     options.balanced_class_weights = j.at("balanced_class_weights").get<bool>();

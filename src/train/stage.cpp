@@ -51,7 +51,8 @@ class Stage {
   bool run();
 
  private:
-  std::unique_ptr<BoundarySource> source_of(const Split& split, const std::string& purpose);
+  std::unique_ptr<BoundarySource> source_of(const Split& split, const std::string& purpose,
+                                            const Augmentation& augmentation);
   TrainingProgram& program_for(std::size_t size);
   std::vector<LoaderItem> items_of_epoch(int epoch) const;
   bool train_epoch(EpochProgress& progress);
@@ -73,6 +74,7 @@ class Stage {
   std::optional<Optimizer> optimizer_;
   std::optional<Evaluator> evaluator_;
   std::vector<float> diff_logits_, sample_weights_;
+  int views_ = 0;        // of a training image; 0: new ones every epoch
   int steps_ = 0;        // of an epoch
   double loss_sum_ = 0;  // of this epoch
   std::int64_t correct_ = 0, seen_ = 0;
@@ -85,15 +87,21 @@ Stage::Stage(Session& session, const StageSpec& spec)
       options_(session.options),
       graph_(session.model.graph),
       cut_(partition(graph_, spec.options.batch_norm)),
-      precision_(training_precision(graph_, cut_, options_.precision)) {}
+      precision_(training_precision(graph_, cut_, options_.precision)),
+      views_(cut_.boundary == std::vector<NodeId>{0} ? 0 : options_.cached_views) {}
 
-std::unique_ptr<BoundarySource> Stage::source_of(const Split& split, const std::string& purpose) {
+std::unique_ptr<BoundarySource> Stage::source_of(const Split& split, const std::string& purpose,
+                                                 const Augmentation& augmentation) {
+  const bool augmented = augmentation != Augmentation{};
   const FeatureOptions features{
       .boundary = cut_.boundary,
       .precision = cut_.boundary == std::vector<NodeId>{0} ? Precision::f32 : resolve(options_.precision),
       .preprocessing = session_.model.preprocessing,
       .threads = options_.threads,
       .strict = options_.strict,
+      .augmentation = augmentation,
+      .seed = options_.seed,
+      .views = augmented ? views_ : 1,
       .purpose = purpose};
   const Parameters& parameters = session_.model.parameters;
   if (split.memory != nullptr) {
@@ -101,7 +109,7 @@ std::unique_ptr<BoundarySource> Stage::source_of(const Split& split, const std::
         features_in_memory(*split.memory, graph_, parameters, features, session_.observer.progress()),
         options_.batch_size);
   }
-  if (options_.cache == CacheMode::automatic) {
+  if (options_.cache == CacheMode::automatic && !(augmented && views_ == 0)) {
     auto table = cached_features(*split.files, graph_, parameters, features, session_.observer.progress());
     if (table) {
       for (const std::string& line : table->unreadable) {
@@ -119,7 +127,8 @@ std::unique_ptr<BoundarySource> Stage::source_of(const Split& split, const std::
       *split.files, graph_, parameters,
       {.loader = {.preprocessing = features.preprocessing,
                   .workers = options_.threads,
-                  .strict = options_.strict},
+                  .strict = options_.strict,
+                  .augment = augment_function(augmentation, options_.seed)},
        .program = {.boundary = cut_.boundary, .batch = options_.batch_size, .precision = features.precision}},
       session_.result.unreadable);
 }
@@ -151,7 +160,8 @@ std::vector<LoaderItem> Stage::items_of_epoch(int epoch) const {
     Random random(options_.seed, RandomPurpose::shuffle, static_cast<std::uint64_t>(epoch), round);
     shuffle(order, random);
     for (std::size_t i = 0; i < samples && items.size() < wanted; ++i) {
-      items.push_back({.sample = order[i]});
+      // Every sample goes round its views from a place of its own.
+      items.push_back({.sample = order[i], .view = views_ == 0 ? epoch : (epoch + order[i]) % views_});
     }
   }
   return items;
@@ -330,9 +340,9 @@ bool Stage::run() {
   const FrozenReport before =
       hash_frozen(session_.model.parameters, changing_parameters(graph_, spec_.options.batch_norm));
   const auto start = Clock::now();
-  train_ = source_of(session_.train_split, "features of the training images");
+  train_ = source_of(session_.train_split, "features of the training images", options_.augmentation);
   if (!stop_requested()) {
-    validation_ = source_of(session_.validation_split, "features of the validation images");
+    validation_ = source_of(session_.validation_split, "features of the validation images", Augmentation{});
   }
   session_.result.seconds.features += seconds_since(start);
   if (stop_requested()) {

@@ -48,6 +48,11 @@ TrainOptions resolved(TrainOptions options, const Graph& graph) {
                     options.batch_size, options.head.epochs, options.fine_tune.epochs,
                     options.steps_per_epoch, options.patience));
   }
+  check_augmentation(options.augmentation);
+  if (options.cached_views < 0 || options.cached_views > 1000) {
+    throw Error(
+        fmt::format("[train] cached views of an image are 0 to 1000; received {}", options.cached_views));
+  }
   if (!(options.average_decay >= 0.0 && options.average_decay < 1.0)) {
     throw Error(fmt::format("[train] the decay of the average is at least 0 and below 1; received {}",
                             options.average_decay));
@@ -325,6 +330,9 @@ TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& gi
 TrainResult train(Model model, const MemorySplits& data, const TrainOptions& given, TrainObserver& observer) {
   const TrainOptions options = resolved(given, model.graph);
   check_images(model.graph, data.train);
+  if (options.augmentation != Augmentation{}) {
+    throw Error("[train] expected image files for augmentation; received tensors; augment them before");
+  }
   if (!data.validation) {
     const MemorySplits splits = split_memory(data.train, options);
     return run(std::move(model), {.memory = &splits.train}, {.memory = &*splits.validation}, options,

@@ -72,6 +72,22 @@ TEST_F(TrainFiles, CachedEqualsUncached) {
   expect_equal(run(quick(CacheMode::automatic)), run(quick(CacheMode::off)));
 }
 
+TEST_F(TrainFiles, AugmentedViewsAreTheSameCachedAndUncached) {
+  TrainOptions options = quick(CacheMode::automatic);
+  options.augmentation.horizontal_flip = true;
+  options.augmentation.rotation = 20.0F;
+  options.cached_views = 2;
+  const TrainResult cached = run(options);
+  options.cache = CacheMode::off;
+  expect_equal(cached, run(options));
+  options.cached_views = 0;
+  const TrainResult fresh = run(options);
+  EXPECT_NE(cached.history[0].loss, fresh.history[0].loss);
+  EXPECT_NE(cached.history[0].loss, run(quick(CacheMode::automatic)).history[0].loss);
+  options.cache = CacheMode::automatic;
+  expect_equal(fresh, run(options));
+}
+
 TEST_F(TrainFiles, TakesClassNamesAndFindsImages) {
   class Lines : public TrainObserver {
    public:

@@ -312,11 +312,13 @@ TEST(Train, OptionsGoRoundThroughJson) {
   options.class_weights = {1.0F, 2.5F};
   options.loss = Loss::binary_crossentropy;
   options.cache = CacheMode::off;
+  options.augmentation = augmentation_preset("rand-augment");
   EXPECT_EQ(to_json(train_options_from_json(to_json(options))), to_json(options));
   EXPECT_EQ(to_json(train_options_from_json("{}")), to_json(TrainOptions{}));
   EXPECT_EQ(train_options_from_json(R"({"head": {"epochs": 7}})").head.epochs, 7);
-  for (const char* text : {"", "[]", "{\"epoch\": 3}", "{\"head\": {\"epoch\": 3}}", "{\"seed\": \"x\"}",
-                           "{\"cache\": \"on\"}", "{\"head\": 3}"}) {
+  for (const char* text :
+       {"", "[]", "{\"epoch\": 3}", "{\"head\": {\"epoch\": 3}}", "{\"seed\": \"x\"}", "{\"cache\": \"on\"}",
+        "{\"head\": 3}", R"({"augmentation": {"rotaton": 3}})", R"({"augmentation": {"rotation": 999}})"}) {
     EXPECT_THROW(train_options_from_json(text), Error) << text;
   }
 }
