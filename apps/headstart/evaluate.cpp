@@ -90,6 +90,7 @@ void print_confused_pairs(const Evaluation& evaluation) {
                    [](const Pair& a, const Pair& b) { return a.count > b.count; });
   pairs.resize(std::min<std::size_t>(pairs.size(), kLargestMatrix));
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(pairs.size());
   for (const auto& pair : pairs) {
     rows.push_back({evaluation.classes[pair.label].name, evaluation.classes[pair.predicted].name,
                     fmt::format("{}", pair.count)});
