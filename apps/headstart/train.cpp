@@ -47,7 +47,7 @@ void print_result(const TrainCommand& command, const TrainResult& result) {
   fmt::print("model: {}/model.safetensors\n", command.train.out_directory);
 }
 
-void run_train(TrainCommand command, Outcome& outcome) {
+void run_train(const TrainCommand& command, Outcome& outcome) {
   const DatasetSplits data = read_dataset(command.data);
   TrainConsole console;
   TrainObserver silent;

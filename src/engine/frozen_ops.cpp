@@ -61,7 +61,7 @@ Value FrozenLowering::activate(const std::string& name, const Value& src, const 
 // A vector that is worked out anew when the parameters have changed.
 dnnl::memory FrozenLowering::loaded_vector(std::int64_t count,
                                            std::function<std::vector<float>(const Parameters&)> values) {
-  const auto memory = emitter_.memory(emitter_.persistent(vector_desc(count)));
+  auto memory = emitter_.memory(emitter_.persistent(vector_desc(count)));
   result_.loaders.push_back([memory, values = std::move(values)](const Parameters& parameters) {
     std::ranges::copy(values(parameters), static_cast<float*>(memory.get_data_handle()));
   });

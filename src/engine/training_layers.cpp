@@ -91,11 +91,12 @@ Value TrainingLowering::activated_layer(Layer layer, const Activation& activatio
     return dst;
   }
   const auto linear = layer_forward(layer);
-  const auto [result, backward] = activation.kind == Activation::Kind::softmax
-                                      ? softmax(name, linear)
-                                      : activated(name, linear, activation);
-  on_backward(id, [this, layer, backward](const Value& diff) { layer_backward(layer, backward(diff)); });
-  return result;
+  const Activated result = activation.kind == Activation::Kind::softmax ? softmax(name, linear)
+                                                                        : activated(name, linear, activation);
+  on_backward(id, [this, layer, backward = result.backward](const Value& diff) {
+    layer_backward(layer, backward(diff));
+  });
+  return result.result;
 }
 
 LayerDescs TrainingLowering::plain_descs(const Layer& layer) const {

@@ -147,11 +147,13 @@ TrainingLowering::Activated TrainingLowering::softmax(const std::string& node, c
 Value TrainingLowering::activate(NodeId id, const Activation& activation) {
   const auto& node = node_at(id);
   const auto input = node.inputs[0];
-  const auto [result, backward] = activation.kind == Activation::Kind::softmax
-                                      ? softmax(node.name, value_of(input))
-                                      : activated(node.name, value_of(input), activation);
-  on_backward(id, [this, input, backward](const Value& diff) { add_gradient(input, backward(diff)); });
-  return result;
+  const Activated result = activation.kind == Activation::Kind::softmax
+                               ? softmax(node.name, value_of(input))
+                               : activated(node.name, value_of(input), activation);
+  on_backward(id, [this, input, backward = result.backward](const Value& diff) {
+    add_gradient(input, backward(diff));
+  });
+  return result.result;
 }
 
 Value TrainingLowering::binary(const std::string& node, dnnl::algorithm algorithm, const Value& a,

@@ -47,6 +47,7 @@ Shape batched(int batch, const Shape& shape) {
 
 Parameters zero_gradients(const Graph& graph, const std::vector<ParameterBinding>& bindings) {
   std::vector<std::string> wanted;
+  wanted.reserve(bindings.size());
   for (const auto& binding : bindings) {
     wanted.push_back(binding.name);
   }

@@ -116,7 +116,7 @@ std::string write_features(const FeatureTable& table, const std::string& path) {
     tensors.insert("features", table.features);
     write_safetensors(path, tensors, {});
   }
-  const std::string csv = fs::path(path).replace_extension(".csv").string();
+  std::string csv = fs::path(path).replace_extension(".csv").string();
   write_file_atomically(csv, [&](std::ostream& out) {
     out << "row,path,label,split\n";
     for (std::size_t i = 0; i < table.paths.size(); ++i) {

@@ -41,6 +41,7 @@ std::span<const float* const> BoundaryProgram::run(const float* images) {
 
 std::vector<std::int64_t> boundary_sizes(const Graph& graph, const std::vector<NodeId>& boundary) {
   std::vector<std::int64_t> sizes;
+  sizes.reserve(boundary.size());
   for (const NodeId id : boundary) {
     sizes.push_back(element_count(graph.node(id).shape));
   }
