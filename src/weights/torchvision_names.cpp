@@ -32,9 +32,9 @@ using VggBlocks = std::array<int, 5>;  // convolutions in each
 
 // `features` counts a convolution, its ReLU and each pooling.
 std::optional<std::string> vgg_name(const VggBlocks& blocks, std::string_view layer) {
-  static const std::map<std::string_view, const char*> kTop{
+  static const std::map<std::string_view, const char*> top_names{
       {"fc1", "classifier.0"}, {"fc2", "classifier.3"}, {"predictions", "classifier.6"}};
-  if (const auto top = kTop.find(layer); top != kTop.end()) {
+  if (const auto top = top_names.find(layer); top != top_names.end()) {
     return top->second;
   }
   std::optional<int> block;
@@ -52,17 +52,17 @@ std::optional<std::string> vgg_name(const VggBlocks& blocks, std::string_view la
 
 // A block is Sequential(expand, depthwise, project conv, project norm); the first has no expand.
 std::optional<std::string> mobilenet_v2_name(std::string_view layer) {
-  static const std::map<std::string_view, const char*> kEnds{{"Conv1", "features.0.0"},
-                                                             {"bn_Conv1", "features.0.1"},
-                                                             {"Conv_1", "features.18.0"},
-                                                             {"Conv_1_bn", "features.18.1"},
-                                                             {"predictions", "classifier.1"}};
-  static const std::map<std::string_view, const char*> kFirstBlock{
+  static const std::map<std::string_view, const char*> ends{{"Conv1", "features.0.0"},
+                                                            {"bn_Conv1", "features.0.1"},
+                                                            {"Conv_1", "features.18.0"},
+                                                            {"Conv_1_bn", "features.18.1"},
+                                                            {"predictions", "classifier.1"}};
+  static const std::map<std::string_view, const char*> first_block{
       {"depthwise", "0.0"}, {"depthwise_BN", "0.1"}, {"project", "1"}, {"project_BN", "2"}};
-  static const std::map<std::string_view, const char*> kBlock{{"expand", "0.0"},    {"expand_BN", "0.1"},
-                                                              {"depthwise", "1.0"}, {"depthwise_BN", "1.1"},
-                                                              {"project", "2"},     {"project_BN", "3"}};
-  if (const auto end = kEnds.find(layer); end != kEnds.end()) {
+  static const std::map<std::string_view, const char*> block_names{
+      {"expand", "0.0"},       {"expand_BN", "0.1"}, {"depthwise", "1.0"},
+      {"depthwise_BN", "1.1"}, {"project", "2"},     {"project_BN", "3"}};
+  if (const auto end = ends.find(layer); end != ends.end()) {
     return end->second;
   }
   int number = 0;
@@ -75,7 +75,7 @@ std::optional<std::string> mobilenet_v2_name(std::string_view layer) {
       return std::nullopt;
     }
   }
-  const auto& parts = number == 0 ? kFirstBlock : kBlock;
+  const auto& parts = number == 0 ? first_block : block_names;
   const auto part = parts.find(layer);
   if (part == parts.end()) {
     return std::nullopt;

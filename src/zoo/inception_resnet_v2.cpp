@@ -56,6 +56,7 @@ NodeId pooled(Graph& graph, NodeId x, int filters) {
 NodeId residual(Graph& graph, NodeId x, const std::vector<std::vector<Unit>>& branches, float scale,
                 const std::string& name) {
   std::vector<NodeId> outputs;
+  outputs.reserve(branches.size());
   for (const std::vector<Unit>& branch : branches) {
     outputs.push_back(units(graph, x, branch));
   }

@@ -70,8 +70,8 @@ NodeId reduce_35(Graph& graph, NodeId x, const std::string& name) {
 
 // Figure 6 with n = 7.
 NodeId block_17(Graph& graph, NodeId x, int n, const std::string& name) {
-  constexpr Size2 row{1, 7};
-  constexpr Size2 column{7, 1};
+  const Size2 row{1, 7};
+  const Size2 column{7, 1};
   const NodeId a = unit(graph, x, {192, square(1)});
   const NodeId b = units(graph, x, {{n, square(1)}, {n, row}, {192, column}});
   const NodeId c = units(graph, x, {{n, square(1)}, {n, column}, {n, row}, {n, column}, {192, row}});

@@ -62,8 +62,8 @@ NodeId block_b(Graph& graph, NodeId x, const std::string& name) {
 }
 
 NodeId block_c(Graph& graph, NodeId x, int n, const std::string& name) {
-  constexpr Size2 row{1, 7};
-  constexpr Size2 column{7, 1};
+  const Size2 row{1, 7};
+  const Size2 column{7, 1};
   const NodeId a = unit(graph, x, {".branch1x1", 192, square(1)}, name);
   const NodeId b =
       units(graph, x,

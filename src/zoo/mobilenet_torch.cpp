@@ -84,7 +84,8 @@ NodeId inverted_residual_v3(Graph& graph, NodeId input, const BlockV3& block, do
   x = graph.add(depthwise + ".0", torch_depthwise(block.kernel, block.stride), x);
   x = norm_activation(graph, x, kNormalizationV3, activation, depthwise);
   if (block.squeeze) {
-    const int channels = make_divisible(expanded / 4);
+    const int quarter = expanded / 4;  // whole, as torchvision's //
+    const int channels = make_divisible(quarter);
     x = squeeze_excitation(graph, x, {.channels = channels, .activation = kRelu, .gate = kHardSigmoid},
                            next());
   }
