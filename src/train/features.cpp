@@ -116,7 +116,7 @@ std::vector<LoaderItem> missing_items(const FeatureCache& cache, const std::vect
 }
 
 FeatureTable table_of(const Dataset& dataset, const std::vector<std::string>& identities,
-                      std::vector<std::int64_t> sizes, std::shared_ptr<const FeatureCache> cache,
+                      std::vector<std::int64_t> sizes, const std::shared_ptr<const FeatureCache>& cache,
                       const FeatureOptions& options) {
   const auto views = static_cast<std::size_t>(options.views);
   FeatureTable table{.sizes = std::move(sizes),

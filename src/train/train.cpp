@@ -98,6 +98,7 @@ std::vector<float> balanced_weights(const std::vector<int>& labels) {
     counts[static_cast<std::size_t>(label)] += 1.0;
   }
   std::vector<float> weights;
+  weights.reserve(counts.size());
   for (const double count : counts) {
     weights.push_back(count == 0.0 ? 0.0F
                                    : static_cast<float>(static_cast<double>(labels.size()) /

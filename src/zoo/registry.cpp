@@ -8,7 +8,7 @@ namespace headstart {
 // without its auxiliary classifier (27,161,264 with). torchvision's GoogLeNet and Inception v3 remap their
 // input to what "tf" gives.
 // clang-format off
-const std::vector<Architecture>& architectures() {
+const std::vector<Architecture>& architectures() {  // NOLINT(readability-function-size): it is one table
   using enum Flavour;
   static const std::vector<Architecture> table{
       {.name = "cnn_28", .title = "CNN 28x28", .input_size = 28, .channels = 1, .minimum_size = 4, .classes = 10, .preprocessing = "unit", .parameters = 204'906, .build = zoo::cnn_28},
