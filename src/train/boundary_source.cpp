@@ -12,7 +12,7 @@ namespace {
 
 class TableSource : public BoundarySource {
  public:
-  TableSource(FeatureTable table, int batch)
+  TableSource(BoundaryTable table, int batch)
       : table_(std::move(table)), batch_(static_cast<std::size_t>(batch)) {
     for (const std::int64_t size : table_.sizes) {
       rows_.emplace_back(Shape{batch, size});
@@ -49,7 +49,7 @@ class TableSource : public BoundarySource {
   }
 
  private:
-  FeatureTable table_;
+  BoundaryTable table_;
   std::size_t batch_ = 0;
   std::vector<LoaderItem> items_;
   std::size_t position_ = 0;
@@ -122,7 +122,7 @@ class LiveSource : public BoundarySource {
 
 }  // namespace
 
-std::unique_ptr<BoundarySource> make_table_source(FeatureTable table, int batch) {
+std::unique_ptr<BoundarySource> make_table_source(BoundaryTable table, int batch) {
   return std::make_unique<TableSource>(std::move(table), batch);
 }
 

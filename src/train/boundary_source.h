@@ -29,7 +29,7 @@ class BoundarySource {
 };
 
 // The boundary tensors of every readable sample.
-struct FeatureTable {
+struct BoundaryTable {
   std::vector<std::int64_t> sizes;      // elements of each boundary tensor; a record is their concatenation
   std::size_t views = 1;                // of each sample
   std::vector<const float*> records;    // by sample and view
@@ -38,7 +38,7 @@ struct FeatureTable {
   std::shared_ptr<const void> storage;  // owns what `records` point into
 };
 
-std::unique_ptr<BoundarySource> make_table_source(FeatureTable table, int batch);
+std::unique_ptr<BoundarySource> make_table_source(BoundaryTable table, int batch);
 
 struct LiveSourceOptions {
   LoaderOptions loader{};

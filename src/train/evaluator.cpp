@@ -13,7 +13,7 @@ Evaluator::Evaluator(const Graph& graph, const Parameters& parameters, const Eva
                 .sources = options.boundary}),
       logits_(Shape{options.batch, units_}) {}
 
-Evaluation Evaluator::evaluate(const Parameters& parameters, BoundarySource& source) {
+LossAndAccuracy Evaluator::evaluate(const Parameters& parameters, BoundarySource& source) {
   program_.refresh(parameters);
   float* const destination = logits_.data();
   std::vector<LoaderItem> items(source.labels().size());

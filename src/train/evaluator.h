@@ -16,7 +16,7 @@ struct EvaluatorOptions {
   Loss loss = Loss::sparse_categorical_crossentropy;
 };
 
-struct Evaluation {
+struct LossAndAccuracy {
   double loss = 0, accuracy = 0;
 };
 
@@ -26,7 +26,7 @@ class Evaluator {
   Evaluator(const Graph& graph, const Parameters& parameters, const EvaluatorOptions& options);
   // Packs the parameters as they are now and runs every sample of the source once. `source` gives batches of
   // options.batch.
-  Evaluation evaluate(const Parameters& parameters, BoundarySource& source);
+  LossAndAccuracy evaluate(const Parameters& parameters, BoundarySource& source);
 
  private:
   EvaluatorOptions options_;

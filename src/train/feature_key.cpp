@@ -37,7 +37,8 @@ std::vector<bool> ancestors_of(const Graph& graph, const std::vector<NodeId>& no
 
 }  // namespace
 
-std::string feature_key(const Graph& graph, const Parameters& parameters, const FeatureOptions& options) {
+std::string feature_key(const Graph& graph, const Parameters& parameters,
+                        const BoundaryTableOptions& options) {
   const auto needed = ancestors_of(graph, options.boundary);
   Graph prefix("prefix");
   std::vector<NodeId> ids(graph.nodes().size(), -1);

@@ -62,7 +62,7 @@ std::int64_t cache_limit(const fs::path& root) {
 }
 
 // By sample and view. An augmented view is drawn for a sample's number, so that belongs to its identity.
-std::vector<std::string> identities_of(const Dataset& dataset, const FeatureOptions& options) {
+std::vector<std::string> identities_of(const Dataset& dataset, const BoundaryTableOptions& options) {
   const bool augmented = options.augmentation != Augmentation{};
   std::vector<std::string> identities;
   for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
@@ -115,16 +115,16 @@ std::vector<LoaderItem> missing_items(const FeatureCache& cache, const std::vect
   return missing;
 }
 
-FeatureTable table_of(const Dataset& dataset, const std::vector<std::string>& identities,
-                      std::vector<std::int64_t> sizes, const std::shared_ptr<const FeatureCache>& cache,
-                      const FeatureOptions& options) {
+BoundaryTable table_of(const Dataset& dataset, const std::vector<std::string>& identities,
+                       std::vector<std::int64_t> sizes, const std::shared_ptr<const FeatureCache>& cache,
+                       const BoundaryTableOptions& options) {
   const auto views = static_cast<std::size_t>(options.views);
-  FeatureTable table{.sizes = std::move(sizes),
-                     .views = views,
-                     .records = {},
-                     .labels = {},
-                     .unreadable = {},
-                     .storage = cache};
+  BoundaryTable table{.sizes = std::move(sizes),
+                      .views = views,
+                      .records = {},
+                      .labels = {},
+                      .unreadable = {},
+                      .storage = cache};
   for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
     const Sample& sample = dataset.samples[i];
     if (const std::string* reason = cache->find_unreadable(identities[i * views])) {
@@ -169,9 +169,9 @@ std::function<Image(const Image&, const LoaderItem&)> augment_function(const Aug
   };
 }
 
-std::optional<FeatureTable> cached_features(const Dataset& dataset, const Graph& graph,
-                                            const Parameters& parameters, const FeatureOptions& options,
-                                            Progress& progress) {
+std::optional<BoundaryTable> cached_features(const Dataset& dataset, const Graph& graph,
+                                             const Parameters& parameters,
+                                             const BoundaryTableOptions& options, Progress& progress) {
   const auto sizes = boundary_sizes(graph, options.boundary);
   const fs::path root = cache_directory() / "features";
   const fs::path folder = root / feature_key(graph, parameters, options);
@@ -211,19 +211,19 @@ std::optional<FeatureTable> cached_features(const Dataset& dataset, const Graph&
   return table_of(dataset, identities, sizes, cache, options);
 }
 
-FeatureTable features_in_memory(const MemoryDataset& dataset, const Graph& graph,
-                                const Parameters& parameters, const FeatureOptions& options,
-                                Progress& progress) {
+BoundaryTable features_in_memory(const MemoryDataset& dataset, const Graph& graph,
+                                 const Parameters& parameters, const BoundaryTableOptions& options,
+                                 Progress& progress) {
   const auto sizes = boundary_sizes(graph, options.boundary);
   const std::int64_t floats = record_floats(sizes);
   const auto count = static_cast<std::int64_t>(dataset.labels.size());
   const std::int64_t image = element_count(graph.input_shape());
-  FeatureTable table{.sizes = sizes,
-                     .views = 1,
-                     .records = {},
-                     .labels = dataset.labels,
-                     .unreadable = {},
-                     .storage = nullptr};
+  BoundaryTable table{.sizes = sizes,
+                      .views = 1,
+                      .records = {},
+                      .labels = dataset.labels,
+                      .unreadable = {},
+                      .storage = nullptr};
   const float* records = dataset.images.data();
   if (options.boundary != std::vector<NodeId>{0}) {
     const int batch = static_cast<int>(std::min<std::int64_t>(kMemoryBatch, count));

@@ -16,7 +16,7 @@
 
 namespace headstart {
 
-struct FeatureOptions {
+struct BoundaryTableOptions {
   std::vector<NodeId> boundary{};
   Precision precision = Precision::f32;  // of the frozen part
   Preprocessing preprocessing{};
@@ -29,7 +29,8 @@ struct FeatureOptions {
 };
 
 // Identifies everything but the picture that a record depends on.
-std::string feature_key(const Graph& graph, const Parameters& parameters, const FeatureOptions& options);
+std::string feature_key(const Graph& graph, const Parameters& parameters,
+                        const BoundaryTableOptions& options);
 // Identifies a picture by its path, size and time of change.
 std::string picture_identity(const std::string& path);
 // What a loader applies to a picture; null when the augmentation changes nothing.
@@ -38,13 +39,13 @@ std::function<Image(const Image&, const LoaderItem&)> augment_function(const Aug
 
 // Empty when the records would not fit into the cache's limit. A stop request ends it early: the table lacks
 // the rest, the cache keeps what was computed.
-std::optional<FeatureTable> cached_features(const Dataset& dataset, const Graph& graph,
-                                            const Parameters& parameters, const FeatureOptions& options,
-                                            Progress& progress);
+std::optional<BoundaryTable> cached_features(const Dataset& dataset, const Graph& graph,
+                                             const Parameters& parameters,
+                                             const BoundaryTableOptions& options, Progress& progress);
 
 // The images must outlive the table.
-FeatureTable features_in_memory(const MemoryDataset& dataset, const Graph& graph,
-                                const Parameters& parameters, const FeatureOptions& options,
-                                Progress& progress);
+BoundaryTable features_in_memory(const MemoryDataset& dataset, const Graph& graph,
+                                 const Parameters& parameters, const BoundaryTableOptions& options,
+                                 Progress& progress);
 
 }  // namespace headstart

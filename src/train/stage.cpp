@@ -93,7 +93,7 @@ Stage::Stage(Session& session, const StageSpec& spec)
 std::unique_ptr<BoundarySource> Stage::source_of(const Split& split, const std::string& purpose,
                                                  const Augmentation& augmentation) {
   const bool augmented = augmentation != Augmentation{};
-  const FeatureOptions features{
+  const BoundaryTableOptions features{
       .boundary = cut_.boundary,
       .precision = cut_.boundary == std::vector<NodeId>{0} ? Precision::f32 : resolve(options_.precision),
       .preprocessing = session_.model.preprocessing,
@@ -233,7 +233,7 @@ bool Stage::train_epoch(EpochProgress& progress) {
 
 void Stage::validate(EpochProgress& progress) {
   const auto start = Clock::now();
-  const Evaluation validation = evaluator_->evaluate(session_.model.parameters, *validation_);
+  const LossAndAccuracy validation = evaluator_->evaluate(session_.model.parameters, *validation_);
   const double taken = seconds_since(start);
   session_.result.seconds.validation += taken;
   progress.seconds += taken;

@@ -170,12 +170,12 @@ TEST_F(TrainFiles, WithoutAValidationFolderOneIsHeldOut) {
 
 TEST_F(TrainFiles, TheKeyChangesWithWhatRecordsDependOn) {
   Model model = tiny_model({.classes = kClasses});
-  const FeatureOptions options{.boundary = {model.graph.require("block3_conv")},
-                               .preprocessing = model.preprocessing};
+  const BoundaryTableOptions options{.boundary = {model.graph.require("block3_conv")},
+                                     .preprocessing = model.preprocessing};
   const std::string key = feature_key(model.graph, model.parameters, options);
   EXPECT_EQ(key, feature_key(tiny_model({.classes = 4}).graph, model.parameters, options))
       << "the head does not matter";
-  FeatureOptions other = options;
+  BoundaryTableOptions other = options;
   other.preprocessing.scale = 2.0F;
   EXPECT_NE(key, feature_key(model.graph, model.parameters, other));
   other = options;
