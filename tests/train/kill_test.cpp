@@ -37,7 +37,7 @@ void run(const std::string& directory) {
 }
 
 // True when the child finished before it was killed.
-bool run_in_a_child_for(std::chrono::milliseconds time, const std::string& directory) {
+bool run_in_a_child_for(std::chrono::microseconds time, const std::string& directory) {
   const pid_t child = ::fork();
   if (child == 0) {
     run(directory);
@@ -58,16 +58,21 @@ bool run_in_a_child_for(std::chrono::milliseconds time, const std::string& direc
 
 TEST(Kill, TheResumedRunEndsWithTheSameBytes) {
   const test::TemporaryFolder folder;
+  const auto start = std::chrono::steady_clock::now();
   run(folder / "whole");
+  const auto whole =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
   const auto expected = test::bytes_of_file(folder / "whole/model.safetensors");
   ASSERT_FALSE(expected.empty());
   Random random(1, RandomPurpose::test);
   int kills = 0;
   bool finished = false;
-  // Longer and longer lives, so that it ends on a slow machine too.
+  // Lives of a part of the whole run's time, longer and longer, so that it is killed on a fast machine and
+  // ends on a slow one.
+  const auto part = static_cast<std::uint32_t>(whole.count() / 10) + 1;
   for (int attempt = 0; !finished && attempt < 200; ++attempt) {
     finished = run_in_a_child_for(
-        std::chrono::milliseconds(20 + random.below(100) + 5 * static_cast<unsigned>(attempt)),
+        std::chrono::microseconds(random.below(part) + part / 10 * static_cast<unsigned>(attempt)),
         folder / "killed");
     kills += finished ? 0 : 1;
   }
