@@ -169,7 +169,7 @@ std::string fetch_weights(const WeightSource& source, Progress& progress) {
   }
   std::error_code failure;
   fs::create_directories(own_folder(), failure);
-  const auto path = (own_folder() / source.file_name).string();
+  auto path = (own_folder() / source.file_name).string();
   const auto part = path + ".part";
   const bool resuming = fs::file_size(part, failure) > 0 && !failure;
   std::string reason;

@@ -105,12 +105,12 @@ Tensor Hdf5File::tensor(Address address) {
                             "h5");
   }
   if (kind == kChunked && !shape.empty()) {
-    return chunked_tensor(std::move(shape), type, *layout);
+    return chunked_tensor(shape, type, *layout);
   }
   throw Error("[h5] a data set has a layout without its values; the file is damaged");
 }
 
-Tensor Hdf5File::chunked_tensor(Shape shape, const DataType& type, const Message& layout) {
+Tensor Hdf5File::chunked_tensor(const Shape& shape, const DataType& type, const Message& layout) {
   const auto block = view().view(layout.offset, layout.size);
   const std::size_t rank = shape.size();
   if (block.read<std::uint8_t>(2) != rank + 1) {

@@ -112,7 +112,7 @@ class Hdf5File {
   using Heap = std::map<std::uint32_t, std::string_view>;
   const Heap& heap(Address address);
 
-  Tensor chunked_tensor(Shape shape, const DataType& type, const Message& layout);
+  Tensor chunked_tensor(const Shape& shape, const DataType& type, const Message& layout);
   void read_chunk_tree(Address node, int level, ChunkTarget& target);
 
   SharedBytes file_;

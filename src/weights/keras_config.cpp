@@ -87,8 +87,8 @@ Shape first_shape(const json& layer) {
   return is_model(json_string(layer, "class_name", kTag)) ? first_shape(layers_of(layer).front()) : Shape{};
 }
 
-Shape require_shape(Shape declared, const Shape& given, const std::string& name) {
-  auto shape = declared.empty() ? given : std::move(declared);
+Shape require_shape(const Shape& declared, const Shape& given, const std::string& name) {
+  auto shape = declared.empty() ? given : declared;
   if (shape.empty()) {
     throw Error(
         fmt::format("[{}] expected the input shape of {} in its config; it is not there", kTag, name));

@@ -1,5 +1,7 @@
 #include "weights/keras_h5.h"
 
+#include <fmt/format.h>
+
 #include "weights/hdf5_file.h"
 #include "weights/keras_v3.h"
 
@@ -34,7 +36,7 @@ void read_layer(Hdf5File& h5, Address group, const std::string& name,
   }
   WeightFile::Layer layer{.name = name, .weights = {}};
   for (const auto& weight : weight_names) {
-    auto key = name + "/" + weight;
+    auto key = fmt::format("{}/{}", name, weight);
     result.tensors.insert(key, h5.tensor(h5.require(group, weight)));
     layer.weights.push_back(std::move(key));
   }

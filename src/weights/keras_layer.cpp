@@ -88,20 +88,21 @@ class Config {
   }
 
   Activation activation(const json& value) const {
-    static const std::map<std::string_view, Kind> kKinds{{"linear", Kind::linear},
-                                                         {"relu", Kind::relu},
-                                                         {"relu6", Kind::relu6},
-                                                         {"sigmoid", Kind::sigmoid},
-                                                         {"tanh", Kind::tanh},
-                                                         {"softmax", Kind::softmax},
-                                                         {"swish", Kind::swish},
-                                                         {"silu", Kind::swish},
-                                                         {"gelu", Kind::gelu},
-                                                         {"elu", Kind::elu},
-                                                         {"hard_swish", Kind::hard_swish},
-                                                         {"hard_silu", Kind::hard_swish}};
-    const auto found = value.is_string() ? kKinds.find(value.get_ref<const std::string&>()) : kKinds.end();
-    if (found == kKinds.end()) {
+    static const std::map<std::string_view, Kind> activation_kinds{{"linear", Kind::linear},
+                                                                   {"relu", Kind::relu},
+                                                                   {"relu6", Kind::relu6},
+                                                                   {"sigmoid", Kind::sigmoid},
+                                                                   {"tanh", Kind::tanh},
+                                                                   {"softmax", Kind::softmax},
+                                                                   {"swish", Kind::swish},
+                                                                   {"silu", Kind::swish},
+                                                                   {"gelu", Kind::gelu},
+                                                                   {"elu", Kind::elu},
+                                                                   {"hard_swish", Kind::hard_swish},
+                                                                   {"hard_silu", Kind::hard_swish}};
+    const auto found = value.is_string() ? activation_kinds.find(value.get_ref<const std::string&>())
+                                         : activation_kinds.end();
+    if (found == activation_kinds.end()) {
       // hard_sigmoid is one function in Keras 2 and another in Keras 3, and the config does not say which.
       fail("the activation linear, relu, relu6, sigmoid, tanh, softmax, swish, gelu, elu or hard_swish",
            value);
@@ -249,7 +250,7 @@ Op concatenate(const Config& config) {
 using Builder = std::function<Op(const Config&)>;
 
 const std::map<std::string_view, Builder>& builders() {
-  static const std::map<std::string_view, Builder> kBuilders{
+  static const std::map<std::string_view, Builder> layer_builders{
       {"Conv2D", convolution},
       {"Convolution2D", convolution},
       {"DepthwiseConv2D", depthwise_convolution},
@@ -281,7 +282,7 @@ const std::map<std::string_view, Builder>& builders() {
          return Rescaling{c.number_or("scale", 1.0F), c.number_or("offset", 0.0F)};
        }},
   };
-  return kBuilders;
+  return layer_builders;
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ constexpr std::size_t kMaximumItems = 8'000'000;  // of all containers together
 
 // The opcodes of pickle protocols 0 to 4 that are understood, by their name in Python's pickletools.
 // clang-format off
-enum Opcode : std::uint8_t {
+constexpr std::uint8_t
   kMark = '(', kStop = '.', kPop = '0', kPopMark = '1', kDup = '2',
   kNone = 'N', kNewTrue = 0x88, kNewFalse = 0x89,
   kBinInt = 'J', kBinInt1 = 'K', kBinInt2 = 'M', kLong1 = 0x8a, kBinFloat = 'G',
@@ -28,8 +28,7 @@ enum Opcode : std::uint8_t {
   kEmptyDict = '}', kDict = 'd', kSetItem = 's', kSetItems = 'u',
   kBinPut = 'q', kLongBinPut = 'r', kMemoize = 0x94, kBinGet = 'h', kLongBinGet = 'j',
   kGlobal = 'c', kStackGlobal = 0x93, kReduce = 'R', kBuild = 'b', kBinPersistentId = 'Q',
-  kProto = 0x80, kFrame = 0x95,
-};
+  kProto = 0x80, kFrame = 0x95;
 // clang-format on
 
 constexpr std::array<std::string_view, 4> kCallables{
@@ -396,7 +395,7 @@ class Machine {
     if (mark == stack_.rend()) {
       throw Error("[pickle] expected a mark on the stack; there is none; the file is damaged");
     }
-    const std::vector<PickleId> items(mark.base(), stack_.end());
+    std::vector<PickleId> items(mark.base(), stack_.end());
     stack_.erase(mark.base() - 1, stack_.end());
     return items;
   }

@@ -35,13 +35,13 @@ using StorageLookup = std::function<StorageBytes(const Storage&)>;
 
 ElementType storage_type(std::string_view name) {
   using enum ElementType;
-  static const std::map<std::string_view, ElementType> kTypes{
+  static const std::map<std::string_view, ElementType> element_types{
       {"torch FloatStorage", f32},  {"torch HalfStorage", f16}, {"torch BFloat16Storage", bf16},
       {"torch DoubleStorage", f64}, {"torch LongStorage", i64}, {"torch IntStorage", i32},
       {"torch ShortStorage", i16},  {"torch CharStorage", i8},  {"torch ByteStorage", u8},
       {"torch BoolStorage", u8}};
-  const auto found = kTypes.find(name);
-  if (found == kTypes.end()) {
+  const auto found = element_types.find(name);
+  if (found == element_types.end()) {
     throw Error(fmt::format("[{}] expected the name of a storage; received {}", kTag, name.substr(0, 100)));
   }
   return found->second;

@@ -30,11 +30,11 @@ struct Entry {
 
 std::optional<ElementType> type_from(std::string_view name) {
   using enum ElementType;
-  static const std::map<std::string_view, ElementType> kTypes{
+  static const std::map<std::string_view, ElementType> element_types{
       {"F64", f64}, {"F32", f32}, {"F16", f16}, {"BF16", bf16}, {"I64", i64}, {"I32", i32}, {"I16", i16},
       {"I8", i8},   {"U64", u64}, {"U32", u32}, {"U16", u16},   {"U8", u8},   {"BOOL", u8}};
-  const auto found = kTypes.find(name);
-  return found == kTypes.end() ? std::nullopt : std::optional(found->second);
+  const auto found = element_types.find(name);
+  return found == element_types.end() ? std::nullopt : std::optional(found->second);
 }
 
 Entry entry_from(const std::string& name, const json& value) {

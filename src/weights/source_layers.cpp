@@ -88,12 +88,12 @@ std::string_view without_module(std::string_view name) {
 }
 
 std::string torch_kind(std::string_view weight) {
-  static const std::map<std::string_view, std::string> kKinds{{"weight", "weight"},
-                                                              {"bias", "bias"},
-                                                              {"running_mean", "moving_mean"},
-                                                              {"running_var", "moving_variance"}};
-  const auto found = kKinds.find(weight);
-  return found == kKinds.end() ? std::string(weight) : found->second;
+  static const std::map<std::string_view, std::string> kind_names{{"weight", "weight"},
+                                                                  {"bias", "bias"},
+                                                                  {"running_mean", "moving_mean"},
+                                                                  {"running_var", "moving_variance"}};
+  const auto found = kind_names.find(weight);
+  return found == kind_names.end() ? std::string(weight) : found->second;
 }
 
 // torchvision's old DenseNet files say "denselayer1.norm.1" for "denselayer1.norm1".

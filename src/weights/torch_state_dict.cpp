@@ -29,14 +29,14 @@ std::string module_name(const Graph& graph, std::string name) {
 }
 
 std::string torch_kind(const std::string& parameter) {
-  static const std::map<std::string, std::string> kKinds{{"kernel", "weight"},
-                                                         {"gamma", "weight"},
-                                                         {"bias", "bias"},
-                                                         {"beta", "bias"},
-                                                         {"moving_mean", "running_mean"},
-                                                         {"moving_variance", "running_var"}};
-  const auto found = kKinds.find(parameter);
-  return found == kKinds.end() ? parameter : found->second;
+  static const std::map<std::string, std::string> kind_names{{"kernel", "weight"},
+                                                             {"gamma", "weight"},
+                                                             {"bias", "bias"},
+                                                             {"beta", "bias"},
+                                                             {"moving_mean", "running_mean"},
+                                                             {"moving_variance", "running_var"}};
+  const auto found = kind_names.find(parameter);
+  return found == kind_names.end() ? parameter : found->second;
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <new>
 
 #include "core/files.h"
-#include "core/text.h"
+#include "headstart/text.h"
 #include "weights/keras_config.h"
 #include "weights/keras_h5.h"
 #include "weights/keras_v3.h"

@@ -1,8 +1,8 @@
 // Writes parameters in the format that the file's extension says.
 #include <filesystem>
 
-#include "core/text.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 #include "headstart/weights.h"
 #include "weights/keras_h5.h"
 #include "weights/pytorch.h"

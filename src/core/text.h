@@ -1,4 +1,0 @@
-// The text helpers live in a public header.
-#pragma once
-
-#include "headstart/text.h"
