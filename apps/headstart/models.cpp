@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kBytesPerParameter = 4;
 
 bool is_cached(const Architecture& row) {
-  const auto source = official_weights(row.name, 1.0, row.input_size, true);
+  const auto source = official_weights(row.name, 1.0, row.input_size, true, row.flavour);
   return source && find_cached_weights(*source);
 }
 

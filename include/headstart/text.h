@@ -16,5 +16,7 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 
 std::string with_thousands(long long value);  // "14,714,688"
 std::string lower(std::string_view text);
+// The parts between separators, empty ones too: "a,,b" -> "a", "", "b".
+std::vector<std::string> split(std::string_view text, char separator);
 
 }  // namespace headstart

@@ -9,9 +9,9 @@
 #include <fmt/ranges.h>
 
 #include "core/files.h"
-#include "core/text.h"
 #include "data/labels.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 
 namespace headstart {
 namespace {

@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 
-#include "core/text.h"
 #include "data/class_folders.h"
 #include "data/csv.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 
 namespace headstart {
 

@@ -8,9 +8,9 @@
 
 #include <fmt/format.h>
 
-#include "core/text.h"
 #include "headstart/error.h"
 #include "headstart/image.h"
+#include "headstart/text.h"
 
 namespace headstart {
 namespace {

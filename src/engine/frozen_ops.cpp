@@ -142,16 +142,12 @@ Value FrozenLowering::fold_binary(const Node& node, dnnl::algorithm algorithm) {
 
 Value FrozenLowering::concatenate(const Node& node) {
   const auto dst = emitter_.value(desc_of(node.shape));
-  std::vector<Desc> descs;
-  Arguments arguments{{DNNL_ARG_DST, emitter_.memory(dst)}};
-  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-    const auto& src = value_of(node.inputs[i]);
-    descs.push_back(src.desc);
-    arguments.insert({DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), emitter_.memory(src)});
+  std::vector<Value> srcs;
+  srcs.reserve(node.inputs.size());
+  for (const auto input : node.inputs) {
+    srcs.push_back(value_of(input));
   }
-  const int axis = node.shape.size() == 3 ? 1 : static_cast<int>(node.shape.size());
-  const auto pd = onednn::concat(emitter_.engine(), dst.desc, axis, descs, emitter_.attributes());
-  emitter_.emit(node.name, "concat", pd, std::move(arguments));
+  emit_concat(emitter_, node.name, srcs, dst);
   return dst;
 }
 

@@ -62,6 +62,20 @@ std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& n
   return absorbed;
 }
 
+int emit_concat(Emitter& emitter, const std::string& node, const std::vector<Value>& srcs, const Value& dst) {
+  std::vector<onednn::Desc> descs;
+  Arguments arguments{{DNNL_ARG_DST, emitter.memory(dst)}};
+  for (std::size_t i = 0; i < srcs.size(); ++i) {
+    descs.push_back(srcs[i].desc);
+    arguments.insert({DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), emitter.memory(srcs[i])});
+  }
+  const auto rank = static_cast<int>(onednn::dims_of(dst.desc).size());
+  const int axis = rank == 4 ? 1 : rank - 1;
+  const auto pd = onednn::concat(emitter.engine(), dst.desc, axis, descs, emitter.attributes());
+  emitter.emit(node, "concat", pd, std::move(arguments));
+  return axis;
+}
+
 ConvolutionGeometry geometry_of(const Conv2D& conv, std::int64_t channels) {
   return {.kernel = conv.kernel,
           .strides = conv.strides,
@@ -72,7 +86,10 @@ ConvolutionGeometry geometry_of(const Conv2D& conv, std::int64_t channels) {
           .groups = conv.groups};
 }
 
-ConvolutionGeometry geometry_of(const DepthwiseConv2D& conv, std::int64_t channels) {
+namespace {
+
+// One filter, or depth_multiplier, for each channel of the input.
+ConvolutionGeometry depthwise(const auto& conv, std::int64_t channels) {
   return {.kernel = conv.kernel,
           .strides = conv.strides,
           .dilation = conv.dilation,
@@ -82,14 +99,14 @@ ConvolutionGeometry geometry_of(const DepthwiseConv2D& conv, std::int64_t channe
           .groups = channels};
 }
 
+}  // namespace
+
+ConvolutionGeometry geometry_of(const DepthwiseConv2D& conv, std::int64_t channels) {
+  return depthwise(conv, channels);
+}
+
 ConvolutionGeometry depthwise_half(const SeparableConv2D& conv, std::int64_t channels) {
-  return {.kernel = conv.kernel,
-          .strides = conv.strides,
-          .dilation = conv.dilation,
-          .padding = conv.padding,
-          .channels = channels,
-          .filters = channels * conv.depth_multiplier,
-          .groups = channels};
+  return depthwise(conv, channels);
 }
 
 ConvolutionGeometry pointwise_half(const SeparableConv2D& conv, std::int64_t channels) {

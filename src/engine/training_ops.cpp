@@ -222,25 +222,21 @@ Value TrainingLowering::sum_over_image(const std::string& node, const Value& src
 Value TrainingLowering::concatenate(NodeId id) {
   const auto& node = node_at(id);
   const auto dst = emitter_.value(desc_of(node.shape));
-  std::vector<Desc> descs;
-  Arguments arguments{{DNNL_ARG_DST, emitter_.memory(dst)}};
-  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-    const auto& src = value_of(node.inputs[i]);
-    descs.push_back(src.desc);
-    arguments.insert({DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), emitter_.memory(src)});
+  std::vector<Value> srcs;
+  srcs.reserve(node.inputs.size());
+  for (const auto input : node.inputs) {
+    srcs.push_back(value_of(input));
   }
-  const int axis = node.shape.size() == 3 ? 1 : static_cast<int>(node.shape.size());
-  const auto pd = onednn::concat(emitter_.engine(), dst.desc, axis, descs, emitter_.attributes());
-  emitter_.emit(node.name, "concat", pd, std::move(arguments));
-  on_backward(id, [this, id, descs, axis](const Value& diff) {
+  const int axis = emit_concat(emitter_, node.name, srcs, dst);
+  on_backward(id, [this, id, srcs, axis](const Value& diff) {
     const auto& inputs = node_at(id).inputs;
     std::int64_t offset = 0;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const auto dims = onednn::dims_of(descs[i]);
+      const auto dims = onednn::dims_of(srcs[i].desc);
       if (wants_gradient(inputs[i])) {
         onednn::Dims offsets(dims.size(), 0);
         offsets[static_cast<std::size_t>(axis)] = offset;
-        const auto diff_src = emitter_.value(descs[i]);
+        const auto diff_src = emitter_.value(srcs[i].desc);
         emitter_.copy(node_at(id).name, emitter_.memory(diff, diff.desc.submemory_desc(dims, offsets)),
                       emitter_.memory(diff_src));
         add_gradient(inputs[i], diff_src);

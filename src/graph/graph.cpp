@@ -5,9 +5,9 @@
 #include <utility>
 #include <variant>
 
-#include "core/text.h"
 #include "graph/overloaded.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 
 namespace headstart {
 namespace {

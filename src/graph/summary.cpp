@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "core/text.h"
+#include "headstart/text.h"
 
 namespace headstart {
 namespace {

@@ -10,8 +10,8 @@
 #include <fmt/ranges.h>
 
 #include "core/random.h"
-#include "core/text.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 #include "image/augment_apply.h"
 #include "image/augment_draw.h"
 

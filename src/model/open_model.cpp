@@ -123,7 +123,7 @@ std::string fetch_imagenet(const ModelRequest& request, Progress& progress) {
   const Architecture& row = architecture(request.model);
   const ArchitectureOptions& options = request.architecture;
   const int size = options.height > 0 ? options.height : row.input_size;
-  const auto weights = official_weights(row.name, options.alpha, size, options.include_top);
+  const auto weights = official_weights(row.name, options.alpha, size, options.include_top, row.flavour);
   if (!weights) {
     throw Error(
         fmt::format("[model] expected a network with published ImageNet weights; received {} with alpha {}; "

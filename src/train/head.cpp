@@ -9,8 +9,8 @@
 
 #include <fmt/format.h>
 
-#include "core/text.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 
 namespace headstart {
 namespace {
@@ -20,16 +20,6 @@ struct Layer {
   std::string text, name;
   std::vector<std::string> arguments{};
 };
-
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(separator, begin), text.size());
-    parts.emplace_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
 
 Layer parse(const std::string& text) {
   auto words = split(text, ':');

@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "core/text.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 
 namespace headstart {
 namespace {

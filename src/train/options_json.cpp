@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "core/text.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 #include "headstart/train.h"
 #include "train/augmentation_json.h"
 

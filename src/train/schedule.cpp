@@ -8,9 +8,9 @@
 
 #include <fmt/format.h>
 
-#include "core/text.h"
 #include "headstart/error.h"
 #include "headstart/optimizer.h"
+#include "headstart/text.h"
 
 namespace headstart {
 namespace {
@@ -24,16 +24,6 @@ constexpr NamedKind kKinds[] = {
     {"cosine", Schedule::Kind::cosine},           {"step", Schedule::Kind::step},
     {"exponential", Schedule::Kind::exponential}, {"one-cycle", Schedule::Kind::one_cycle},
     {"plateau", Schedule::Kind::plateau}};
-
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(separator, begin), text.size());
-    parts.emplace_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
 
 double number(const std::string& text, const std::string& whole) {
   double value = 0.0;

@@ -11,8 +11,8 @@
 #include <fmt/format.h>
 
 #include "core/random.h"
-#include "core/text.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 #include "train/evaluator.h"
 #include "train/features.h"
 #include "train/session.h"

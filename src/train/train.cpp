@@ -9,8 +9,8 @@
 #include <fmt/format.h>
 
 #include "core/sha256.h"
-#include "core/text.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 #include "train/session.h"
 #include "train/snapshot.h"
 #include "train/step_cost.h"

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "core/text.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 
 namespace headstart {
 namespace {
