@@ -79,8 +79,7 @@ void convert(const ConvertCommand& command, Outcome& outcome) {
     return;
   }
   if (!command.against.empty()) {
-    const PredictOptions exact{.precision = Precision::f32};
-    Predictor predictor(conversion.model, {conversion.model.graph.output()}, exact);
+    Predictor predictor(conversion.model, {conversion.model.graph.output()}, Precision::f32);
     outcome.exit_status =
         report_difference(predictor.run(read_npy(command.input))[0], command.against, command.tolerance);
     if (outcome.exit_status != 0) {

@@ -65,7 +65,8 @@ Model base_of(const Model& trained, Model base) {
 }
 
 double accuracy_on(const Model& model, const FashionPart& test) {
-  const auto outputs = Predictor(model, {model.graph.output()}, {.batch_size = 250}).run(test.data.images);
+  const auto outputs =
+      Predictor(model, {model.graph.output()}, Precision::automatic, 250).run(test.data.images);
   return measure(class_probabilities(model.graph, outputs[0]), test.data.labels, test.class_names).accuracy;
 }
 

@@ -17,7 +17,8 @@ namespace {
 
 struct ForwardOptions {
   ModelRequest request{};
-  PredictOptions predict{.precision = Precision::f32};
+  Precision precision = Precision::f32;
+  int batch_size = 32;
   std::string input, output, layer, against;
   double tolerance = kDefaultTolerance;
 };
@@ -27,7 +28,7 @@ void forward(const ForwardOptions& options, Outcome& outcome) {
   const auto progress = make_console_progress();
   const Model model = open_model(options.request, *progress);
   const NodeId node = options.layer.empty() ? model.graph.output() : model.graph.require(options.layer);
-  const auto results = Predictor(model, {node}, options.predict).run(input);
+  const auto results = Predictor(model, {node}, options.precision, options.batch_size).run(input);
   write_npy(results[0], options.output);
   fmt::print("{} {} -> {}\n", model.graph.node(node).name, to_string(results[0].shape()), options.output);
   if (!options.against.empty()) {
@@ -48,7 +49,12 @@ void add_forward(CLI::App& program, Outcome& outcome) {
   command->add_option("--out", options->output, "Where the result goes")->type_name("Y.npy")->required();
   command->add_option("--layer", options->layer, "Output of this layer (the last)")->type_name("NAME");
   add_comparison_options(*command, options->against, options->tolerance);
-  add_predict_options(*command, options->predict);
+  command
+      ->add_option("--batch-size", options->batch_size, fmt::format("Rows at once ({})", options->batch_size))
+      ->type_name("N")
+      ->check(CLI::Range(1, 65536));
+  add_precision_option(*command, options->precision);
+  add_threads_option(*command);
   command->footer(
       "Example:\n  headstart forward mobilenet_v2 --weights weights.h5 --no-top --input x.npy --out y.npy "
       "\\\n"

@@ -23,15 +23,10 @@ void add_precision_option(CLI::App& command, Precision& precision) {
 }
 
 void add_predict_options(CLI::App& command, PredictOptions& options) {
-  command
-      .add_option("--batch-size", options.batch_size, fmt::format("Images at once ({})", options.batch_size))
-      ->type_name("N")
-      ->check(CLI::Range(1, 65536));
-  command.add_option("--workers", options.workers, "Threads that decode images (automatic)")
+  add_precision_option(command, options.precision);
+  command.add_option("--threads", options.threads, "Cores to use (all)")
       ->type_name("N")
       ->check(CLI::Range(0, 4096));
-  add_precision_option(command, options.precision);
-  add_threads_option(command);
 }
 
 }  // namespace headstart::app

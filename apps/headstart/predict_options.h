@@ -10,7 +10,7 @@ namespace headstart::app {
 // --threads: takes effect while the command line is read.
 void add_threads_option(CLI::App& command);
 void add_precision_option(CLI::App& command, Precision& precision);
-// --batch-size, --workers, --precision, --threads.
+// --precision, --threads.
 void add_predict_options(CLI::App& command, PredictOptions& options);
 
 }  // namespace headstart::app

@@ -57,6 +57,9 @@ class FrozenProgram {
     Precision precision = Precision::f32;
     bool logits = false;
     std::vector<NodeId> sources{};
+    // A program of the same graph, parameters and options whose packed weights this one uses too: one for
+    // each thread costs the memory of one.
+    const FrozenProgram* weights_of = nullptr;
   };
   FrozenProgram(const Graph& graph, const Parameters& parameters, std::vector<NodeId> outputs,
                 const Options& options);

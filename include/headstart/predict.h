@@ -14,9 +14,8 @@
 namespace headstart {
 
 struct PredictOptions {
-  int batch_size = 32;
-  int workers = 0;  // decoding threads; 0: measured default
   Precision precision = Precision::automatic;
+  int threads = 0;      // 0: all cores
   bool strict = false;  // an unreadable image throws in place of being left out
 };
 
@@ -24,7 +23,8 @@ struct PredictOptions {
 // model, which must outlive it.
 class Predictor {
  public:
-  Predictor(const Model& model, std::vector<NodeId> outputs, const PredictOptions& options = {});
+  explicit Predictor(const Model& model, std::vector<NodeId> outputs, Precision precision,
+                     int batch_size = 32);
 
   // `input`: (N, ...) with any N, preprocessed. Returns (N, ...) for each output. Throws Error when the shape
   // does not fit.
@@ -35,7 +35,8 @@ class Predictor {
 
   const Model* model_;
   std::vector<NodeId> outputs_;
-  PredictOptions options_;
+  Precision precision_;
+  int batch_size_;
   std::map<int, FrozenProgram> programs_;
 };
 
@@ -54,8 +55,7 @@ struct ImageOutputs {
   std::vector<UnreadableImage> unreadable;
 };
 
-// Decodes on worker threads while the program computes. Stops early, with the rows so far, when
-// stop_requested().
+// Stops early, with the rows so far, when stop_requested().
 ImageOutputs compute_outputs(const Model& model, const Dataset& dataset, const std::vector<NodeId>& outputs,
                              const PredictOptions& options, Progress& progress);
 

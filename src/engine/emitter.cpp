@@ -25,7 +25,16 @@ double milliseconds_of(const std::function<void()>& work) {
 
 }  // namespace
 
-Emitter::Emitter() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
+Emitter::Emitter(const Emitter* lender) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
+  if (lender != nullptr) {
+    for (const auto& buffer : lender->buffers_) {
+      if (buffer.own) {
+        lent_.push_back(buffer.own);
+      }
+    }
+    std::reverse(lent_.begin(), lent_.end());
+  }
+}
 
 dnnl::primitive_attr Emitter::attributes() const {
   dnnl::primitive_attr attr;
@@ -44,9 +53,8 @@ Value Emitter::external(const onednn::Desc& desc) {
 }
 
 Value Emitter::persistent(const onednn::Desc& desc) {
-  auto own = allocate(desc.get_size());
-  std::memset(own.get(), 0, desc.get_size());
-  buffers_.push_back({.bytes = desc.get_size(), .in_arena = false, .own = std::move(own)});
+  buffers_.push_back(
+      {.bytes = desc.get_size(), .in_arena = false, .own = persistent_memory(desc.get_size())});
   return {static_cast<int>(buffers_.size()) - 1, desc};
 }
 
@@ -118,6 +126,17 @@ std::shared_ptr<void> Emitter::allocate(std::size_t bytes) const {
                             bytes >> 20));
   }
   return {memory, [](void* p) { std::free(p); }};
+}
+
+std::shared_ptr<void> Emitter::persistent_memory(std::size_t bytes) {
+  if (!lent_.empty()) {
+    auto memory = std::move(lent_.back());
+    lent_.pop_back();
+    return memory;
+  }
+  auto memory = allocate(bytes);
+  std::memset(memory.get(), 0, bytes);
+  return memory;
 }
 
 // Largest first, each at the lowest place that no buffer alive at the same time holds.

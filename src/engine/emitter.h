@@ -36,7 +36,9 @@ struct Step {
 // last.
 class Emitter {
  public:
-  Emitter();
+  // Persistent values stand in the memory of those of `lender`, in the order in which they were made, when it
+  // is not null: for a second program of the same steps.
+  explicit Emitter(const Emitter* lender = nullptr);
 
   const dnnl::engine& engine() const { return engine_; }
   // Attributes for every primitive: the scratchpad is ours, shared by all steps.
@@ -92,11 +94,13 @@ class Emitter {
 
   void touch(int buffer);
   std::shared_ptr<void> allocate(std::size_t bytes) const;
+  std::shared_ptr<void> persistent_memory(std::size_t bytes);
   void place_buffers();
 
   dnnl::engine engine_;
   dnnl::stream stream_;
   std::vector<Buffer> buffers_;
+  std::vector<std::shared_ptr<void>> lent_;  // still to be taken, last first
   std::vector<Step> steps_;
   std::unordered_map<dnnl_memory_t, int> buffer_of_;
   std::vector<dnnl::memory> scratchpads_;

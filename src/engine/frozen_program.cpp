@@ -11,6 +11,8 @@
 namespace headstart {
 
 struct FrozenProgram::Impl {
+  explicit Impl(const Emitter* lender) : emitter(lender) {}
+
   Emitter emitter;
   LoweredInference lowered;
   int batch = 0;
@@ -18,14 +20,17 @@ struct FrozenProgram::Impl {
 
 FrozenProgram::FrozenProgram(const Graph& graph, const Parameters& parameters, std::vector<NodeId> outputs,
                              const Options& options)
-    : impl_(std::make_unique<Impl>()) {
+    : impl_(std::make_unique<Impl>(options.weights_of != nullptr ? &options.weights_of->impl_->emitter
+                                                                 : nullptr)) {
   at_border("compiling the inference program", [&] {
     auto resolved = options;
     resolved.precision = resolve(options.precision);
     impl_->batch = options.batch;
     impl_->lowered = FrozenLowering(impl_->emitter, graph, outputs, resolved).lower();
     impl_->emitter.plan();
-    refresh(parameters);
+    if (options.weights_of == nullptr) {
+      refresh(parameters);
+    }
   });
 }
 

@@ -1,7 +1,6 @@
 #include "headstart/predict.h"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 #include <span>
 #include <unordered_map>
@@ -11,6 +10,7 @@
 #include <fmt/ranges.h>
 
 #include "headstart/error.h"
+#include "headstart/extract.h"
 #include "headstart/losses.h"
 #include "headstart/text.h"
 
@@ -24,12 +24,6 @@ Shape with_batch(std::int64_t batch, const Shape& shape) {
   Shape result{batch};
   result.insert(result.end(), shape.begin(), shape.end());
   return result;
-}
-
-// Appends the rows of `part` to the first `used` rows of `whole`.
-void copy_rows(const Tensor& part, std::int64_t used, Tensor& whole) {
-  const std::int64_t row = whole.shape()[0] > 0 ? whole.size() / whole.shape()[0] : 0;
-  std::copy(part.values().begin(), part.values().end(), whole.values().begin() + used * row);
 }
 
 Tensor first_rows(Tensor whole, std::int64_t rows) {
@@ -59,10 +53,10 @@ std::vector<int> match_classes(const std::vector<std::string>& dataset,
 
 }  // namespace
 
-Predictor::Predictor(const Model& model, std::vector<NodeId> outputs, const PredictOptions& options)
-    : model_(&model), outputs_(std::move(outputs)), options_(options) {
-  if (options_.batch_size < 1) {
-    throw Error(fmt::format("[predict] expected a positive batch size; received {}", options_.batch_size));
+Predictor::Predictor(const Model& model, std::vector<NodeId> outputs, Precision precision, int batch_size)
+    : model_(&model), outputs_(std::move(outputs)), precision_(precision), batch_size_(batch_size) {
+  if (batch_size_ < 1) {
+    throw Error(fmt::format("[predict] expected a positive batch size; received {}", batch_size_));
   }
 }
 
@@ -79,8 +73,8 @@ std::vector<Tensor> Predictor::run(const Tensor& input) {
     results.emplace_back(with_batch(count, model_->graph.node(id).shape));
   }
   const std::int64_t sample_size = element_count(expected);
-  for (std::int64_t first = 0; first < count; first += options_.batch_size) {
-    const auto batch = static_cast<int>(std::min<std::int64_t>(options_.batch_size, count - first));
+  for (std::int64_t first = 0; first < count; first += batch_size_) {
+    const auto batch = static_cast<int>(std::min<std::int64_t>(batch_size_, count - first));
     run_batch(input.data() + first * sample_size, batch, first, results);
   }
   return results;
@@ -89,7 +83,7 @@ std::vector<Tensor> Predictor::run(const Tensor& input) {
 void Predictor::run_batch(const float* input, int batch, std::int64_t first, std::vector<Tensor>& results) {
   auto program = programs_.find(batch);
   if (program == programs_.end()) {
-    const FrozenProgram::Options options{.batch = batch, .precision = resolve(options_.precision)};
+    const FrozenProgram::Options options{.batch = batch, .precision = resolve(precision_)};
     program =
         programs_.emplace(batch, FrozenProgram(model_->graph, model_->parameters, outputs_, options)).first;
   }
@@ -103,44 +97,34 @@ void Predictor::run_batch(const float* input, int batch, std::int64_t first, std
 ImageOutputs compute_outputs(const Model& model, const Dataset& dataset, const std::vector<NodeId>& outputs,
                              const PredictOptions& options, Progress& progress) {
   const auto count = static_cast<std::int64_t>(dataset.samples.size());
-  PredictOptions resolved = options;
-  resolved.batch_size = static_cast<int>(std::clamp<std::int64_t>(count, 1, options.batch_size));
-  if (count < kFewImages && options.precision == Precision::automatic) {
-    resolved.precision = Precision::f32;
-  }
-  Predictor predictor(model, outputs, resolved);
-  std::vector<LoaderItem> items(dataset.samples.size());
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    items[i].sample = static_cast<int>(i);
-  }
-  LoaderOptions loading;
-  loading.preprocessing = model.preprocessing;
-  loading.batch_size = resolved.batch_size;
-  loading.workers = options.workers;
-  loading.strict = options.strict;
-  Loader loader(dataset, std::move(items), std::move(loading));
   ImageOutputs result;
   for (const NodeId id : outputs) {
     result.outputs.emplace_back(with_batch(count, model.graph.node(id).shape));
   }
-  progress.begin("computing", count);
-  while (!stop_requested()) {
-    const auto batch = loader.next();
-    if (!batch) {
-      break;
-    }
-    const auto parts = predictor.run(batch->images);
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      copy_rows(parts[i], static_cast<std::int64_t>(result.samples.size()), result.outputs[i]);
-    }
-    result.samples.insert(result.samples.end(), batch->samples.begin(), batch->samples.end());
-    progress.advance(static_cast<std::int64_t>(result.samples.size()));
+  std::vector<LoaderItem> items(dataset.samples.size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    items[i].sample = static_cast<int>(i);
   }
+  const bool few = count < kFewImages && options.precision == Precision::automatic;
+  const ExtractOptions extraction{.outputs = outputs,
+                                  .preprocessing = model.preprocessing,
+                                  .precision = few ? Precision::f32 : options.precision,
+                                  .threads = options.threads,
+                                  .strict = options.strict};
+  const auto append = [&](std::size_t item, std::span<const float* const> values) {
+    const auto row = static_cast<std::int64_t>(result.samples.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto size = element_count(model.graph.node(outputs[i]).shape);
+      std::copy_n(values[i], size, result.outputs[i].data() + row * size);
+    }
+    result.samples.push_back(static_cast<int>(item));
+  };
+  progress.begin("computing", count);
+  result.unreadable = extract(dataset, items, model.graph, model.parameters, extraction, progress, append);
   progress.end();
   for (auto& output : result.outputs) {
     output = first_rows(std::move(output), static_cast<std::int64_t>(result.samples.size()));
   }
-  result.unreadable = loader.unreadable();
   return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <deque>
 #include <exception>
 #include <map>
 #include <mutex>
@@ -68,8 +69,11 @@ class Extraction {
       set_engine_threads(threads_each_);
       // One after the other: the second finds its primitives in oneDNN's cache.
       std::unique_lock lock(compile_);
-      FrozenProgram program(graph_, parameters_, options_.outputs,
-                            {.batch = static_cast<int>(batch_), .precision = precision_});
+      auto& program = programs_.emplace_back(
+          graph_, parameters_, options_.outputs,
+          FrozenProgram::Options{.batch = static_cast<int>(batch_),
+                                 .precision = precision_,
+                                 .weights_of = programs_.empty() ? nullptr : &programs_.front()});
       lock.unlock();
       while (const auto batch = take()) {
         deliver(*batch, compute(program, *batch));
@@ -171,6 +175,7 @@ class Extraction {
   int threads_each_ = 1;
 
   std::mutex compile_;
+  std::deque<FrozenProgram> programs_;  // guarded by compile_; the elements belong to their threads
   std::mutex mutex_;
   std::condition_variable room_;
   bool stop_ = false;
