@@ -102,13 +102,13 @@ enum class OutputActivation { none, sigmoid, softmax };
 OutputActivation output_activation(const Graph& graph);
 
 struct ParameterSpec {
-  enum class Initializer { zeros, constant, glorot_uniform, he_normal };
+  enum class Initializer { zeros, constant, normal, glorot_uniform, he_normal };
   std::string name;  // suffix: "kernel"
   Shape shape;
   bool trainable = true;  // false: moving statistics
   Initializer initializer = Initializer::zeros;
   std::int64_t fan_in = 0, fan_out = 0;
-  float value = 0.0F;  // of `constant`
+  float value = 0.0F;  // of `constant`; the deviation of `normal`
 };
 
 // Parameters of one node, in Keras's order (trainable first); empty for most ops.

@@ -151,6 +151,30 @@ struct Scale {
 // layer.
 struct Normalization {};
 
+// The parameterless core of multi-head self-attention: (T, 3C) holding queries, keys and values side by side,
+// as PyTorch's in_proj and timm's qkv leave them, gives (T, C): softmax(q k^T / sqrt(C / heads)) v for the
+// C / heads channels of every head.
+struct SelfAttention {
+  int heads = 1;
+};
+
+struct ClassToken {};         // (T, C) -> (T + 1, C): a trained token in front
+struct PositionEmbedding {};  // (T, C) plus a trained (T, C)
+
+struct Cropping2D {
+  int top = 0, bottom = 0, left = 0, right = 0;
+};
+
+// Channel i * (C / groups) + j becomes channel j * groups + i: ShuffleNet.
+struct ChannelShuffle {
+  int groups = 1;
+};
+
+// `count` channels from `begin` on.
+struct ChannelSlice {
+  int begin = 0, count = 1;
+};
+
 struct Add {};  // any number of inputs of one shape
 struct Multiply {
 };  // two inputs; the second may be (1, 1, C) or (C) against (H, W, C): squeeze and excitation
@@ -180,7 +204,8 @@ struct Rescaling {  // x * scale + offset
 
 using Op = std::variant<Input, Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, MaxPooling2D,
                         AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, ZeroPadding2D,
-                        ActivationLayer, BatchNormalization, LayerNormalization, Scale, Normalization, Add,
-                        Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling>;
+                        ActivationLayer, BatchNormalization, LayerNormalization, Scale, Normalization,
+                        SelfAttention, ClassToken, PositionEmbedding, Cropping2D, ChannelShuffle,
+                        ChannelSlice, Add, Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling>;
 
 }  // namespace headstart

@@ -124,9 +124,27 @@ Value FrozenLowering::lower_node(NodeId id) {
           [&](const ActivationLayer& op) { return activate(node.name, input_of(node), op.activation); },
           [&](const OneOf<BatchNormalization, Scale, Normalization> auto&) { return scale_and_shift(node); },
           [&](const LayerNormalization& op) { return normalize_rows(node, op); },
+          [&](const SelfAttention& op) { return attend(node, op); },
+          [&](const ClassToken&) { return prepend_token(node); },
+          [&](const PositionEmbedding&) { return add_position(node); },
+          [&](const Cropping2D& op) {
+            const auto dst = desc_of(node.shape);
+            return copied(node, image_of(input_of(node).desc, op.top, op.left, dst), dst);
+          },
+          [&](const ChannelShuffle& op) { return shuffle(node, op); },
+          [&](const ChannelSlice& op) {
+            const auto dst = desc_of(node.shape);
+            return copied(node, channels_of(input_of(node).desc, op.begin, dst), dst);
+          },
           [&](const Add&) { return fold_binary(node, A::binary_add); },
           [&](const Multiply&) { return fold_binary(node, A::binary_mul); },
-          [&](const Concatenate&) { return concatenate(node); },
+          [&](const Concatenate&) {
+            std::vector<Value> srcs;
+            for (const auto input : node.inputs) {
+              srcs.push_back(value_of(input));
+            }
+            return concatenate(node, srcs, channel_axis(node.shape));
+          },
           [&](const OneOf<Flatten, Reshape> auto&) { return view(input_of(node), node.shape); },
           [&](const Dropout&) { return input_of(node); },
           [&](const Rescaling& op) {

@@ -76,11 +76,19 @@ class FrozenLowering {
   Value pad(const Node& node, const ZeroPadding2D& op);
   Value eltwise(const std::string& name, const Value& src, const onednn::Eltwise& eltwise);
   Value activate(const std::string& name, const Value& src, const Activation& activation);
-  dnnl::memory loaded_vector(std::int64_t count, std::function<std::vector<float>(const Parameters&)> values);
+  Value loaded(const onednn::Desc& desc, std::function<std::vector<float>(const Parameters&)> values);
+  Value loaded(const onednn::Desc& desc, const std::string& parameter);
+  Value constant(const onednn::Desc& desc, float value);
   Value scale_and_shift(const Node& node);
   Value normalize_rows(const Node& node, const LayerNormalization& op);
+  Value attend(const Node& node, const SelfAttention& op);
+  Value prepend_token(const Node& node);
+  Value add_position(const Node& node);
+  Value copied(const Node& node, const onednn::Desc& from, const onednn::Desc& to);
+  Value shuffle(const Node& node, const ChannelShuffle& op);
+  Value binary(const std::string& name, dnnl::algorithm algorithm, const Value& a, const Value& b);
   Value fold_binary(const Node& node, dnnl::algorithm algorithm);
-  Value concatenate(const Node& node);
+  Value concatenate(const Node& node, const std::vector<Value>& srcs, int axis);
 
   Emitter& emitter_;
   std::vector<Node> nodes_;

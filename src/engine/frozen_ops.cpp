@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "engine/attention.h"
 #include "engine/frozen_lowering.h"
 #include "engine/lowering.h"
 
@@ -58,14 +59,28 @@ Value FrozenLowering::activate(const std::string& name, const Value& src, const 
   return value;
 }
 
-// A vector that is worked out anew when the parameters have changed.
-dnnl::memory FrozenLowering::loaded_vector(std::int64_t count,
-                                           std::function<std::vector<float>(const Parameters&)> values) {
-  auto memory = emitter_.memory(emitter_.persistent(vector_desc(count)));
-  result_.loaders.push_back([memory, values = std::move(values)](const Parameters& parameters) {
-    std::ranges::copy(values(parameters), static_cast<float*>(memory.get_data_handle()));
+// A value that is worked out anew when the parameters have changed.
+Value FrozenLowering::loaded(const Desc& desc, std::function<std::vector<float>(const Parameters&)> values) {
+  const auto value = emitter_.persistent(desc);
+  result_.loaders.push_back(
+      [memory = emitter_.memory(value), values = std::move(values)](const Parameters& parameters) {
+        std::ranges::copy(values(parameters), static_cast<float*>(memory.get_data_handle()));
+      });
+  return value;
+}
+
+Value FrozenLowering::loaded(const Desc& desc, const std::string& parameter) {
+  return loaded(desc, [parameter](const Parameters& parameters) {
+    const auto values = parameters.at(parameter).values();
+    return std::vector<float>(values.begin(), values.end());
   });
-  return memory;
+}
+
+Value FrozenLowering::constant(const Desc& desc, float value) {
+  const auto constant = emitter_.persistent(desc);
+  std::fill_n(static_cast<float*>(emitter_.memory(constant).get_data_handle()),
+              desc.get_size() / sizeof(float), value);
+  return constant;
 }
 
 // As a batch norm with mean 0 and variance 1: the arithmetic of the folded form.
@@ -77,21 +92,18 @@ Value FrozenLowering::scale_and_shift(const Node& node) {
   const auto flags = Flags::use_global_stats | Flags::use_scale | Flags::use_shift;
   const auto pd = onednn::batch_norm_forward(emitter_.engine(), prop_kind::forward_inference, spatial, 0.0F,
                                              flags, emitter_.attributes());
-  const auto channels = node.shape.back();
-  const auto constant = [&](float value) {
-    return loaded_vector(channels, [=](const Parameters&) {
-      return std::vector<float>(static_cast<std::size_t>(channels), value);
-    });
-  };
-  const auto scale = [copy = node](const Parameters& p) { return inference_form(copy, p).scale; };
-  const auto shift = [copy = node](const Parameters& p) { return inference_form(copy, p).shift; };
+  const auto vector = vector_desc(node.shape.back());
+  const auto scale =
+      loaded(vector, [copy = node](const Parameters& p) { return inference_form(copy, p).scale; });
+  const auto shift =
+      loaded(vector, [copy = node](const Parameters& p) { return inference_form(copy, p).shift; });
   emitter_.emit(node.name, "scale and shift", pd,
                 {{DNNL_ARG_SRC, emitter_.memory(src, spatial)},
                  {DNNL_ARG_DST, emitter_.memory(dst, spatial)},
-                 {DNNL_ARG_MEAN, constant(0.0F)},
-                 {DNNL_ARG_VARIANCE, constant(1.0F)},
-                 {DNNL_ARG_SCALE, loaded_vector(channels, scale)},
-                 {DNNL_ARG_SHIFT, loaded_vector(channels, shift)}});
+                 {DNNL_ARG_MEAN, emitter_.memory(constant(vector, 0.0F))},
+                 {DNNL_ARG_VARIANCE, emitter_.memory(constant(vector, 1.0F))},
+                 {DNNL_ARG_SCALE, emitter_.memory(scale)},
+                 {DNNL_ARG_SHIFT, emitter_.memory(shift)}});
   return dst;
 }
 
@@ -102,52 +114,77 @@ Value FrozenLowering::normalize_rows(const Node& node, const LayerNormalization&
   const auto rows = matrix_desc(src.desc, channels);
   const auto pd = onednn::layer_norm_forward(emitter_.engine(), prop_kind::forward_inference, rows,
                                              op.epsilon, emitter_.attributes());
-  const auto vector = [&](bool present, const std::string& name, float absent) {
-    return loaded_vector(channels, [=](const Parameters& parameters) {
-      if (!present) {
-        return std::vector<float>(static_cast<std::size_t>(channels), absent);
-      }
-      const auto values = parameters.at(name).values();
-      return std::vector<float>(values.begin(), values.end());
-    });
-  };
+  const auto vector = vector_desc(channels);
+  const auto scale = op.scale ? loaded(vector, node.name + "/gamma") : constant(vector, 1.0F);
+  const auto shift = op.center ? loaded(vector, node.name + "/beta") : constant(vector, 0.0F);
   emitter_.emit(node.name, "layer normalization", pd,
                 {{DNNL_ARG_SRC, emitter_.memory(src, rows)},
                  {DNNL_ARG_DST, emitter_.memory(dst, rows)},
-                 {DNNL_ARG_SCALE, vector(op.scale, node.name + "/gamma", 1.0F)},
-                 {DNNL_ARG_SHIFT, vector(op.center, node.name + "/beta", 0.0F)}});
+                 {DNNL_ARG_SCALE, emitter_.memory(scale)},
+                 {DNNL_ARG_SHIFT, emitter_.memory(shift)}});
+  return dst;
+}
+
+Value FrozenLowering::attend(const Node& node, const SelfAttention& op) {
+  const AttentionShape shape{
+      .batch = batch_, .tokens = node.shape[0], .channels = node.shape[1], .heads = op.heads};
+  return emit_attention(emitter_, node.name, input_of(node), shape).result;
+}
+
+// The token is spread over the batch by adding it to zeros.
+Value FrozenLowering::prepend_token(const Node& node) {
+  const auto token =
+      loaded(activation_desc({1, node.shape[1]}, 1, DataType::f32), node.name + "/class_token");
+  const auto zeros = emitter_.persistent(desc_of({1, node.shape[1]}));
+  const auto tokens = binary(node.name, dnnl::algorithm::binary_add, zeros, token);
+  return concatenate(node, {tokens, input_of(node)}, 1);
+}
+
+Value FrozenLowering::add_position(const Node& node) {
+  const auto position =
+      loaded(activation_desc(node.shape, 1, DataType::f32), node.name + "/position_embedding");
+  return binary(node.name, dnnl::algorithm::binary_add, input_of(node), position);
+}
+
+// Part of the input as a value of its own.
+Value FrozenLowering::copied(const Node& node, const Desc& from, const Desc& to) {
+  const auto dst = emitter_.value(desc_of(node.shape));
+  emitter_.copy(node.name, emitter_.memory(input_of(node), from), emitter_.memory(dst, to));
+  return dst;
+}
+
+Value FrozenLowering::shuffle(const Node& node, const ChannelShuffle& op) {
+  const auto descs = shuffle_descs(input_of(node).desc, node.shape.back(), op.groups);
+  return copied(node, descs.plain, descs.shuffled);
+}
+
+Value FrozenLowering::binary(const std::string& name, dnnl::algorithm algorithm, const Value& a,
+                             const Value& b) {
+  const auto dst = emitter_.value(a.desc);
+  const auto pd =
+      onednn::binary(emitter_.engine(), algorithm, a.desc, b.desc, dst.desc, emitter_.attributes());
+  emitter_.emit(name, "binary", pd,
+                {{DNNL_ARG_SRC_0, emitter_.memory(a)},
+                 {DNNL_ARG_SRC_1, emitter_.memory(b)},
+                 {DNNL_ARG_DST, emitter_.memory(dst)}});
   return dst;
 }
 
 Value FrozenLowering::fold_binary(const Node& node, dnnl::algorithm algorithm) {
-  Value sum = value_of(node.inputs[0]);
+  Value sum = input_of(node);
   for (std::size_t i = 1; i < node.inputs.size(); ++i) {
-    const auto& next = value_of(node.inputs[i]);
-    const auto dst = emitter_.value(sum.desc);
     Shape other = shape_of(node.inputs[i]);
     if (other.size() == 1 && node.shape.size() == 3) {
       other = {1, 1, other[0]};
     }
-    const auto src1 = desc_of(other);
-    const auto pd =
-        onednn::binary(emitter_.engine(), algorithm, sum.desc, src1, dst.desc, emitter_.attributes());
-    emitter_.emit(node.name, "binary", pd,
-                  {{DNNL_ARG_SRC_0, emitter_.memory(sum)},
-                   {DNNL_ARG_SRC_1, emitter_.memory(next, src1)},
-                   {DNNL_ARG_DST, emitter_.memory(dst)}});
-    sum = dst;
+    sum = binary(node.name, algorithm, sum, view(value_of(node.inputs[i]), other));
   }
   return sum;
 }
 
-Value FrozenLowering::concatenate(const Node& node) {
+Value FrozenLowering::concatenate(const Node& node, const std::vector<Value>& srcs, int axis) {
   const auto dst = emitter_.value(desc_of(node.shape));
-  std::vector<Value> srcs;
-  srcs.reserve(node.inputs.size());
-  for (const auto input : node.inputs) {
-    srcs.push_back(value_of(input));
-  }
-  emit_concat(emitter_, node.name, srcs, dst);
+  emit_concat(emitter_, node.name, srcs, dst, axis);
   return dst;
 }
 

@@ -15,8 +15,9 @@ bool is_weighted(const Op& op) {
       Overloaded{[](const OneOf<Conv2D, DepthwiseConv2D, SeparableConv2D, Dense> auto&) { return true; },
                  [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D,
                                 GlobalMaxPooling2D, ZeroPadding2D, ActivationLayer, BatchNormalization,
-                                LayerNormalization, Scale, Normalization, Add, Multiply, Concatenate, Flatten,
-                                Reshape, Dropout, Rescaling> auto&) { return false; }},
+                                LayerNormalization, Scale, Normalization, SelfAttention, ClassToken,
+                                PositionEmbedding, Cropping2D, ChannelShuffle, ChannelSlice, Add, Multiply,
+                                Concatenate, Flatten, Reshape, Dropout, Rescaling> auto&) { return false; }},
       op);
 }
 

@@ -36,6 +36,17 @@ void fill_dropout_mask(void* mask, std::int64_t count, float rate, bool bf16, co
   }
 }
 
+void sum_rows(const float* rows, std::int64_t count, std::int64_t columns, float* sum) {
+#pragma omp parallel for
+  for (std::int64_t c = 0; c < columns; ++c) {
+    float total = 0.0F;
+    for (std::int64_t r = 0; r < count; ++r) {
+      total += rows[r * columns + c];
+    }
+    sum[c] = total;
+  }
+}
+
 void update_moving(float* moving, const float* batch, std::int64_t count, float momentum, float correction) {
   for (std::int64_t i = 0; i < count; ++i) {
     moving[i] = momentum * moving[i] + (1.0F - momentum) * correction * batch[i];

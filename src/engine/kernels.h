@@ -15,6 +15,9 @@ struct DropoutKey {
 // element.
 void fill_dropout_mask(void* mask, std::int64_t count, float rate, bool bf16, const DropoutKey& key);
 
+// sum[c] = the sum of rows[r * columns + c] over the `count` rows.
+void sum_rows(const float* rows, std::int64_t count, std::int64_t columns, float* sum);
+
 // moving = momentum * moving + (1 - momentum) * batch, with `correction` on the batch's value.
 void update_moving(float* moving, const float* batch, std::int64_t count, float momentum, float correction);
 

@@ -43,6 +43,26 @@ Desc spatial_desc(const Shape& shape, std::int64_t batch, DataType type) {
   return activation_desc({element_count(shape) / channels, 1, channels}, batch, type);
 }
 
+Desc channels_of(const Desc& whole, std::int64_t begin, const Desc& part) {
+  const auto dims = onednn::dims_of(part);
+  Dims offsets(dims.size(), 0);
+  offsets[dims.size() == 4 ? 1 : dims.size() - 1] = begin;
+  return whole.submemory_desc(dims, offsets);
+}
+
+Desc image_of(const Desc& whole, int top, int left, const Desc& part) {
+  return whole.submemory_desc(onednn::dims_of(part), {0, 0, top, left});
+}
+
+ShuffleDescs shuffle_descs(const Desc& desc, std::int64_t channels, int groups) {
+  const auto rows = onednn::dims_of(matrix_desc(desc, channels))[0];
+  const auto width = channels / groups;
+  const Dims dims{rows, groups, width};
+  const auto type = onednn::type_of(desc);
+  return {.plain = {dims, type, Dims{channels, width, 1}},
+          .shuffled = {dims, type, Dims{channels, 1, groups}}};
+}
+
 LayerShape convolution_shape(const ConvolutionGeometry& g, const Shape& input, const ZeroPadding2D& zeros,
                              DataType type) {
   const auto height = input[0] + zeros.top + zeros.bottom;

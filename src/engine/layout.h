@@ -20,6 +20,16 @@ onednn::Desc vector_desc(std::int64_t count);  // f32
 onednn::Desc matrix_desc(const onednn::Desc& desc, std::int64_t columns);
 onednn::Desc spatial_desc(const Shape& shape, std::int64_t batch, DataType type);
 
+// The channels from `begin` on, or the image from (top, left) on, of a value with the dimensions of `part`.
+onednn::Desc channels_of(const onednn::Desc& whole, std::int64_t begin, const onednn::Desc& part);
+onednn::Desc image_of(const onednn::Desc& whole, int top, int left, const onednn::Desc& part);
+
+// Rows of groups x channels a group, as they stand before and after a ChannelShuffle.
+struct ShuffleDescs {
+  onednn::Desc plain{}, shuffled{};
+};
+ShuffleDescs shuffle_descs(const onednn::Desc& desc, std::int64_t channels, int groups);
+
 // A convolution or dense layer in oneDNN's terms. `user_weights` is the Keras layout of the parameter,
 // `weights` the same dimensions with the layout left to the primitive.
 struct LayerShape {

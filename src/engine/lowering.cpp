@@ -21,14 +21,14 @@ std::vector<std::vector<NodeId>> consumers_of(const std::vector<Node>& nodes,
 
 const Activation* activation_of(const Op& op) {
   return std::visit(
-      Overloaded{
-          [](const OneOf<Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, ActivationLayer> auto& o) {
-            return &o.activation;
-          },
-          [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
-                         ZeroPadding2D, BatchNormalization, LayerNormalization, Scale, Normalization, Add,
-                         Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling> auto&)
-              -> const Activation* { return nullptr; }},
+      Overloaded{[](const OneOf<Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, ActivationLayer> auto& o) {
+                   return &o.activation;
+                 },
+                 [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D,
+                                GlobalMaxPooling2D, ZeroPadding2D, BatchNormalization, LayerNormalization,
+                                Scale, Normalization, SelfAttention, ClassToken, PositionEmbedding,
+                                Cropping2D, ChannelShuffle, ChannelSlice, Add, Multiply, Concatenate, Flatten,
+                                Reshape, Dropout, Rescaling> auto&) -> const Activation* { return nullptr; }},
       op);
 }
 
@@ -62,18 +62,18 @@ std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& n
   return absorbed;
 }
 
-int emit_concat(Emitter& emitter, const std::string& node, const std::vector<Value>& srcs, const Value& dst) {
+int channel_axis(const Shape& shape) { return shape.size() == 3 ? 1 : static_cast<int>(shape.size()); }
+
+void emit_concat(Emitter& emitter, const std::string& node, const std::vector<Value>& srcs, const Value& dst,
+                 int axis) {
   std::vector<onednn::Desc> descs;
   Arguments arguments{{DNNL_ARG_DST, emitter.memory(dst)}};
   for (std::size_t i = 0; i < srcs.size(); ++i) {
     descs.push_back(srcs[i].desc);
     arguments.insert({DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), emitter.memory(srcs[i])});
   }
-  const auto rank = static_cast<int>(onednn::dims_of(dst.desc).size());
-  const int axis = rank == 4 ? 1 : rank - 1;
   const auto pd = onednn::concat(emitter.engine(), dst.desc, axis, descs, emitter.attributes());
   emitter.emit(node, "concat", pd, std::move(arguments));
-  return axis;
 }
 
 ConvolutionGeometry geometry_of(const Conv2D& conv, std::int64_t channels) {

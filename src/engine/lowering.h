@@ -37,8 +37,12 @@ std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& n
 // The activation inside a layer, or null.
 const Activation* activation_of(const Op& op);
 
-// Joins values along their channels; returns the axis in oneDNN's terms.
-int emit_concat(Emitter& emitter, const std::string& node, const std::vector<Value>& srcs, const Value& dst);
+// The axis of a node's channels in oneDNN's terms.
+int channel_axis(const Shape& shape);
+
+// Joins values along an axis.
+void emit_concat(Emitter& emitter, const std::string& node, const std::vector<Value>& srcs, const Value& dst,
+                 int axis);
 
 // Geometry of the convolutions among the ops; the two halves of a separable one are asked for one by one.
 ConvolutionGeometry geometry_of(const Conv2D& conv, std::int64_t channels);

@@ -144,6 +144,11 @@ dnnl::binary::primitive_desc binary(const engine& eng, dnnl::algorithm algorithm
   return {dnnl::binary::desc(algorithm, src0, src1, dst), attr, eng};
 }
 
+dnnl::matmul::primitive_desc matmul(const engine& eng, const Desc& a, const Desc& b, const Desc& dst,
+                                    const primitive_attr& attr) {
+  return {dnnl::matmul::desc(a, b, dst), attr, eng};
+}
+
 dnnl::concat::primitive_desc concat(const engine& eng, const Desc& dst, int axis,
                                     const std::vector<Desc>& srcs, const primitive_attr& attr) {
   return {dst, axis, srcs, eng, attr};
@@ -257,6 +262,11 @@ dnnl::layer_normalization_backward::primitive_desc layer_norm_backward(const eng
 dnnl::binary::primitive_desc binary(const engine& eng, dnnl::algorithm algorithm, const Desc& src0,
                                     const Desc& src1, const Desc& dst, const primitive_attr& attr) {
   return {eng, algorithm, src0, src1, dst, attr};
+}
+
+dnnl::matmul::primitive_desc matmul(const engine& eng, const Desc& a, const Desc& b, const Desc& dst,
+                                    const primitive_attr& attr) {
+  return {eng, a, b, dst, attr};
 }
 
 dnnl::concat::primitive_desc concat(const engine& eng, const Desc& dst, int axis,

@@ -104,6 +104,8 @@ dnnl::layer_normalization_backward::primitive_desc layer_norm_backward(const dnn
 
 dnnl::binary::primitive_desc binary(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src0,
                                     const Desc& src1, const Desc& dst, const dnnl::primitive_attr& attr);
+dnnl::matmul::primitive_desc matmul(const dnnl::engine& engine, const Desc& a, const Desc& b, const Desc& dst,
+                                    const dnnl::primitive_attr& attr);
 dnnl::concat::primitive_desc concat(const dnnl::engine& engine, const Desc& dst, int axis,
                                     const std::vector<Desc>& srcs, const dnnl::primitive_attr& attr);
 

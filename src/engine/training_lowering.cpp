@@ -147,6 +147,16 @@ Value TrainingLowering::lower_node(NodeId id) {
           [&](const LayerNormalization& op) { return normalize_rows(id, op); },
           [&](const Scale&) { return scale(id); },
           [&](const Normalization&) { return standardize(id); },
+          [&](const SelfAttention& op) { return attend(id, op); },
+          [&](const ClassToken&) { return prepend_token(id); },
+          [&](const PositionEmbedding&) { return add_position(id); },
+          [&](const Cropping2D& op) {
+            return part(id, image_of(desc_of(input), op.top, op.left, desc_of(node.shape)));
+          },
+          [&](const ChannelShuffle& op) { return shuffle(id, op); },
+          [&](const ChannelSlice& op) {
+            return part(id, channels_of(desc_of(input), op.begin, desc_of(node.shape)));
+          },
           [&](const Add&) { return add(id); },
           [&](const Multiply&) { return multiply(id); },
           [&](const Concatenate&) { return concatenate(id); },

@@ -119,9 +119,18 @@ class TrainingLowering {
   Value standardize(NodeId id);
   Value normalize_rows(NodeId id, const LayerNormalization& op);
 
+  // training_tokens.cpp
+  Value attend(NodeId id, const SelfAttention& op);
+  Value prepend_token(NodeId id);
+  Value add_position(NodeId id);
+  void gradient_of_shared_rows(NodeId id, const char* parameter, const Value& rows);
+
   // training_ops.cpp: everything else
   Value pool(NodeId id, dnnl::algorithm algorithm, const onednn::Window& window);
   Value pad(NodeId id, const ZeroPadding2D& op);
+  Value part(NodeId id, const onednn::Desc& block);
+  Value shuffle(NodeId id, const ChannelShuffle& op);
+  Value joined(const std::string& node, const std::vector<Value>& srcs, const Shape& shape, int axis);
   // A result and how its gradient becomes the source's.
   struct Activated {
     Value result{};

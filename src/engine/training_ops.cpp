@@ -87,6 +87,39 @@ Value TrainingLowering::pad(NodeId id, const ZeroPadding2D& op) {
   return dst;
 }
 
+// A block of the input; the rest has no gradient, and stays the zero it is from the start.
+Value TrainingLowering::part(NodeId id, const Desc& block) {
+  const auto& node = node_at(id);
+  const auto input = node.inputs[0];
+  const auto src = value_of(input);
+  const auto dst = emitter_.value(desc_of(node.shape));
+  emitter_.copy(node.name, emitter_.memory(src, block), emitter_.memory(dst));
+  on_backward(id, [=, this](const Value& diff) {
+    if (wants_gradient(input)) {
+      const auto diff_src = emitter_.persistent(src.desc);
+      emitter_.copy(node_at(id).name, emitter_.memory(diff), emitter_.memory(diff_src, block));
+      add_gradient(input, diff_src);
+    }
+  });
+  return dst;
+}
+
+Value TrainingLowering::shuffle(NodeId id, const ChannelShuffle& op) {
+  const auto& node = node_at(id);
+  const auto input = node.inputs[0];
+  const auto src = value_of(input);
+  const auto descs = shuffle_descs(src.desc, node.shape.back(), op.groups);
+  const auto dst = emitter_.value(src.desc);
+  emitter_.copy(node.name, emitter_.memory(src, descs.plain), emitter_.memory(dst, descs.shuffled));
+  on_backward(id, [=, this](const Value& diff) {
+    const auto diff_src = emitter_.value(src.desc);
+    emitter_.copy(node_at(id).name, emitter_.memory(diff, descs.shuffled),
+                  emitter_.memory(diff_src, descs.plain));
+    add_gradient(input, diff_src);
+  });
+  return dst;
+}
+
 Value TrainingLowering::eltwise(const std::string& node, const Value& src, const onednn::Eltwise& eltwise) {
   const auto dst = emitter_.value(src.desc);
   const auto pd = onednn::eltwise_forward(emitter_.engine(), eltwise, src.desc, emitter_.attributes());
@@ -219,16 +252,23 @@ Value TrainingLowering::sum_over_image(const std::string& node, const Value& src
                  {dnnl::algorithm::eltwise_linear, static_cast<float>(shape[0] * shape[1]), 0.0F});
 }
 
+Value TrainingLowering::joined(const std::string& node, const std::vector<Value>& srcs, const Shape& shape,
+                                int axis) {
+  const auto dst = emitter_.value(desc_of(shape));
+  emit_concat(emitter_, node, srcs, dst, axis);
+  return dst;
+}
+
 Value TrainingLowering::concatenate(NodeId id) {
   const auto& node = node_at(id);
-  const auto dst = emitter_.value(desc_of(node.shape));
   std::vector<Value> srcs;
-  srcs.reserve(node.inputs.size());
+  std::vector<Desc> descs;
   for (const auto input : node.inputs) {
     srcs.push_back(value_of(input));
+    descs.push_back(srcs.back().desc);
   }
-  const int axis = emit_concat(emitter_, node.name, srcs, dst);
-  on_backward(id, [this, id, srcs, axis](const Value& diff) {
+  const int axis = channel_axis(node.shape);
+  on_backward(id, [this, id, descs, axis](const Value& diff) {
     const auto& inputs = node_at(id).inputs;
     std::int64_t offset = 0;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -244,7 +284,7 @@ Value TrainingLowering::concatenate(NodeId id) {
       offset += dims[static_cast<std::size_t>(axis)];
     }
   });
-  return dst;
+  return joined(node.name, srcs, node.shape, axis);
 }
 
 // A mask of zeros and ones, and the scale 1 / (1 - rate) inside the multiplication.

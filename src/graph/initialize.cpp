@@ -44,6 +44,11 @@ Tensor fresh_tensor(const ParameterSpec& spec, const std::string& name, std::uin
         value = spec.value;
       }
       break;
+    case ParameterSpec::Initializer::normal:
+      for (float& value : tensor.values()) {
+        value = spec.value * random.normal();
+      }
+      break;
     case ParameterSpec::Initializer::glorot_uniform:
       fill_glorot_uniform(tensor, spec, random);
       break;

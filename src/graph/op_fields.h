@@ -24,6 +24,12 @@ constexpr const char* op_tag(const BatchNormalization&) { return "BatchNormaliza
 constexpr const char* op_tag(const LayerNormalization&) { return "LayerNormalization"; }
 constexpr const char* op_tag(const Scale&) { return "Scale"; }
 constexpr const char* op_tag(const Normalization&) { return "Normalization"; }
+constexpr const char* op_tag(const SelfAttention&) { return "SelfAttention"; }
+constexpr const char* op_tag(const ClassToken&) { return "ClassToken"; }
+constexpr const char* op_tag(const PositionEmbedding&) { return "PositionEmbedding"; }
+constexpr const char* op_tag(const Cropping2D&) { return "Cropping2D"; }
+constexpr const char* op_tag(const ChannelShuffle&) { return "ChannelShuffle"; }
+constexpr const char* op_tag(const ChannelSlice&) { return "ChannelSlice"; }
 constexpr const char* op_tag(const Add&) { return "Add"; }
 constexpr const char* op_tag(const Multiply&) { return "Multiply"; }
 constexpr const char* op_tag(const Concatenate&) { return "Concatenate"; }
@@ -114,6 +120,24 @@ void visit_fields(auto& archive, LayerNormalization& op) {
 
 void visit_fields(auto& archive, Scale& op) { archive("initial", op.initial); }
 void visit_fields(auto&, Normalization&) {}
+void visit_fields(auto& archive, SelfAttention& op) { archive("heads", op.heads); }
+void visit_fields(auto&, ClassToken&) {}
+void visit_fields(auto&, PositionEmbedding&) {}
+
+void visit_fields(auto& archive, Cropping2D& op) {
+  archive("top", op.top);
+  archive("bottom", op.bottom);
+  archive("left", op.left);
+  archive("right", op.right);
+}
+
+void visit_fields(auto& archive, ChannelShuffle& op) { archive("groups", op.groups); }
+
+void visit_fields(auto& archive, ChannelSlice& op) {
+  archive("begin", op.begin);
+  archive("count", op.count);
+}
+
 void visit_fields(auto&, Add&) {}
 void visit_fields(auto&, Multiply&) {}
 void visit_fields(auto&, Concatenate&) {}

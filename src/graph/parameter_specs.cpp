@@ -96,6 +96,11 @@ Specs batch_norm_specs(const BatchNormalization& normalization, std::int64_t cha
   return specs;
 }
 
+// As in the vision transformer's code.
+ParameterSpec position_spec(const Shape& shape) {
+  return {.name = "position_embedding", .shape = shape, .initializer = Initializer::normal, .value = 0.02F};
+}
+
 }  // namespace
 
 std::vector<ParameterSpec> parameter_specs(const Graph& graph, NodeId id) {
@@ -115,9 +120,12 @@ std::vector<ParameterSpec> parameter_specs(const Graph& graph, NodeId id) {
           [&](const Normalization&) {
             return Specs{statistic_spec("mean", channels, 0.0F), statistic_spec("variance", channels, 1.0F)};
           },
+          [&](const ClassToken&) { return Specs{vector_spec("class_token", channels, 0.0F)}; },
+          [&](const PositionEmbedding&) { return Specs{position_spec(node.shape)}; },
           [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
-                         ZeroPadding2D, ActivationLayer, Add, Multiply, Concatenate, Flatten, Reshape,
-                         Dropout, Rescaling> auto&) { return Specs{}; }},
+                         ZeroPadding2D, ActivationLayer, SelfAttention, Cropping2D, ChannelShuffle,
+                         ChannelSlice, Add, Multiply, Concatenate, Flatten, Reshape, Dropout,
+                         Rescaling> auto&) { return Specs{}; }},
       node.op);
 }
 

@@ -160,6 +160,60 @@ Shape zero_pad(const ZeroPadding2D& padding, const Shape& input) {
           input[2] + padding.channels_before + padding.channels_after};
 }
 
+Shape crop(const Cropping2D& crop, const Shape& input) {
+  for (const int side : {crop.top, crop.bottom, crop.left, crop.right}) {
+    require_between("a cropping", side, 0);
+  }
+  const Shape output{input[0] - crop.top - crop.bottom, input[1] - crop.left - crop.right, input[2]};
+  if (output[0] < 1 || output[1] < 1) {
+    throw Error("[shape] expected a cropping that leaves something of the image; received one that takes " +
+                std::to_string(crop.top + crop.bottom) + "x" + std::to_string(crop.left + crop.right) +
+                " of " + to_string(input) + "; use a larger input size");
+  }
+  return output;
+}
+
+Shape shuffle(const ChannelShuffle& op, const Shape& input) {
+  require_between("groups", op.groups, 1);
+  if (input.back() % op.groups != 0) {
+    throw Error("[shape] expected groups that divide the channels; received " + std::to_string(op.groups) +
+                " for " + std::to_string(input.back()) + "; choose a divisor");
+  }
+  return input;
+}
+
+Shape slice(const ChannelSlice& op, const Shape& input) {
+  require_between("the first channel", op.begin, 0);
+  require_between("the number of channels", op.count, 1);
+  if (op.begin + op.count > input.back()) {
+    throw Error("[shape] expected channels up to " + std::to_string(input.back()) + "; received " +
+                std::to_string(op.begin) + " to " + std::to_string(op.begin + op.count) +
+                "; correct the layer");
+  }
+  Shape output = input;
+  output.back() = op.count;
+  return output;
+}
+
+const Shape& tokens(const std::vector<Shape>& inputs) {
+  const Shape& shape = single(inputs);
+  if (shape.size() != 2) {
+    throw Error("[shape] expected an input (tokens, channels); received " + to_string(shape) +
+                "; reshape the image to rows");
+  }
+  return shape;
+}
+
+Shape attend(const SelfAttention& op, const Shape& input) {
+  require_between("heads", op.heads, 1);
+  if (input[1] % (3 * std::int64_t{op.heads}) != 0) {
+    throw Error("[shape] expected queries, keys and values of " + std::to_string(op.heads) +
+                " heads side by side; received " + std::to_string(input[1]) +
+                " channels; use a multiple of three times the heads");
+  }
+  return {input[0], input[1] / 3};
+}
+
 const Shape& positive(const Shape& shape) {
   if (shape.empty() ||
       std::any_of(shape.begin(), shape.end(), [](std::int64_t extent) { return extent < 1; })) {
@@ -266,7 +320,16 @@ Shape infer_shape(const Op& op, const std::vector<Shape>& inputs) {
           [&](const OneOf<ActivationLayer, Rescaling, Scale, Normalization> auto&) { return single(inputs); },
           [&](const BatchNormalization& normalization) { return normalise(normalization, single(inputs)); },
           [&](const LayerNormalization& layer) { return normalise_rows(layer, single(inputs)); },
-          [&](const Add&) { return add(inputs); }, [&](const Multiply&) { return multiply(inputs); },
+          [&](const SelfAttention& layer) { return attend(layer, tokens(inputs)); },
+          [&](const ClassToken&) {
+            return Shape{tokens(inputs)[0] + 1, tokens(inputs)[1]};
+          },
+          [&](const PositionEmbedding&) { return tokens(inputs); },
+          [&](const Cropping2D& layer) { return crop(layer, image(inputs)); },
+          [&](const ChannelShuffle& layer) { return shuffle(layer, single(inputs)); },
+          [&](const ChannelSlice& layer) { return slice(layer, single(inputs)); },
+          [&](const Add&) { return add(inputs); },
+          [&](const Multiply&) { return multiply(inputs); },
           [&](const Concatenate&) { return concatenate(inputs); },
           [&](const Flatten&) { return Shape{element_count(single(inputs))}; },
           [&](const Reshape& layer) { return reshape(layer, single(inputs)); },

@@ -60,6 +60,14 @@ Graph every_op() {
   const NodeId maximum = graph.add("gmp", GlobalMaxPooling2D{}, x);
   graph.add("reshape", Reshape{{4, 4}}, maximum);
   x = graph.add("flatten", Flatten{}, x);
+  x = graph.add("slice", ChannelSlice{.begin = 3, .count = 24}, x);
+  x = graph.add("rows", Reshape{{2, 12}}, x);
+  x = graph.add("shuffle", ChannelShuffle{.groups = 3}, x);
+  x = graph.add("attention", SelfAttention{.heads = 2}, x);
+  x = graph.add("token", ClassToken{}, x);
+  x = graph.add("position", PositionEmbedding{}, x);
+  x = graph.add("reshape_2", Reshape{{2, 3, 2}}, x);
+  x = graph.add("crop", Cropping2D{.top = 1, .right = 2}, x);
   x = graph.add("dropout", Dropout{.rate = 0.3F, .granularity = Dropout::Granularity::sample}, x);
   x = graph.add("layer_norm", LayerNormalization{.epsilon = 1e-6F, .scale = false, .center = false}, x);
   x = graph.add("scale", Scale{.initial = 1e-6F}, x);

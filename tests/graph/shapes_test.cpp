@@ -44,6 +44,11 @@ TEST(Shapes, TheRest) {
   EXPECT_EQ(infer_shape(Dense{.units = 7}, {{5, 3}}), (Shape{5, 7}));
   EXPECT_EQ(infer_shape(LayerNormalization{}, {{5, 3}}), (Shape{5, 3}));
   EXPECT_EQ(infer_shape(Scale{}, {{4, 5, 3}}), (Shape{4, 5, 3}));
+  EXPECT_EQ(infer_shape(SelfAttention{.heads = 4}, {{9, 24}}), (Shape{9, 8}));
+  EXPECT_EQ(infer_shape(ClassToken{}, {{9, 24}}), (Shape{10, 24}));
+  EXPECT_EQ(infer_shape(PositionEmbedding{}, {{9, 24}}), (Shape{9, 24}));
+  EXPECT_EQ(infer_shape(Cropping2D{.top = 1, .right = 2}, {{4, 5, 3}}), (Shape{3, 3, 3}));
+  EXPECT_EQ(infer_shape(ChannelSlice{.begin = 2, .count = 4}, {{4, 5, 6}}), (Shape{4, 5, 4}));
   EXPECT_EQ(infer_shape(Flatten{}, {{4, 4, 3}}), (Shape{48}));
   EXPECT_EQ(infer_shape(Reshape{.shape = {48}}, {{4, 4, 3}}), (Shape{48}));
   EXPECT_EQ(infer_shape(GlobalAveragePooling2D{.keep_dims = true}, {{4, 4, 3}}), (Shape{1, 1, 3}));
@@ -59,6 +64,11 @@ TEST(Shapes, WhatDoesNotFitIsAnError) {
   EXPECT_THROW(infer_shape(Conv2D{.filters = 4, .kernel = {1, 1}, .groups = 3}, {{5, 5, 3}}), Error);
   EXPECT_THROW(infer_shape(Conv2D{.filters = 4, .kernel = {1, 1}, .strides = {0, 1}}, {{5, 5, 3}}), Error);
   EXPECT_THROW(infer_shape(Dense{.units = 0}, {{3}}), Error);
+  EXPECT_THROW(infer_shape(SelfAttention{.heads = 5}, {{9, 24}}), Error);
+  EXPECT_THROW(infer_shape(ClassToken{}, {{24}}), Error);
+  EXPECT_THROW(infer_shape(Cropping2D{.top = 2, .bottom = 2}, {{4, 5, 3}}), Error);
+  EXPECT_THROW(infer_shape(ChannelShuffle{.groups = 4}, {{4, 5, 6}}), Error);
+  EXPECT_THROW(infer_shape(ChannelSlice{.begin = 3, .count = 4}, {{4, 5, 6}}), Error);
   EXPECT_THROW(infer_shape(LayerNormalization{.epsilon = 0.0F}, {{3}}), Error);
   EXPECT_THROW(infer_shape(Add{}, {{5, 5, 3}, {5, 5, 4}}), Error);
   EXPECT_THROW(infer_shape(Add{}, {{5, 5, 3}}), Error);

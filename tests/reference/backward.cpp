@@ -9,6 +9,8 @@
 #include "reference/node_parameters.h"
 #include "reference/normalization.h"
 #include "reference/pooling.h"
+#include "reference/rearrange.h"
+#include "reference/tokens.h"
 
 namespace headstart::reference {
 
@@ -170,6 +172,29 @@ struct BackwardVisitor {
 
   std::vector<Array> operator()(const Normalization&) const {
     return {standardize_backward(*parameter("variance"), diff)};
+  }
+
+  std::vector<Array> operator()(const SelfAttention& op) const {
+    return {self_attention_backward(input(), op.heads, diff)};
+  }
+
+  std::vector<Array> operator()(const ClassToken&) const {
+    auto gradients = prepend_token_backward(input(), diff);
+    put_named("class_token", std::move(gradients.token));
+    return {std::move(gradients.input)};
+  }
+
+  std::vector<Array> operator()(const PositionEmbedding&) const {
+    put_named("position_embedding", position_gradient(diff));
+    return {diff};
+  }
+
+  std::vector<Array> operator()(const Cropping2D& op) const { return {cropping_backward(input(), op, diff)}; }
+  std::vector<Array> operator()(const ChannelShuffle& op) const {
+    return {channel_shuffle_backward(op, diff)};
+  }
+  std::vector<Array> operator()(const ChannelSlice& op) const {
+    return {channel_slice_backward(input(), op, diff)};
   }
 
   std::vector<Array> operator()(const Add&) const {

@@ -212,6 +212,51 @@ Case convnext_block() {
   return std::move(s).named("convnext_block");
 }
 
+Case transformer_block() {
+  Sketch s;
+  NodeId x =
+      s.layer("patches", Conv2D{.filters = 24, .kernel = {2, 2}, .strides = {2, 2}}, s.input({6, 4, 3}));
+  x = s.layer("token", ClassToken{}, s.layer("rows", Reshape{{6, 24}}, x));
+  const NodeId in = s.layer("positions", PositionEmbedding{}, x);
+  x = s.layer("qkv", Dense{.units = 72}, s.layer("norm_1", LayerNormalization{.epsilon = 1e-6F}, in));
+  x = s.layer("project", Dense{.units = 24}, s.layer("attention", SelfAttention{.heads = 3}, x));
+  const NodeId middle = s.join("add_1", Add{}, {in, x});
+  x = s.layer("norm_2", LayerNormalization{.epsilon = 1e-6F}, middle);
+  x = s.layer("mlp_1", Dense{.units = 48, .activation = {.kind = Activation::Kind::gelu}}, x);
+  x = s.join("add_2", Add{}, {middle, s.layer("mlp_2", Dense{.units = 24}, x)});
+  x = s.layer("last_norm", LayerNormalization{.epsilon = 1e-6F}, x);
+  x = s.layer("features", ChannelSlice{.begin = 0, .count = 24}, s.layer("flatten", Flatten{}, x));
+  s.layer("head", Dense{.units = 5, .activation = kSoftmax}, x);
+  return std::move(s).named("transformer_block");
+}
+
+Case shuffle_unit() {
+  Sketch s;
+  const NodeId in = s.conv("stem", 16, s.input({5, 5, 3}), kRelu);
+  const NodeId kept = s.layer("first_half", ChannelSlice{.begin = 0, .count = 8}, in);
+  NodeId x = s.layer("second_half", ChannelSlice{.begin = 8, .count = 8}, in);
+  x = s.act("relu_1", kRelu, s.norm("bn_1", s.pointwise("pw_1", 8, x)));
+  x = s.norm("bn_2", s.depthwise("dw", x));
+  x = s.act("relu_2", kRelu, s.norm("bn_3", s.pointwise("pw_2", 8, x)));
+  x = s.join("concat", Concatenate{}, {kept, x});
+  s.conv("next", 4, s.layer("shuffle", ChannelShuffle{.groups = 2}, x));
+  return std::move(s).named("shuffle_unit");
+}
+
+// NASNet: the second path sees the image moved by one pixel.
+Case factorized_reduction() {
+  Sketch s;
+  const NodeId in = s.conv("stem", 8, s.input({6, 6, 3}), kRelu);
+  NodeId a = s.layer("pool_1", AveragePooling2D{.pool = {1, 1}, .strides = {2, 2}}, in);
+  a = s.pointwise("conv_1", 5, a);
+  NodeId b = s.layer("pad", ZeroPadding2D{.bottom = 1, .right = 1}, in);
+  b = s.layer("crop", Cropping2D{.top = 1, .left = 1}, b);
+  b = s.layer("pool_2", AveragePooling2D{.pool = {1, 1}, .strides = {2, 2}}, b);
+  b = s.pointwise("conv_2", 5, b);
+  s.norm("bn", s.join("concat", Concatenate{}, {a, b}));
+  return std::move(s).named("factorized_reduction");
+}
+
 Case preprocessing_layers() {
   Sketch s;
   NodeId x = s.layer("rescale", Rescaling{.scale = 0.5F}, s.input({8, 8, 3}));
@@ -358,6 +403,9 @@ std::vector<Case> composed_cases() {
                           squeeze_and_excitation,
                           convolutional_squeeze_and_excitation,
                           convnext_block,
+                          transformer_block,
+                          shuffle_unit,
+                          factorized_reduction,
                           preprocessing_layers,
                           shortcut_by_padding,
                           sum_of_three,

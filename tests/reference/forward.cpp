@@ -9,6 +9,8 @@
 #include "reference/node_parameters.h"
 #include "reference/normalization.h"
 #include "reference/pooling.h"
+#include "reference/rearrange.h"
+#include "reference/tokens.h"
 
 namespace headstart::reference {
 
@@ -123,6 +125,15 @@ struct ForwardVisitor {
   Array operator()(const Normalization&) const {
     return standardize(input(), *parameter("mean"), *parameter("variance"));
   }
+
+  Array operator()(const SelfAttention& op) const { return self_attention(input(), op.heads); }
+  Array operator()(const ClassToken&) const { return prepend_token(input(), *parameter("class_token")); }
+  Array operator()(const PositionEmbedding&) const {
+    return add_position(input(), *parameter("position_embedding"));
+  }
+  Array operator()(const Cropping2D& op) const { return cropping(input(), op); }
+  Array operator()(const ChannelShuffle& op) const { return channel_shuffle(input(), op); }
+  Array operator()(const ChannelSlice& op) const { return channel_slice(input(), op); }
 
   Array operator()(const Add&) const {
     Array sum;

@@ -215,6 +215,27 @@ void append_other_norms(std::vector<Case>& cases) {
                               Dropout{.rate = 0.0F, .granularity = Dropout::Granularity::sample}));
 }
 
+void append_token_ops(std::vector<Case>& cases) {
+  cases.push_back(behind_stem("attention", {9, 48}, SelfAttention{.heads = 2}, 3));
+  cases.push_back(behind_stem("attention_one_head", {5, 21}, SelfAttention{.heads = 1}));
+  cases.push_back(behind_stem("attention_odd", {17, 45}, SelfAttention{.heads = 3}, 1));
+  cases.push_back(behind_stem("class_token", {5, 13}, ClassToken{}, 3));
+  cases.push_back(behind_stem("position_embedding", {5, 13}, PositionEmbedding{}, 3));
+}
+
+void append_parts(std::vector<Case>& cases) {
+  cases.push_back(
+      behind_stem("cropping", {6, 7, 5}, Cropping2D{.top = 1, .bottom = 2, .left = 0, .right = 3}));
+  cases.push_back(behind_stem("cropping_16", {4, 4, 16}, Cropping2D{.top = 1, .left = 1}, 3));
+  cases.push_back(behind_stem("channel_shuffle", {3, 4, 12}, ChannelShuffle{.groups = 3}));
+  cases.push_back(behind_stem("channel_shuffle_16", {3, 3, 32}, ChannelShuffle{.groups = 2}, 1));
+  cases.push_back(behind_stem("channel_shuffle_flat", {10}, ChannelShuffle{.groups = 5}));
+  cases.push_back(behind_stem("channel_slice", {3, 4, 11}, ChannelSlice{.begin = 3, .count = 5}));
+  cases.push_back(behind_stem("channel_slice_16", {3, 4, 32}, ChannelSlice{.begin = 16, .count = 16}, 3));
+  cases.push_back(behind_stem("channel_slice_rows", {4, 9}, ChannelSlice{.begin = 2, .count = 7}));
+  cases.push_back(behind_stem("channel_slice_flat", {9}, ChannelSlice{.begin = 0, .count = 4}));
+}
+
 void append_joins_and_rearrangements(std::vector<Case>& cases) {
   cases.push_back(joined("add", {5, 5, 8}, {5, 5, 8}, Add{}));
   cases.push_back(joined("add_rows", {6, 8}, {6, 8}, Add{}));
@@ -252,6 +273,8 @@ std::vector<Case> op_cases() {
   append_activations(cases);
   append_batch_norms(cases);
   append_other_norms(cases);
+  append_token_ops(cases);
+  append_parts(cases);
   append_joins_and_rearrangements(cases);
   return cases;
 }
