@@ -175,6 +175,31 @@ struct ChannelSlice {
   int begin = 0, count = 1;
 };
 
+// Every sample's groups of channels to mean 0 and variance 1 over the image, then times gamma plus beta a
+// channel. As many groups as channels: instance normalisation.
+struct GroupNormalization {
+  int groups = 32;
+  float epsilon = 1e-3F;
+  bool scale = true;
+  bool center = true;
+};
+
+// x / (k + alpha / size * sum of the squares of the `size` channels around)^beta: PyTorch's alpha, which is
+// `size` times AlexNet's.
+struct LocalResponseNormalization {
+  int size = 5;  // odd
+  float alpha = 1e-4F;
+  float beta = 0.75F;
+  float k = 1.0F;
+};
+
+// Whole factors; bilinear with half-pixel centres (Keras; PyTorch's align_corners=False).
+struct UpSampling2D {
+  enum class Interpolation { nearest, bilinear };
+  Size2 size{2, 2};
+  Interpolation interpolation = Interpolation::nearest;
+};
+
 struct Add {};  // any number of inputs of one shape
 struct Multiply {
 };  // two inputs; the second may be (1, 1, C) or (C) against (H, W, C): squeeze and excitation
@@ -206,6 +231,7 @@ using Op = std::variant<Input, Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, 
                         AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, ZeroPadding2D,
                         ActivationLayer, BatchNormalization, LayerNormalization, Scale, Normalization,
                         SelfAttention, ClassToken, PositionEmbedding, Cropping2D, ChannelShuffle,
-                        ChannelSlice, Add, Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling>;
+                        ChannelSlice, GroupNormalization, LocalResponseNormalization, UpSampling2D, Add,
+                        Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling>;
 
 }  // namespace headstart

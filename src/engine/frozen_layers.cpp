@@ -42,7 +42,8 @@ Value FrozenLowering::lower_layer(const FusedLayer& layer) {
           [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
                          ZeroPadding2D, ActivationLayer, BatchNormalization, LayerNormalization, Scale,
                          Normalization, SelfAttention, ClassToken, PositionEmbedding, Cropping2D,
-                         ChannelShuffle, ChannelSlice, Add, Multiply, Concatenate, Flatten, Reshape, Dropout,
+                         ChannelShuffle, ChannelSlice, GroupNormalization, LocalResponseNormalization,
+                         UpSampling2D, Add, Multiply, Concatenate, Flatten, Reshape, Dropout,
                          Rescaling> auto&) -> Value { throw std::logic_error("not a layer with weights"); }},
       node.op);
 }

@@ -79,8 +79,16 @@ class FrozenLowering {
   Value loaded(const onednn::Desc& desc, std::function<std::vector<float>(const Parameters&)> values);
   Value loaded(const onednn::Desc& desc, const std::string& parameter);
   Value constant(const onednn::Desc& desc, float value);
+  struct ScaleAndShift {
+    Value scale{}, shift{};
+  };
+  ScaleAndShift affine(const Node& node, bool has_gamma, bool has_beta);
   Value scale_and_shift(const Node& node);
+  Value scale_and_shift(const Node& node, const Value& src, const ScaleAndShift& affine);
   Value normalize_rows(const Node& node, const LayerNormalization& op);
+  Value normalize_groups(const Node& node, const GroupNormalization& op);
+  Value normalize_locally(const Node& node, const LocalResponseNormalization& op);
+  Value upsample(const Node& node, const UpSampling2D& op);
   Value attend(const Node& node, const SelfAttention& op);
   Value prepend_token(const Node& node);
   Value add_position(const Node& node);

@@ -1,5 +1,4 @@
-// Pooling, normalisation, elementwise and joining ops of the inference program.
-#include <algorithm>
+// Pooling, elementwise and joining ops of the inference program.
 #include <variant>
 
 #include "engine/attention.h"
@@ -59,69 +58,13 @@ Value FrozenLowering::activate(const std::string& name, const Value& src, const 
   return value;
 }
 
-// A value that is worked out anew when the parameters have changed.
-Value FrozenLowering::loaded(const Desc& desc, std::function<std::vector<float>(const Parameters&)> values) {
-  const auto value = emitter_.persistent(desc);
-  result_.loaders.push_back(
-      [memory = emitter_.memory(value), values = std::move(values)](const Parameters& parameters) {
-        std::ranges::copy(values(parameters), static_cast<float*>(memory.get_data_handle()));
-      });
-  return value;
-}
-
-Value FrozenLowering::loaded(const Desc& desc, const std::string& parameter) {
-  return loaded(desc, [parameter](const Parameters& parameters) {
-    const auto values = parameters.at(parameter).values();
-    return std::vector<float>(values.begin(), values.end());
-  });
-}
-
-Value FrozenLowering::constant(const Desc& desc, float value) {
-  const auto constant = emitter_.persistent(desc);
-  std::fill_n(static_cast<float*>(emitter_.memory(constant).get_data_handle()),
-              desc.get_size() / sizeof(float), value);
-  return constant;
-}
-
-// As a batch norm with mean 0 and variance 1: the arithmetic of the folded form.
-Value FrozenLowering::scale_and_shift(const Node& node) {
+Value FrozenLowering::upsample(const Node& node, const UpSampling2D& op) {
   const auto& src = input_of(node);
-  const auto dst = emitter_.value(src.desc);
-  const auto spatial = spatial_desc(node.shape, batch_, onednn::type_of(src.desc));
-  using Flags = dnnl::normalization_flags;
-  const auto flags = Flags::use_global_stats | Flags::use_scale | Flags::use_shift;
-  const auto pd = onednn::batch_norm_forward(emitter_.engine(), prop_kind::forward_inference, spatial, 0.0F,
-                                             flags, emitter_.attributes());
-  const auto vector = vector_desc(node.shape.back());
-  const auto scale =
-      loaded(vector, [copy = node](const Parameters& p) { return inference_form(copy, p).scale; });
-  const auto shift =
-      loaded(vector, [copy = node](const Parameters& p) { return inference_form(copy, p).shift; });
-  emitter_.emit(node.name, "scale and shift", pd,
-                {{DNNL_ARG_SRC, emitter_.memory(src, spatial)},
-                 {DNNL_ARG_DST, emitter_.memory(dst, spatial)},
-                 {DNNL_ARG_MEAN, emitter_.memory(constant(vector, 0.0F))},
-                 {DNNL_ARG_VARIANCE, emitter_.memory(constant(vector, 1.0F))},
-                 {DNNL_ARG_SCALE, emitter_.memory(scale)},
-                 {DNNL_ARG_SHIFT, emitter_.memory(shift)}});
-  return dst;
-}
-
-Value FrozenLowering::normalize_rows(const Node& node, const LayerNormalization& op) {
-  const auto& src = input_of(node);
-  const auto dst = emitter_.value(src.desc);
-  const auto channels = node.shape.back();
-  const auto rows = matrix_desc(src.desc, channels);
-  const auto pd = onednn::layer_norm_forward(emitter_.engine(), prop_kind::forward_inference, rows,
-                                             op.epsilon, emitter_.attributes());
-  const auto vector = vector_desc(channels);
-  const auto scale = op.scale ? loaded(vector, node.name + "/gamma") : constant(vector, 1.0F);
-  const auto shift = op.center ? loaded(vector, node.name + "/beta") : constant(vector, 0.0F);
-  emitter_.emit(node.name, "layer normalization", pd,
-                {{DNNL_ARG_SRC, emitter_.memory(src, rows)},
-                 {DNNL_ARG_DST, emitter_.memory(dst, rows)},
-                 {DNNL_ARG_SCALE, emitter_.memory(scale)},
-                 {DNNL_ARG_SHIFT, emitter_.memory(shift)}});
+  const auto dst = emitter_.value(desc_of(node.shape));
+  const auto pd = onednn::resampling_forward(emitter_.engine(), interpolation_of(op), src.desc, dst.desc,
+                                             emitter_.attributes());
+  emitter_.emit(node.name, "resampling", pd,
+                {{DNNL_ARG_SRC, emitter_.memory(src)}, {DNNL_ARG_DST, emitter_.memory(dst)}});
   return dst;
 }
 

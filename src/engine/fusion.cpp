@@ -16,7 +16,8 @@ bool is_weighted(const Op& op) {
                  [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D,
                                 GlobalMaxPooling2D, ZeroPadding2D, ActivationLayer, BatchNormalization,
                                 LayerNormalization, Scale, Normalization, SelfAttention, ClassToken,
-                                PositionEmbedding, Cropping2D, ChannelShuffle, ChannelSlice, Add, Multiply,
+                                PositionEmbedding, Cropping2D, ChannelShuffle, ChannelSlice,
+                                GroupNormalization, LocalResponseNormalization, UpSampling2D, Add, Multiply,
                                 Concatenate, Flatten, Reshape, Dropout, Rescaling> auto&) { return false; }},
       op);
 }

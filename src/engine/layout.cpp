@@ -63,6 +63,15 @@ ShuffleDescs shuffle_descs(const Desc& desc, std::int64_t channels, int groups) 
           .shuffled = {dims, type, Dims{channels, 1, groups}}};
 }
 
+GroupDescs group_descs(const Shape& shape, std::int64_t batch, int groups, DataType type) {
+  const auto channels = shape.back();
+  const auto pixels = element_count(shape) / channels;
+  const auto width = channels / groups;
+  const Dims dims{batch, groups, pixels, width};
+  return {.plain = {dims, type, Dims{pixels * channels, width, channels, 1}},
+          .grouped = {dims, type, Tag::abcd}};
+}
+
 LayerShape convolution_shape(const ConvolutionGeometry& g, const Shape& input, const ZeroPadding2D& zeros,
                              DataType type) {
   const auto height = input[0] + zeros.top + zeros.bottom;
@@ -114,6 +123,15 @@ Window pooling_window(const Size2& pool, const Size2& strides, const Padding& pa
 
 Window global_window(const Shape& input) {
   return {.kernel = {input[0], input[1]}, .strides = {input[0], input[1]}};
+}
+
+onednn::Lrn lrn_of(const LocalResponseNormalization& op) {
+  return {.size = op.size, .alpha = op.alpha, .beta = op.beta, .k = op.k};
+}
+
+dnnl::algorithm interpolation_of(const UpSampling2D& op) {
+  return op.interpolation == UpSampling2D::Interpolation::bilinear ? dnnl::algorithm::resampling_linear
+                                                                   : dnnl::algorithm::resampling_nearest;
 }
 
 std::vector<Eltwise> eltwise_of(const Activation& activation) {

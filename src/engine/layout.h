@@ -30,6 +30,12 @@ struct ShuffleDescs {
 };
 ShuffleDescs shuffle_descs(const onednn::Desc& desc, std::int64_t channels, int groups);
 
+// An image's pixels x groups x channels a group, and the same with every group in one piece.
+struct GroupDescs {
+  onednn::Desc plain{}, grouped{};
+};
+GroupDescs group_descs(const Shape& shape, std::int64_t batch, int groups, DataType type);
+
 // A convolution or dense layer in oneDNN's terms. `user_weights` is the Keras layout of the parameter,
 // `weights` the same dimensions with the layout left to the primitive.
 struct LayerShape {
@@ -57,6 +63,9 @@ onednn::Window pooling_window(const Size2& pool, const Size2& strides, const Pad
                               const Shape& input, const Shape& output);
 // Window over the whole image.
 onednn::Window global_window(const Shape& input);
+
+onednn::Lrn lrn_of(const LocalResponseNormalization& op);
+dnnl::algorithm interpolation_of(const UpSampling2D& op);
 
 // An activation as elementwise operations one after the other; empty for linear. Not for softmax.
 std::vector<onednn::Eltwise> eltwise_of(const Activation& activation);

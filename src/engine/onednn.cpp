@@ -8,7 +8,7 @@ using dnnl::prop_kind;
 
 namespace {
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
-const auto kScaleAndShift = dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift;
+constexpr auto kAcross = dnnl::algorithm::lrn_across_channels;
 }  // namespace
 
 #if DNNL_VERSION_MAJOR < 3
@@ -127,16 +127,39 @@ dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const eng
 }
 
 LayerNormForward layer_norm_forward(const engine& eng, prop_kind kind, const Desc& data, float epsilon,
-                                    const primitive_attr& attr) {
-  return {dnnl::layer_normalization_forward::desc(kind, data, epsilon, kScaleAndShift), attr, eng};
+                                    dnnl::normalization_flags flags, const primitive_attr& attr) {
+  return {dnnl::layer_normalization_forward::desc(kind, data, epsilon, flags), attr, eng};
 }
 
-dnnl::layer_normalization_backward::primitive_desc layer_norm_backward(const engine& eng, const Desc& data,
-                                                                       float epsilon,
+dnnl::layer_normalization_backward::primitive_desc layer_norm_backward(const engine& eng, prop_kind kind,
+                                                                       const Desc& data, float epsilon,
+                                                                       dnnl::normalization_flags flags,
                                                                        const primitive_attr& attr,
                                                                        const LayerNormForward& hint) {
-  return {dnnl::layer_normalization_backward::desc(prop_kind::backward, data, data, epsilon, kScaleAndShift),
-          attr, eng, hint};
+  return {dnnl::layer_normalization_backward::desc(kind, data, data, epsilon, flags), attr, eng, hint};
+}
+
+LrnForward lrn_forward(const engine& eng, prop_kind kind, const Desc& data, const Lrn& lrn,
+                       const primitive_attr& attr) {
+  return {dnnl::lrn_forward::desc(kind, kAcross, data, lrn.size, lrn.alpha, lrn.beta, lrn.k), attr, eng};
+}
+
+dnnl::lrn_backward::primitive_desc lrn_backward(const engine& eng, const Desc& data, const Lrn& lrn,
+                                                const primitive_attr& attr, const LrnForward& hint) {
+  return {dnnl::lrn_backward::desc(kAcross, data, data, lrn.size, lrn.alpha, lrn.beta, lrn.k), attr, eng,
+          hint};
+}
+
+ResamplingForward resampling_forward(const engine& eng, dnnl::algorithm algorithm, const Desc& src,
+                                     const Desc& dst, const primitive_attr& attr) {
+  return {dnnl::resampling_forward::desc(prop_kind::forward_training, algorithm, src, dst), attr, eng};
+}
+
+dnnl::resampling_backward::primitive_desc resampling_backward(const engine& eng, dnnl::algorithm algorithm,
+                                                              const Desc& diff_src, const Desc& diff_dst,
+                                                              const primitive_attr& attr,
+                                                              const ResamplingForward& hint) {
+  return {dnnl::resampling_backward::desc(algorithm, diff_src, diff_dst), attr, eng, hint};
 }
 
 dnnl::binary::primitive_desc binary(const engine& eng, dnnl::algorithm algorithm, const Desc& src0,
@@ -248,15 +271,38 @@ dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const eng
 }
 
 LayerNormForward layer_norm_forward(const engine& eng, prop_kind kind, const Desc& data, float epsilon,
-                                    const primitive_attr& attr) {
-  return {eng, kind, data, data, epsilon, kScaleAndShift, attr};
+                                    dnnl::normalization_flags flags, const primitive_attr& attr) {
+  return {eng, kind, data, data, epsilon, flags, attr};
 }
 
-dnnl::layer_normalization_backward::primitive_desc layer_norm_backward(const engine& eng, const Desc& data,
-                                                                       float epsilon,
+dnnl::layer_normalization_backward::primitive_desc layer_norm_backward(const engine& eng, prop_kind kind,
+                                                                       const Desc& data, float epsilon,
+                                                                       dnnl::normalization_flags flags,
                                                                        const primitive_attr& attr,
                                                                        const LayerNormForward& hint) {
-  return {eng, prop_kind::backward, data, data, data, epsilon, kScaleAndShift, hint, attr};
+  return {eng, kind, data, data, data, epsilon, flags, hint, attr};
+}
+
+LrnForward lrn_forward(const engine& eng, prop_kind kind, const Desc& data, const Lrn& lrn,
+                       const primitive_attr& attr) {
+  return {eng, kind, kAcross, data, data, lrn.size, lrn.alpha, lrn.beta, lrn.k, attr};
+}
+
+dnnl::lrn_backward::primitive_desc lrn_backward(const engine& eng, const Desc& data, const Lrn& lrn,
+                                                const primitive_attr& attr, const LrnForward& hint) {
+  return {eng, kAcross, data, data, data, lrn.size, lrn.alpha, lrn.beta, lrn.k, hint, attr};
+}
+
+ResamplingForward resampling_forward(const engine& eng, dnnl::algorithm algorithm, const Desc& src,
+                                     const Desc& dst, const primitive_attr& attr) {
+  return {eng, prop_kind::forward_training, algorithm, src, dst, attr};
+}
+
+dnnl::resampling_backward::primitive_desc resampling_backward(const engine& eng, dnnl::algorithm algorithm,
+                                                              const Desc& diff_src, const Desc& diff_dst,
+                                                              const primitive_attr& attr,
+                                                              const ResamplingForward& hint) {
+  return {eng, algorithm, diff_src, diff_dst, hint, attr};
 }
 
 dnnl::binary::primitive_desc binary(const engine& eng, dnnl::algorithm algorithm, const Desc& src0,

@@ -93,14 +93,34 @@ dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(
     const dnnl::engine& engine, dnnl::prop_kind kind, const Desc& data, float epsilon,
     dnnl::normalization_flags flags, const dnnl::primitive_attr& attr, const BatchNormForward& hint);
 
-// Over the last axis of `data`, with scale and shift as separate arguments.
+// Over the last axis of `data`; scale and shift, where `flags` has them, are separate arguments.
 using LayerNormForward = dnnl::layer_normalization_forward::primitive_desc;
 LayerNormForward layer_norm_forward(const dnnl::engine& engine, dnnl::prop_kind kind, const Desc& data,
-                                    float epsilon, const dnnl::primitive_attr& attr);
-dnnl::layer_normalization_backward::primitive_desc layer_norm_backward(const dnnl::engine& engine,
-                                                                       const Desc& data, float epsilon,
-                                                                       const dnnl::primitive_attr& attr,
-                                                                       const LayerNormForward& hint);
+                                    float epsilon, dnnl::normalization_flags flags,
+                                    const dnnl::primitive_attr& attr);
+dnnl::layer_normalization_backward::primitive_desc layer_norm_backward(
+    const dnnl::engine& engine, dnnl::prop_kind kind, const Desc& data, float epsilon,
+    dnnl::normalization_flags flags, const dnnl::primitive_attr& attr, const LayerNormForward& hint);
+
+// Across channels.
+struct Lrn {
+  std::int64_t size = 5;
+  float alpha = 0.0F, beta = 0.0F, k = 1.0F;
+};
+using LrnForward = dnnl::lrn_forward::primitive_desc;
+LrnForward lrn_forward(const dnnl::engine& engine, dnnl::prop_kind kind, const Desc& data, const Lrn& lrn,
+                       const dnnl::primitive_attr& attr);
+dnnl::lrn_backward::primitive_desc lrn_backward(const dnnl::engine& engine, const Desc& data, const Lrn& lrn,
+                                                const dnnl::primitive_attr& attr, const LrnForward& hint);
+
+using ResamplingForward = dnnl::resampling_forward::primitive_desc;
+ResamplingForward resampling_forward(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src,
+                                     const Desc& dst, const dnnl::primitive_attr& attr);
+dnnl::resampling_backward::primitive_desc resampling_backward(const dnnl::engine& engine,
+                                                              dnnl::algorithm algorithm, const Desc& diff_src,
+                                                              const Desc& diff_dst,
+                                                              const dnnl::primitive_attr& attr,
+                                                              const ResamplingForward& hint);
 
 dnnl::binary::primitive_desc binary(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src0,
                                     const Desc& src1, const Desc& dst, const dnnl::primitive_attr& attr);

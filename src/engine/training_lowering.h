@@ -97,6 +97,12 @@ class TrainingLowering {
   onednn::LayerDescs plain_descs(const Layer& layer) const;
   dnnl::memory packed_weights(const Layer& layer, const onednn::Desc& packed);
 
+  // A result and how its gradient becomes the source's.
+  struct Activated {
+    Value result{};
+    std::function<Value(const Value& diff)> backward{};
+  };
+
   // training_normalization.cpp
   // Scale and shift of a node, and where their gradients go; constants where the node has none.
   struct Affine {
@@ -110,8 +116,14 @@ class TrainingLowering {
     Value mean{}, variance{};
     bool of_batch = false;  // computed by the primitive
   };
+  Activated normalized_channels(NodeId id, const Value& src, const ChannelStatistics& statistics,
+                                const Affine& affine, float epsilon);
   Value normalize_channels(NodeId id, const ChannelStatistics& statistics, const Affine& affine,
                            float epsilon);
+  Activated normalized_rows(NodeId id, const Value& src, const onednn::Desc& rows, float epsilon,
+                            const std::optional<Affine>& affine);
+  Value normalize_groups(NodeId id, const GroupNormalization& op);
+  Value normalize_locally(NodeId id, const LocalResponseNormalization& op);
   Value normalize(NodeId id, const BatchNormalization& op);
   void update_statistics(const Node& node, const BatchNormalization& op, const Value& mean,
                          const Value& variance);
@@ -130,12 +142,8 @@ class TrainingLowering {
   Value pad(NodeId id, const ZeroPadding2D& op);
   Value part(NodeId id, const onednn::Desc& block);
   Value shuffle(NodeId id, const ChannelShuffle& op);
+  Value upsample(NodeId id, const UpSampling2D& op);
   Value joined(const std::string& node, const std::vector<Value>& srcs, const Shape& shape, int axis);
-  // A result and how its gradient becomes the source's.
-  struct Activated {
-    Value result{};
-    std::function<Value(const Value& diff)> backward{};
-  };
   Activated activated(const std::string& node, const Value& src, const Activation& activation);
   Activated softmax(const std::string& node, const Value& src);
   Value activate(NodeId id, const Activation& activation);

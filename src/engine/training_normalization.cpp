@@ -8,6 +8,8 @@
 namespace headstart {
 
 using dnnl::prop_kind;
+using onednn::Desc;
+using Flags = dnnl::normalization_flags;
 
 Value TrainingLowering::constant(std::int64_t count, float value) {
   const auto constant = emitter_.persistent(vector_desc(count));
@@ -37,13 +39,11 @@ void TrainingLowering::add_affine_gradients(NodeId id, const Affine& affine, Arg
 }
 
 // (x - mean) / sqrt(variance + epsilon) * scale + shift
-Value TrainingLowering::normalize_channels(NodeId id, const ChannelStatistics& statistics,
-                                           const Affine& affine, float epsilon) {
+TrainingLowering::Activated TrainingLowering::normalized_channels(NodeId id, const Value& src,
+                                                                  const ChannelStatistics& statistics,
+                                                                  const Affine& affine, float epsilon) {
   const auto& node = node_at(id);
-  const auto input = node.inputs[0];
-  const auto src = value_of(input);
   const auto desc = spatial_desc(node.shape, batch_, type_);
-  using Flags = dnnl::normalization_flags;
   auto flags = Flags::use_scale | Flags::use_shift;
   if (!statistics.of_batch) {
     flags |= Flags::use_global_stats;
@@ -58,22 +58,29 @@ Value TrainingLowering::normalize_channels(NodeId id, const ChannelStatistics& s
                  {DNNL_ARG_VARIANCE, emitter_.memory(statistics.variance)},
                  {DNNL_ARG_SCALE, emitter_.memory(affine.scale)},
                  {DNNL_ARG_SHIFT, emitter_.memory(affine.shift)}});
-  on_backward(id, [=, this](const Value& diff) {
-    const auto backward = onednn::batch_norm_backward(emitter_.engine(), prop_kind::backward, desc, epsilon,
-                                                      flags, emitter_.attributes(), forward);
-    const auto diff_src = emitter_.value(src.desc);
-    Arguments arguments{{DNNL_ARG_SRC, emitter_.memory(src, desc)},
-                        {DNNL_ARG_MEAN, emitter_.memory(statistics.mean)},
-                        {DNNL_ARG_VARIANCE, emitter_.memory(statistics.variance)},
-                        {DNNL_ARG_SCALE, emitter_.memory(affine.scale)},
-                        {DNNL_ARG_SHIFT, emitter_.memory(affine.shift)},
-                        {DNNL_ARG_DIFF_DST, emitter_.memory(diff, desc)},
-                        {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src, desc)}};
-    add_affine_gradients(id, affine, arguments);
-    emitter_.emit(node_at(id).name, "batch normalization backward", backward, std::move(arguments));
-    add_gradient(input, diff_src);
-  });
-  return dst;
+  return {dst, [=, this](const Value& diff) {
+            const auto backward = onednn::batch_norm_backward(emitter_.engine(), prop_kind::backward, desc,
+                                                              epsilon, flags, emitter_.attributes(), forward);
+            const auto diff_src = emitter_.value(src.desc);
+            Arguments arguments{{DNNL_ARG_SRC, emitter_.memory(src, desc)},
+                                {DNNL_ARG_MEAN, emitter_.memory(statistics.mean)},
+                                {DNNL_ARG_VARIANCE, emitter_.memory(statistics.variance)},
+                                {DNNL_ARG_SCALE, emitter_.memory(affine.scale)},
+                                {DNNL_ARG_SHIFT, emitter_.memory(affine.shift)},
+                                {DNNL_ARG_DIFF_DST, emitter_.memory(diff, desc)},
+                                {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src, desc)}};
+            add_affine_gradients(id, affine, arguments);
+            emitter_.emit(node_at(id).name, "batch normalization backward", backward, std::move(arguments));
+            return diff_src;
+          }};
+}
+
+Value TrainingLowering::normalize_channels(NodeId id, const ChannelStatistics& statistics,
+                                           const Affine& affine, float epsilon) {
+  const auto input = node_at(id).inputs[0];
+  const auto [result, backward] = normalized_channels(id, value_of(input), statistics, affine, epsilon);
+  on_backward(id, [this, input, backward](const Value& diff) { add_gradient(input, backward(diff)); });
+  return result;
 }
 
 // With the batch's statistics, or with the moving ones when they are frozen.
@@ -141,37 +148,110 @@ Value TrainingLowering::standardize(NodeId id) {
       affine(node, false, false), 0.0F);
 }
 
+// `rows`: how `src` and its gradient are read as rows; without `affine` the rows are left at mean 0 and
+// variance 1.
+TrainingLowering::Activated TrainingLowering::normalized_rows(NodeId id, const Value& src,
+                                                              const onednn::Desc& rows, float epsilon,
+                                                              const std::optional<Affine>& affine) {
+  const auto flags = affine ? Flags::use_scale | Flags::use_shift : Flags::none;
+  const auto forward = onednn::layer_norm_forward(emitter_.engine(), prop_kind::forward_training, rows,
+                                                  epsilon, flags, emitter_.attributes());
+  const auto statistics = vector_desc(onednn::dims_of(rows)[0]);
+  const auto mean = emitter_.value(statistics);
+  const auto variance = emitter_.value(statistics);
+  const auto dst = emitter_.value(src.desc);
+  const auto terms = [=, this] {
+    Arguments arguments{{DNNL_ARG_SRC, emitter_.memory(src, rows)},
+                        {DNNL_ARG_MEAN, emitter_.memory(mean)},
+                        {DNNL_ARG_VARIANCE, emitter_.memory(variance)}};
+    if (affine) {
+      arguments.insert({DNNL_ARG_SCALE, emitter_.memory(affine->scale)});
+      arguments.insert({DNNL_ARG_SHIFT, emitter_.memory(affine->shift)});
+    }
+    return arguments;
+  };
+  auto forward_arguments = terms();
+  forward_arguments.insert({DNNL_ARG_DST, emitter_.memory(dst, rows)});
+  emitter_.emit(node_at(id).name, "layer normalization forward", forward, std::move(forward_arguments));
+  return {dst, [=, this](const Value& diff) {
+            const auto kind = affine ? prop_kind::backward : prop_kind::backward_data;
+            const auto backward = onednn::layer_norm_backward(emitter_.engine(), kind, rows, epsilon, flags,
+                                                              emitter_.attributes(), forward);
+            const auto diff_src = emitter_.value(src.desc);
+            auto arguments = terms();
+            arguments.insert({DNNL_ARG_DIFF_DST, emitter_.memory(diff, rows)});
+            arguments.insert({DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src, rows)});
+            if (affine) {
+              add_affine_gradients(id, *affine, arguments);
+            }
+            emitter_.emit(node_at(id).name, "layer normalization backward", backward, std::move(arguments));
+            return diff_src;
+          }};
+}
+
 Value TrainingLowering::normalize_rows(NodeId id, const LayerNormalization& op) {
   const auto& node = node_at(id);
   const auto input = node.inputs[0];
   const auto src = value_of(input);
+  const auto [result, backward] = normalized_rows(id, src, matrix_desc(src.desc, node.shape.back()),
+                                                  op.epsilon, affine(node, op.scale, op.center));
+  on_backward(id, [this, input, backward](const Value& diff) { add_gradient(input, backward(diff)); });
+  return result;
+}
+
+// Groups in one piece are rows of a layer norm; gamma and beta are the channels' own.
+Value TrainingLowering::normalize_groups(NodeId id, const GroupNormalization& op) {
+  const auto& node = node_at(id);
+  const auto input = node.inputs[0];
+  const auto src = value_of(input);
   const auto channels = node.shape.back();
-  const auto rows = matrix_desc(src.desc, channels);
-  const auto forward = onednn::layer_norm_forward(emitter_.engine(), prop_kind::forward_training, rows,
-                                                  op.epsilon, emitter_.attributes());
-  const auto statistics = vector_desc(batch_ * element_count(node.shape) / channels);
-  const auto mean = emitter_.value(statistics);
-  const auto variance = emitter_.value(statistics);
-  const auto terms = affine(node, op.scale, op.center);
+  const auto descs = group_descs(node.shape, batch_, op.groups, type_);
+  const auto rows = matrix_desc(descs.grouped, element_count(node.shape) / op.groups);
+  const auto regroup = [=, this](const Value& from, const Desc& from_desc, const Value& to,
+                                 const Desc& to_desc) {
+    emitter_.copy(node_at(id).name, emitter_.memory(from, from_desc), emitter_.memory(to, to_desc));
+    return to;
+  };
+  const auto grouped = regroup(src, descs.plain, emitter_.value(descs.grouped), descs.grouped);
+  const auto [unit, unit_backward] = normalized_rows(id, grouped, rows, op.epsilon, std::nullopt);
+  const auto plain = regroup(unit, descs.grouped, emitter_.value(src.desc), descs.plain);
+  const auto [result, backward] =
+      normalized_channels(id, plain, {.mean = constant(channels, 0.0F), .variance = constant(channels, 1.0F)},
+                          affine(node, op.scale, op.center), 0.0F);
+  on_backward(id, [=, this, unit_backward = unit_backward, backward = backward](const Value& diff) {
+    const auto diff_unit = regroup(backward(diff), descs.plain, emitter_.value(descs.grouped), descs.grouped);
+    add_gradient(input,
+                 regroup(unit_backward(diff_unit), descs.grouped, emitter_.value(src.desc), descs.plain));
+  });
+  return result;
+}
+
+Value TrainingLowering::normalize_locally(NodeId id, const LocalResponseNormalization& op) {
+  const auto& node = node_at(id);
+  const auto input = node.inputs[0];
+  const auto src = value_of(input);
   const auto dst = emitter_.value(src.desc);
-  emitter_.emit(node.name, "layer normalization forward", forward,
-                {{DNNL_ARG_SRC, emitter_.memory(src, rows)},
-                 {DNNL_ARG_DST, emitter_.memory(dst, rows)},
-                 {DNNL_ARG_MEAN, emitter_.memory(mean)},
-                 {DNNL_ARG_VARIANCE, emitter_.memory(variance)},
-                 {DNNL_ARG_SCALE, emitter_.memory(terms.scale)},
-                 {DNNL_ARG_SHIFT, emitter_.memory(terms.shift)}});
+  const auto forward = onednn::lrn_forward(emitter_.engine(), prop_kind::forward_training, src.desc,
+                                           lrn_of(op), emitter_.attributes());
+  const auto workspace_desc = forward.workspace_desc();
+  const bool has_workspace = workspace_desc.get_size() > 0;
+  const Value workspace = has_workspace ? emitter_.value(workspace_desc) : Value{};
+  const auto with_workspace = [=, this](Arguments arguments) {
+    if (has_workspace) {
+      arguments.insert({DNNL_ARG_WORKSPACE, emitter_.memory(workspace)});
+    }
+    return arguments;
+  };
+  emitter_.emit(node.name, "local response normalization forward", forward,
+                with_workspace({{DNNL_ARG_SRC, emitter_.memory(src)}, {DNNL_ARG_DST, emitter_.memory(dst)}}));
   on_backward(id, [=, this](const Value& diff) {
     const auto backward =
-        onednn::layer_norm_backward(emitter_.engine(), rows, op.epsilon, emitter_.attributes(), forward);
+        onednn::lrn_backward(emitter_.engine(), src.desc, lrn_of(op), emitter_.attributes(), forward);
     const auto diff_src = emitter_.value(src.desc);
-    Arguments arguments{
-        {DNNL_ARG_SRC, emitter_.memory(src, rows)},          {DNNL_ARG_MEAN, emitter_.memory(mean)},
-        {DNNL_ARG_VARIANCE, emitter_.memory(variance)},      {DNNL_ARG_SCALE, emitter_.memory(terms.scale)},
-        {DNNL_ARG_SHIFT, emitter_.memory(terms.shift)},      {DNNL_ARG_DIFF_DST, emitter_.memory(diff, rows)},
-        {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src, rows)}};
-    add_affine_gradients(id, terms, arguments);
-    emitter_.emit(node_at(id).name, "layer normalization backward", backward, std::move(arguments));
+    emitter_.emit(node_at(id).name, "local response normalization backward", backward,
+                  with_workspace({{DNNL_ARG_SRC, emitter_.memory(src)},
+                                  {DNNL_ARG_DIFF_DST, emitter_.memory(diff)},
+                                  {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src)}}));
     add_gradient(input, diff_src);
   });
   return dst;

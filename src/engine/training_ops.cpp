@@ -120,6 +120,28 @@ Value TrainingLowering::shuffle(NodeId id, const ChannelShuffle& op) {
   return dst;
 }
 
+Value TrainingLowering::upsample(NodeId id, const UpSampling2D& op) {
+  const auto& node = node_at(id);
+  const auto input = node.inputs[0];
+  const auto src = value_of(input);
+  const auto dst = emitter_.value(desc_of(node.shape));
+  const auto algorithm = interpolation_of(op);
+  const auto forward =
+      onednn::resampling_forward(emitter_.engine(), algorithm, src.desc, dst.desc, emitter_.attributes());
+  emitter_.emit(node.name, "resampling forward", forward,
+                {{DNNL_ARG_SRC, emitter_.memory(src)}, {DNNL_ARG_DST, emitter_.memory(dst)}});
+  on_backward(id, [=, this](const Value& diff) {
+    const auto diff_src = emitter_.value(src.desc);
+    const auto backward = onednn::resampling_backward(emitter_.engine(), algorithm, src.desc, dst.desc,
+                                                      emitter_.attributes(), forward);
+    emitter_.emit(
+        node_at(id).name, "resampling backward", backward,
+        {{DNNL_ARG_DIFF_DST, emitter_.memory(diff)}, {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src)}});
+    add_gradient(input, diff_src);
+  });
+  return dst;
+}
+
 Value TrainingLowering::eltwise(const std::string& node, const Value& src, const onednn::Eltwise& eltwise) {
   const auto dst = emitter_.value(src.desc);
   const auto pd = onednn::eltwise_forward(emitter_.engine(), eltwise, src.desc, emitter_.attributes());

@@ -197,14 +197,17 @@ OutputActivation output_activation(const Graph& graph) {
     return OutputActivation::none;
   };
   return std::visit(
-      Overloaded{[&](const OneOf<Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, ActivationLayer> auto& op) {
-                   return of(op.activation);
-                 },
-                 [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D,
-                                GlobalMaxPooling2D, ZeroPadding2D, BatchNormalization, LayerNormalization,
-                                Scale, Normalization, SelfAttention, ClassToken, PositionEmbedding,
-                                Cropping2D, ChannelShuffle, ChannelSlice, Add, Multiply, Concatenate, Flatten,
-                                Reshape, Dropout, Rescaling> auto&) { return OutputActivation::none; }},
+      Overloaded{
+          [&](const OneOf<Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, ActivationLayer> auto& op) {
+            return of(op.activation);
+          },
+          [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
+                         ZeroPadding2D, BatchNormalization, LayerNormalization, Scale, Normalization,
+                         SelfAttention, ClassToken, PositionEmbedding, Cropping2D, ChannelShuffle,
+                         ChannelSlice, GroupNormalization, LocalResponseNormalization, UpSampling2D, Add,
+                         Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling> auto&) {
+            return OutputActivation::none;
+          }},
       graph.node(graph.output()).op);
 }
 

@@ -30,6 +30,9 @@ constexpr const char* op_tag(const PositionEmbedding&) { return "PositionEmbeddi
 constexpr const char* op_tag(const Cropping2D&) { return "Cropping2D"; }
 constexpr const char* op_tag(const ChannelShuffle&) { return "ChannelShuffle"; }
 constexpr const char* op_tag(const ChannelSlice&) { return "ChannelSlice"; }
+constexpr const char* op_tag(const GroupNormalization&) { return "GroupNormalization"; }
+constexpr const char* op_tag(const LocalResponseNormalization&) { return "LocalResponseNormalization"; }
+constexpr const char* op_tag(const UpSampling2D&) { return "UpSampling2D"; }
 constexpr const char* op_tag(const Add&) { return "Add"; }
 constexpr const char* op_tag(const Multiply&) { return "Multiply"; }
 constexpr const char* op_tag(const Concatenate&) { return "Concatenate"; }
@@ -136,6 +139,25 @@ void visit_fields(auto& archive, ChannelShuffle& op) { archive("groups", op.grou
 void visit_fields(auto& archive, ChannelSlice& op) {
   archive("begin", op.begin);
   archive("count", op.count);
+}
+
+void visit_fields(auto& archive, GroupNormalization& op) {
+  archive("groups", op.groups);
+  archive("epsilon", op.epsilon);
+  archive("scale", op.scale);
+  archive("center", op.center);
+}
+
+void visit_fields(auto& archive, LocalResponseNormalization& op) {
+  archive("size", op.size);
+  archive("alpha", op.alpha);
+  archive("beta", op.beta);
+  archive("k", op.k);
+}
+
+void visit_fields(auto& archive, UpSampling2D& op) {
+  archive("size", op.size);
+  archive("interpolation", op.interpolation);
 }
 
 void visit_fields(auto&, Add&) {}

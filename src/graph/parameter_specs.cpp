@@ -113,7 +113,7 @@ std::vector<ParameterSpec> parameter_specs(const Graph& graph, NodeId id) {
           [&](const SeparableConv2D& conv) { return separable_specs(conv, channels); },
           [&](const Dense& dense) { return dense_specs(dense, channels); },
           [&](const BatchNormalization& normalization) { return batch_norm_specs(normalization, channels); },
-          [&](const LayerNormalization& normalization) {
+          [&](const OneOf<LayerNormalization, GroupNormalization> auto& normalization) {
             return affine_specs(normalization.scale, normalization.center, channels);
           },
           [&](const Scale& scale) { return Specs{vector_spec("gamma", channels, scale.initial)}; },
@@ -124,8 +124,8 @@ std::vector<ParameterSpec> parameter_specs(const Graph& graph, NodeId id) {
           [&](const PositionEmbedding&) { return Specs{position_spec(node.shape)}; },
           [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
                          ZeroPadding2D, ActivationLayer, SelfAttention, Cropping2D, ChannelShuffle,
-                         ChannelSlice, Add, Multiply, Concatenate, Flatten, Reshape, Dropout,
-                         Rescaling> auto&) { return Specs{}; }},
+                         ChannelSlice, LocalResponseNormalization, UpSampling2D, Add, Multiply, Concatenate,
+                         Flatten, Reshape, Dropout, Rescaling> auto&) { return Specs{}; }},
       node.op);
 }
 

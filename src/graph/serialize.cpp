@@ -44,6 +44,11 @@ constexpr std::array<std::pair<Dropout::Granularity, const char*>, 3> kGranulari
     {Dropout::Granularity::sample, "sample"},
 }};
 
+constexpr std::array<std::pair<UpSampling2D::Interpolation, const char*>, 2> kInterpolations{{
+    {UpSampling2D::Interpolation::nearest, "nearest"},
+    {UpSampling2D::Interpolation::bilinear, "bilinear"},
+}};
+
 [[noreturn]] void fail(const std::string& expected, const std::string& received) {
   throw Error("[graph] expected " + expected + "; received " + received +
               "; use a file that Headstart wrote");
@@ -86,6 +91,8 @@ Json to_json(const Activation& activation) {
 }
 
 Json to_json(Dropout::Granularity granularity) { return name_in(kGranularities, granularity); }
+
+Json to_json(UpSampling2D::Interpolation interpolation) { return name_in(kInterpolations, interpolation); }
 
 struct Writer {
   Json object = Json::object();
@@ -195,6 +202,7 @@ void from_json_value(const Json& json, const std::string& key, Padding& padding)
 
 void from_json_value(const Json& json, const std::string& key, Activation& activation);
 void from_json_value(const Json& json, const std::string& key, Dropout::Granularity& granularity);
+void from_json_value(const Json& json, const std::string& key, UpSampling2D::Interpolation& interpolation);
 
 // Takes the keys of one object; what was not taken in the end is unknown.
 class Reader {
@@ -241,6 +249,10 @@ Enum named_in(const std::array<std::pair<Enum, const char*>, N>& table, const st
 
 void from_json_value(const Json& json, const std::string& key, Dropout::Granularity& granularity) {
   granularity = named_in(kGranularities, key, text(json, key));
+}
+
+void from_json_value(const Json& json, const std::string& key, UpSampling2D::Interpolation& interpolation) {
+  interpolation = named_in(kInterpolations, key, text(json, key));
 }
 
 void from_json_value(const Json& json, const std::string& key, Activation& activation) {

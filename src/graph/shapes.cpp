@@ -214,6 +214,32 @@ Shape attend(const SelfAttention& op, const Shape& input) {
   return {input[0], input[1] / 3};
 }
 
+Shape normalise_groups(const GroupNormalization& op, const Shape& input) {
+  require_between("groups", op.groups, 1);
+  if (!(op.epsilon > 0.0F) || input[2] % op.groups != 0) {
+    throw Error("[shape] expected a positive epsilon and groups that divide the channels; received " +
+                std::to_string(op.epsilon) + " and " + std::to_string(op.groups) + " for " +
+                std::to_string(input[2]) + " channels; correct the layer");
+  }
+  return input;
+}
+
+Shape normalise_locally(const LocalResponseNormalization& op, const Shape& input) {
+  require_between("the size", op.size, 1);
+  if (op.size % 2 == 0 || !(op.k > 0.0F) || !(op.alpha >= 0.0F)) {
+    throw Error("[shape] expected an odd size, a positive k and an alpha from 0; received " +
+                std::to_string(op.size) + ", " + std::to_string(op.k) + " and " + std::to_string(op.alpha) +
+                "; correct the layer");
+  }
+  return input;
+}
+
+Shape upsample(const UpSampling2D& op, const Shape& input) {
+  require_between("a factor", std::min(op.size.height, op.size.width), 1);
+  require_between("a factor", std::max(op.size.height, op.size.width), 1);
+  return {input[0] * op.size.height, input[1] * op.size.width, input[2]};
+}
+
 const Shape& positive(const Shape& shape) {
   if (shape.empty() ||
       std::any_of(shape.begin(), shape.end(), [](std::int64_t extent) { return extent < 1; })) {
@@ -328,6 +354,9 @@ Shape infer_shape(const Op& op, const std::vector<Shape>& inputs) {
           [&](const Cropping2D& layer) { return crop(layer, image(inputs)); },
           [&](const ChannelShuffle& layer) { return shuffle(layer, single(inputs)); },
           [&](const ChannelSlice& layer) { return slice(layer, single(inputs)); },
+          [&](const GroupNormalization& layer) { return normalise_groups(layer, image(inputs)); },
+          [&](const LocalResponseNormalization& layer) { return normalise_locally(layer, image(inputs)); },
+          [&](const UpSampling2D& layer) { return upsample(layer, image(inputs)); },
           [&](const Add&) { return add(inputs); },
           [&](const Multiply&) { return multiply(inputs); },
           [&](const Concatenate&) { return concatenate(inputs); },

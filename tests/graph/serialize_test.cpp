@@ -67,6 +67,10 @@ Graph every_op() {
   x = graph.add("token", ClassToken{}, x);
   x = graph.add("position", PositionEmbedding{}, x);
   x = graph.add("reshape_2", Reshape{{2, 3, 2}}, x);
+  x = graph.add("groups", GroupNormalization{.groups = 2, .epsilon = 1e-5F, .center = false}, x);
+  x = graph.add("lrn", LocalResponseNormalization{.size = 3, .alpha = 2.0F, .beta = 0.5F, .k = 2.0F}, x);
+  x = graph.add("up", UpSampling2D{.size = {1, 2}, .interpolation = UpSampling2D::Interpolation::bilinear},
+                x);
   x = graph.add("crop", Cropping2D{.top = 1, .right = 2}, x);
   x = graph.add("dropout", Dropout{.rate = 0.3F, .granularity = Dropout::Granularity::sample}, x);
   x = graph.add("layer_norm", LayerNormalization{.epsilon = 1e-6F, .scale = false, .center = false}, x);

@@ -44,6 +44,8 @@ TEST(Shapes, TheRest) {
   EXPECT_EQ(infer_shape(Dense{.units = 7}, {{5, 3}}), (Shape{5, 7}));
   EXPECT_EQ(infer_shape(LayerNormalization{}, {{5, 3}}), (Shape{5, 3}));
   EXPECT_EQ(infer_shape(Scale{}, {{4, 5, 3}}), (Shape{4, 5, 3}));
+  EXPECT_EQ(infer_shape(UpSampling2D{.size = {2, 3}}, {{4, 5, 3}}), (Shape{8, 15, 3}));
+  EXPECT_EQ(infer_shape(GroupNormalization{.groups = 3}, {{4, 5, 6}}), (Shape{4, 5, 6}));
   EXPECT_EQ(infer_shape(SelfAttention{.heads = 4}, {{9, 24}}), (Shape{9, 8}));
   EXPECT_EQ(infer_shape(ClassToken{}, {{9, 24}}), (Shape{10, 24}));
   EXPECT_EQ(infer_shape(PositionEmbedding{}, {{9, 24}}), (Shape{9, 24}));
@@ -64,6 +66,9 @@ TEST(Shapes, WhatDoesNotFitIsAnError) {
   EXPECT_THROW(infer_shape(Conv2D{.filters = 4, .kernel = {1, 1}, .groups = 3}, {{5, 5, 3}}), Error);
   EXPECT_THROW(infer_shape(Conv2D{.filters = 4, .kernel = {1, 1}, .strides = {0, 1}}, {{5, 5, 3}}), Error);
   EXPECT_THROW(infer_shape(Dense{.units = 0}, {{3}}), Error);
+  EXPECT_THROW(infer_shape(UpSampling2D{.size = {0, 3}}, {{4, 5, 3}}), Error);
+  EXPECT_THROW(infer_shape(GroupNormalization{.groups = 4}, {{4, 5, 6}}), Error);
+  EXPECT_THROW(infer_shape(LocalResponseNormalization{.size = 4}, {{4, 5, 6}}), Error);
   EXPECT_THROW(infer_shape(SelfAttention{.heads = 5}, {{9, 24}}), Error);
   EXPECT_THROW(infer_shape(ClassToken{}, {{24}}), Error);
   EXPECT_THROW(infer_shape(Cropping2D{.top = 2, .bottom = 2}, {{4, 5, 3}}), Error);

@@ -174,6 +174,21 @@ struct BackwardVisitor {
     return {standardize_backward(*parameter("variance"), diff)};
   }
 
+  std::vector<Array> operator()(const GroupNormalization& op) const {
+    auto gradients =
+        group_norm_backward(input(), op.groups, parameter("gamma"), diff, static_cast<double>(op.epsilon));
+    put_named("gamma", std::move(gradients.gamma));
+    put_named("beta", std::move(gradients.beta));
+    return {std::move(gradients.input)};
+  }
+
+  std::vector<Array> operator()(const LocalResponseNormalization& op) const {
+    return {local_response_norm_backward(input(), op, diff)};
+  }
+  std::vector<Array> operator()(const UpSampling2D& op) const {
+    return {upsampling_backward(input(), op, diff)};
+  }
+
   std::vector<Array> operator()(const SelfAttention& op) const {
     return {self_attention_backward(input(), op.heads, diff)};
   }

@@ -257,6 +257,17 @@ Case factorized_reduction() {
   return std::move(s).named("factorized_reduction");
 }
 
+Case norms_that_are_not_folded() {
+  Sketch s;
+  NodeId x = s.conv("conv_1", 16, s.input({6, 6, 3}), kRelu);
+  x = s.layer("lrn", LocalResponseNormalization{.alpha = 0.1F, .k = 2.0F}, x);
+  x = s.layer("pool", MaxPooling2D{.pool = {2, 2}, .strides = {2, 2}}, x);
+  x = s.act("relu", kRelu, s.layer("group_norm", GroupNormalization{.groups = 4}, s.conv("conv_2", 16, x)));
+  x = s.layer("up", UpSampling2D{.interpolation = UpSampling2D::Interpolation::bilinear}, x);
+  s.conv("conv_3", 4, x);
+  return std::move(s).named("norms_that_are_not_folded");
+}
+
 Case preprocessing_layers() {
   Sketch s;
   NodeId x = s.layer("rescale", Rescaling{.scale = 0.5F}, s.input({8, 8, 3}));
@@ -406,6 +417,7 @@ std::vector<Case> composed_cases() {
                           transformer_block,
                           shuffle_unit,
                           factorized_reduction,
+                          norms_that_are_not_folded,
                           preprocessing_layers,
                           shortcut_by_padding,
                           sum_of_three,

@@ -126,6 +126,12 @@ struct ForwardVisitor {
     return standardize(input(), *parameter("mean"), *parameter("variance"));
   }
 
+  Array operator()(const GroupNormalization& op) const {
+    return group_norm(input(), op.groups, parameter("gamma"), parameter("beta"),
+                      static_cast<double>(op.epsilon));
+  }
+  Array operator()(const LocalResponseNormalization& op) const { return local_response_norm(input(), op); }
+  Array operator()(const UpSampling2D& op) const { return upsampling(input(), op); }
   Array operator()(const SelfAttention& op) const { return self_attention(input(), op.heads); }
   Array operator()(const ClassToken&) const { return prepend_token(input(), *parameter("class_token")); }
   Array operator()(const PositionEmbedding&) const {

@@ -75,6 +75,105 @@ LayerNormGradients layer_norm_backward(const Array& input, const Array* gamma, c
   return gradients;
 }
 
+namespace {
+
+// (N, H, W, C) -> (N, groups, H * W * C / groups), and back.
+std::int64_t grouped_index(const Shape& shape, int groups, std::int64_t i) {
+  const std::int64_t pixels = shape[1] * shape[2];
+  const std::int64_t width = shape[3] / groups;
+  const std::int64_t c = i % shape[3];
+  const std::int64_t pixel = i / shape[3] % pixels;
+  const std::int64_t n = i / shape[3] / pixels;
+  return ((n * groups + c / width) * pixels + pixel) * width + c % width;
+}
+
+Array grouped(const Array& image, int groups) {
+  Array rows({image.shape[0], groups, image.size() / image.shape[0] / groups});
+  for (std::int64_t i = 0; i < image.size(); ++i) {
+    rows[grouped_index(image.shape, groups, i)] = image[i];
+  }
+  return rows;
+}
+
+Array ungrouped(const Array& rows, int groups, const Shape& shape) {
+  Array image(shape);
+  for (std::int64_t i = 0; i < image.size(); ++i) {
+    image[i] = rows[grouped_index(shape, groups, i)];
+  }
+  return image;
+}
+
+Array times_channel(const Array& input, const Array* factor) {
+  return factor != nullptr ? scale(input, *factor) : input;
+}
+
+// k + alpha / size * (sum of squares around element i)
+double local_base(const Array& input, const LocalResponseNormalization& op, std::int64_t i) {
+  const std::int64_t channels = input.shape.back();
+  const std::int64_t c = i % channels;
+  double sum = 0.0;
+  for (std::int64_t other = std::max<std::int64_t>(0, c - op.size / 2);
+       other <= std::min<std::int64_t>(channels - 1, c + op.size / 2); ++other) {
+    sum += std::pow(input[i - c + other], 2.0);
+  }
+  return static_cast<double>(op.k) + static_cast<double>(op.alpha) / op.size * sum;
+}
+
+}  // namespace
+
+Array group_norm(const Array& input, int groups, const Array* gamma, const Array* beta, double epsilon) {
+  Array output =
+      ungrouped(layer_norm(grouped(input, groups), nullptr, nullptr, epsilon), groups, input.shape);
+  output = times_channel(output, gamma);
+  for (std::int64_t i = 0; beta != nullptr && i < output.size(); ++i) {
+    output[i] += (*beta)[i % beta->size()];
+  }
+  return output;
+}
+
+LayerNormGradients group_norm_backward(const Array& input, int groups, const Array* gamma,
+                                       const Array& diff_output, double epsilon) {
+  const std::int64_t channels = input.shape.back();
+  const Array rows = grouped(input, groups);
+  const Array unit = ungrouped(layer_norm(rows, nullptr, nullptr, epsilon), groups, input.shape);
+  LayerNormGradients gradients{.input = {}, .gamma = Array({channels}), .beta = Array({channels})};
+  for (std::int64_t i = 0; i < input.size(); ++i) {
+    gradients.gamma[i % channels] += diff_output[i] * unit[i];
+    gradients.beta[i % channels] += diff_output[i];
+  }
+  const Array diff_unit = grouped(times_channel(diff_output, gamma), groups);
+  gradients.input =
+      ungrouped(layer_norm_backward(rows, nullptr, diff_unit, epsilon).input, groups, input.shape);
+  return gradients;
+}
+
+Array local_response_norm(const Array& input, const LocalResponseNormalization& op) {
+  Array output(input.shape);
+  for (std::int64_t i = 0; i < input.size(); ++i) {
+    output[i] = input[i] * std::pow(local_base(input, op, i), -static_cast<double>(op.beta));
+  }
+  return output;
+}
+
+Array local_response_norm_backward(const Array& input, const LocalResponseNormalization& op,
+                                   const Array& diff_output) {
+  const std::int64_t channels = input.shape.back();
+  const auto beta = static_cast<double>(op.beta);
+  Array diff_input(input.shape);
+  for (std::int64_t i = 0; i < input.size(); ++i) {
+    const double base = local_base(input, op, i);
+    diff_input[i] += diff_output[i] * std::pow(base, -beta);
+    const double diff_square = -diff_output[i] * input[i] * beta * std::pow(base, -beta - 1.0) *
+                               static_cast<double>(op.alpha) / op.size;
+    const std::int64_t c = i % channels;
+    for (std::int64_t other = std::max<std::int64_t>(0, c - op.size / 2);
+         other <= std::min<std::int64_t>(channels - 1, c + op.size / 2); ++other) {
+      diff_input[i - c + other] += diff_square * 2.0 * input[i - c + other];
+    }
+  }
+  return diff_input;
+}
+
 Array scale(const Array& input, const Array& factor) {
   Array output = input;
   for (std::int64_t i = 0; i < input.size(); ++i) {

@@ -215,6 +215,33 @@ void append_other_norms(std::vector<Case>& cases) {
                               Dropout{.rate = 0.0F, .granularity = Dropout::Granularity::sample}));
 }
 
+void append_group_norms(std::vector<Case>& cases) {
+  const auto add = [&](const char* name, Shape input, GroupNormalization op, int batch) {
+    cases.push_back(behind_stem(std::string("group_norm") + name, input, op, batch));
+  };
+  add("", {5, 6, 16}, {.groups = 4}, 3);
+  add("_odd", {4, 3, 15}, {.groups = 5, .epsilon = 1e-5F}, 2);
+  add("_one_group", {4, 4, 8}, {.groups = 1, .scale = false}, 2);
+  add("_instance", {5, 5, 7}, {.groups = 7}, 2);
+  add("_bare", {4, 4, 8}, {.groups = 2, .scale = false, .center = false}, 1);
+  cases.push_back(behind_stem("local_response_norm", {4, 5, 16},
+                              LocalResponseNormalization{.size = 5, .alpha = 0.5F, .k = 2.0F}));
+  cases.push_back(behind_stem("local_response_norm_odd", {3, 3, 7},
+                              LocalResponseNormalization{.size = 3, .alpha = 1.0F, .beta = 0.5F}, 3));
+}
+
+void append_upsampling(std::vector<Case>& cases) {
+  using Interpolation = UpSampling2D::Interpolation;
+  for (const auto interpolation : {Interpolation::nearest, Interpolation::bilinear}) {
+    const std::string name = interpolation == Interpolation::nearest ? "nearest" : "bilinear";
+    cases.push_back(behind_stem("upsampling_" + name, {3, 4, 16}, UpSampling2D{{2, 2}, interpolation}));
+    cases.push_back(
+        behind_stem("upsampling_uneven_" + name, {4, 3, 5}, UpSampling2D{{3, 2}, interpolation}, 1));
+    cases.push_back(
+        behind_stem("upsampling_pixel_" + name, {1, 1, 8}, UpSampling2D{{2, 3}, interpolation}, 3));
+  }
+}
+
 void append_token_ops(std::vector<Case>& cases) {
   cases.push_back(behind_stem("attention", {9, 48}, SelfAttention{.heads = 2}, 3));
   cases.push_back(behind_stem("attention_one_head", {5, 21}, SelfAttention{.heads = 1}));
@@ -273,6 +300,8 @@ std::vector<Case> op_cases() {
   append_activations(cases);
   append_batch_norms(cases);
   append_other_norms(cases);
+  append_group_norms(cases);
+  append_upsampling(cases);
   append_token_ops(cases);
   append_parts(cases);
   append_joins_and_rearrangements(cases);

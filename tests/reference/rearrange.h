@@ -1,4 +1,4 @@
-// Reference ops that pick and move values: every output element is one element of the input.
+// Reference ops that pick, move and spread values.
 #pragma once
 
 #include "headstart/op.h"
@@ -14,5 +14,9 @@ Array channel_shuffle_backward(const ChannelShuffle& shuffle, const Array& diff_
 
 Array channel_slice(const Array& input, const ChannelSlice& slice);
 Array channel_slice_backward(const Array& input, const ChannelSlice& slice, const Array& diff_output);
+
+// Every output pixel is a weighted mean of input pixels.
+Array upsampling(const Array& input, const UpSampling2D& op);
+Array upsampling_backward(const Array& input, const UpSampling2D& op, const Array& diff_output);
 
 }  // namespace headstart::reference
