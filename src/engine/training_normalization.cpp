@@ -78,9 +78,11 @@ TrainingLowering::Activated TrainingLowering::normalized_channels(NodeId id, con
 Value TrainingLowering::normalize_channels(NodeId id, const ChannelStatistics& statistics,
                                            const Affine& affine, float epsilon) {
   const auto input = node_at(id).inputs[0];
-  const auto [result, backward] = normalized_channels(id, value_of(input), statistics, affine, epsilon);
-  on_backward(id, [this, input, backward](const Value& diff) { add_gradient(input, backward(diff)); });
-  return result;
+  const Activated made = normalized_channels(id, value_of(input), statistics, affine, epsilon);
+  on_backward(id, [this, input, backward = made.backward](const Value& diff) {
+    add_gradient(input, backward(diff));
+  });
+  return made.result;
 }
 
 // With the batch's statistics, or with the moving ones when they are frozen.
@@ -193,10 +195,12 @@ Value TrainingLowering::normalize_rows(NodeId id, const LayerNormalization& op) 
   const auto& node = node_at(id);
   const auto input = node.inputs[0];
   const auto src = value_of(input);
-  const auto [result, backward] = normalized_rows(id, src, matrix_desc(src.desc, node.shape.back()),
-                                                  op.epsilon, affine(node, op.scale, op.center));
-  on_backward(id, [this, input, backward](const Value& diff) { add_gradient(input, backward(diff)); });
-  return result;
+  const Activated made = normalized_rows(id, src, matrix_desc(src.desc, node.shape.back()), op.epsilon,
+                                         affine(node, op.scale, op.center));
+  on_backward(id, [this, input, backward = made.backward](const Value& diff) {
+    add_gradient(input, backward(diff));
+  });
+  return made.result;
 }
 
 // Groups in one piece are rows of a layer norm; gamma and beta are the channels' own.
@@ -213,17 +217,18 @@ Value TrainingLowering::normalize_groups(NodeId id, const GroupNormalization& op
     return to;
   };
   const auto grouped = regroup(src, descs.plain, emitter_.value(descs.grouped), descs.grouped);
-  const auto [unit, unit_backward] = normalized_rows(id, grouped, rows, op.epsilon, std::nullopt);
-  const auto plain = regroup(unit, descs.grouped, emitter_.value(src.desc), descs.plain);
-  const auto [result, backward] =
+  const Activated unit = normalized_rows(id, grouped, rows, op.epsilon, std::nullopt);
+  const auto plain = regroup(unit.result, descs.grouped, emitter_.value(src.desc), descs.plain);
+  const Activated made =
       normalized_channels(id, plain, {.mean = constant(channels, 0.0F), .variance = constant(channels, 1.0F)},
                           affine(node, op.scale, op.center), 0.0F);
-  on_backward(id, [=, this, unit_backward = unit_backward, backward = backward](const Value& diff) {
-    const auto diff_unit = regroup(backward(diff), descs.plain, emitter_.value(descs.grouped), descs.grouped);
-    add_gradient(input,
-                 regroup(unit_backward(diff_unit), descs.grouped, emitter_.value(src.desc), descs.plain));
+  on_backward(id, [=, this](const Value& diff) {
+    const auto diff_unit =
+        regroup(made.backward(diff), descs.plain, emitter_.value(descs.grouped), descs.grouped);
+    const auto diff_src = unit.backward(diff_unit);
+    add_gradient(input, regroup(diff_src, descs.grouped, emitter_.value(src.desc), descs.plain));
   });
-  return result;
+  return made.result;
 }
 
 Value TrainingLowering::normalize_locally(NodeId id, const LocalResponseNormalization& op) {
