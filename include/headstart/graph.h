@@ -96,13 +96,28 @@ struct AxisPadding {
 AxisPadding resolve_padding(const Padding& padding, bool vertical, std::int64_t input, int kernel, int stride,
                             int dilation);
 
+// Of a Conv2DTranspose along one axis: what is cut from the whole before its first row or column, and the
+// output's extent.
+struct TransposedAxis {
+  int cut = 0;
+  std::int64_t output = 0;
+};
+TransposedAxis resolve_transposed(const Conv2DTranspose& op, bool vertical, std::int64_t input);
+
 // Names of a trailing activation that turns logits into probabilities: a last Dense/Conv2D with activation,
 // or a last Activation layer. `logits` is the node whose pre-activation value is the logits.
 enum class OutputActivation { none, sigmoid, softmax };
 OutputActivation output_activation(const Graph& graph);
 
 struct ParameterSpec {
-  enum class Initializer { zeros, constant, normal, glorot_uniform, he_normal };
+  enum class Initializer {
+    zeros,
+    constant,
+    normal,
+    glorot_uniform,
+    he_normal,
+    kernel_norm,  // the norm of every filter of the node's "kernel"
+  };
   std::string name;  // suffix: "kernel"
   Shape shape;
   bool trainable = true;  // false: moving statistics

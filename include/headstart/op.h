@@ -64,6 +64,23 @@ struct Conv2D {
   int groups = 1;
   bool use_bias = true;
   Activation activation{};
+  // The kernel of a filter is kernel_scale * kernel / |kernel|: direction and magnitude are trained apart
+  // (Salimans and Kingma, 2016; PyTorch's weight_norm with dim 0).
+  bool weight_normalization = false;
+};
+
+// The transpose (gradient) of a convolution: the input's pixels are spread `strides` apart and every one adds
+// its kernel. `valid` and `same` as Keras: same makes the output input * strides. `explicit_`: what is cut
+// from each side of the whole, (input - 1) * stride + window; a negative bottom or right adds rows or columns
+// (PyTorch's output_padding). The kernel is (height, width, filters, channels).
+struct Conv2DTranspose {
+  int filters = 0;
+  Size2 kernel{};
+  Size2 strides{};
+  Size2 dilation{};
+  Padding padding{};
+  bool use_bias = true;
+  Activation activation{};
 };
 
 struct DepthwiseConv2D {
@@ -93,6 +110,7 @@ struct Dense {
   int units = 0;
   bool use_bias = true;
   Activation activation{};
+  bool weight_normalization = false;  // as Conv2D's
 };
 
 // Padding never wins a maximum.
@@ -133,6 +151,13 @@ struct BatchNormalization {
   float momentum = 0.99F;
   bool scale = true;
   bool center = true;
+  // Batch renormalisation (Ioffe, 2017): in training the result is corrected towards what the moving
+  // statistics give, by r = deviation of the batch / moving deviation within [1 / renorm_scale, renorm_scale]
+  // and d = difference of the means / moving deviation within [-renorm_shift, renorm_shift], which count as
+  // constants in the gradient.
+  bool renorm = false;
+  float renorm_scale = 3.0F;
+  float renorm_shift = 5.0F;
 };
 
 // Every row of the last axis to mean 0 and variance 1, then times gamma plus beta.
@@ -227,7 +252,7 @@ struct Rescaling {  // x * scale + offset
   float offset = 0.0F;
 };
 
-using Op = std::variant<Input, Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, MaxPooling2D,
+using Op = std::variant<Input, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D, Dense, MaxPooling2D,
                         AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, ZeroPadding2D,
                         ActivationLayer, BatchNormalization, LayerNormalization, Scale, Normalization,
                         SelfAttention, ClassToken, PositionEmbedding, Cropping2D, ChannelShuffle,

@@ -22,6 +22,9 @@ struct Value {
   onednn::Desc desc{};
 };
 
+// The values of an f32 memory.
+inline float* floats(const dnnl::memory& memory) { return static_cast<float*>(memory.get_data_handle()); }
+
 // One primitive with its arguments, or a function of our own over bound memory.
 struct Step {
   std::string node;

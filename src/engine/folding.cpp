@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <variant>
 
+#include "engine/kernels.h"
+
 namespace headstart {
 
 namespace {
@@ -69,6 +71,12 @@ bool only_scales_and_shifts(const Op& op) {
 
 ScaleShift inference_form(const Node& node, const Parameters& parameters) {
   return std::visit([&](const auto& op) { return form_of(op, node, parameters); }, node.op);
+}
+
+Tensor normalized_kernel(const Tensor& kernel, const Tensor& scale) {
+  Tensor result(kernel.shape());
+  normalize_filters(kernel.data(), scale.data(), kernel.size() / scale.size(), scale.size(), result.data());
+  return result;
 }
 
 FoldedWeights fold(const Tensor& kernel, const Tensor* bias, const std::optional<ScaleShift>& affine,

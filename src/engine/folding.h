@@ -19,6 +19,9 @@ struct ScaleShift {
 bool only_scales_and_shifts(const Op& op);
 ScaleShift inference_form(const Node& node, const Parameters& parameters);
 
+// Every filter of the kernel brought to its norm in `scale`: weight normalisation.
+Tensor normalized_kernel(const Tensor& kernel, const Tensor& scale);
+
 struct FoldedWeights {
   std::vector<float> kernel;  // Keras layout; output channels are the innermost extent
   std::vector<float> bias;    // empty when there is neither a bias nor a scale and shift

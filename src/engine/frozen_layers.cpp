@@ -21,30 +21,36 @@ Value FrozenLowering::lower_layer(const FusedLayer& layer) {
                     .bias = "",
                     .affine = layer.affine ? &node_at(*layer.affine) : nullptr};
   const auto with_bias = [&](bool use) { names.bias = use ? node.name + "/bias" : ""; };
+  const auto with_kernel_scale = [&](bool use) {
+    names.kernel_scale = use ? node.name + "/kernel_scale" : "";
+  };
   return std::visit(
-      Overloaded{
-          [&](const Conv2D& op) {
-            with_bias(op.use_bias);
-            return convolution(layer, geometry_of(op, channels), padded_input(layer.base), names);
-          },
-          [&](const DepthwiseConv2D& op) {
-            with_bias(op.use_bias);
-            return convolution(layer, geometry_of(op, channels), padded_input(layer.base), names);
-          },
-          [&](const SeparableConv2D& op) {
-            with_bias(op.use_bias);
-            return separable(layer, op, names);
-          },
-          [&](const Dense& op) {
-            with_bias(op.use_bias);
-            return dense(layer, op, names);
-          },
-          [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
-                         ZeroPadding2D, ActivationLayer, BatchNormalization, LayerNormalization, Scale,
-                         Normalization, SelfAttention, ClassToken, PositionEmbedding, Cropping2D,
-                         ChannelShuffle, ChannelSlice, GroupNormalization, LocalResponseNormalization,
-                         UpSampling2D, Add, Multiply, Concatenate, Flatten, Reshape, Dropout,
-                         Rescaling> auto&) -> Value { throw std::logic_error("not a layer with weights"); }},
+      Overloaded{[&](const Conv2D& op) {
+                   with_bias(op.use_bias);
+                   with_kernel_scale(op.weight_normalization);
+                   return convolution(layer, geometry_of(op, channels), padded_input(layer.base), names);
+                 },
+                 [&](const DepthwiseConv2D& op) {
+                   with_bias(op.use_bias);
+                   return convolution(layer, geometry_of(op, channels), padded_input(layer.base), names);
+                 },
+                 [&](const SeparableConv2D& op) {
+                   with_bias(op.use_bias);
+                   return separable(layer, op, names);
+                 },
+                 [&](const Dense& op) {
+                   with_bias(op.use_bias);
+                   with_kernel_scale(op.weight_normalization);
+                   return dense(layer, op, names);
+                 },
+                 [](const OneOf<Input, Conv2DTranspose, MaxPooling2D, AveragePooling2D,
+                                GlobalAveragePooling2D, GlobalMaxPooling2D, ZeroPadding2D, ActivationLayer,
+                                BatchNormalization, LayerNormalization, Scale, Normalization, SelfAttention,
+                                ClassToken, PositionEmbedding, Cropping2D, ChannelShuffle, ChannelSlice,
+                                GroupNormalization, LocalResponseNormalization, UpSampling2D, Add, Multiply,
+                                Concatenate, Flatten, Reshape, Dropout, Rescaling> auto&) -> Value {
+                   throw std::logic_error("not a layer with weights");
+                 }},
       node.op);
 }
 
@@ -186,6 +192,24 @@ void FrozenLowering::emit_convolution(const std::string& name, const LayerShape&
   emitter_.emit(name, "convolution", pd, std::move(arguments));
 }
 
+// Its activation is a step of its own: oneDNN's transposed convolutions have no fast post-operations.
+Value FrozenLowering::transposed(const Node& node, const Conv2DTranspose& op) {
+  const auto& src = input_of(node);
+  const auto shape = transposed_shape(op, shape_of(node.inputs[0]), type_);
+  const auto dst = emitter_.value(desc_of(node.shape));
+  const onednn::LayerDescs descs{.src = src.desc,
+                                 .weights = shape.weights,
+                                 .bias = op.use_bias ? vector_desc(op.filters) : Desc(),
+                                 .dst = dst.desc};
+  const auto pd = onednn::deconvolution_forward(emitter_.engine(), prop_kind::forward_inference, descs,
+                                                shape.window, emitter_.attributes());
+  Arguments arguments{{DNNL_ARG_SRC, emitter_.memory(src)}, {DNNL_ARG_DST, emitter_.memory(dst)}};
+  const WeightNames names{.kernel = node.name + "/kernel", .bias = op.use_bias ? node.name + "/bias" : ""};
+  add_weights(shape, pd.weights_desc(), names, op.use_bias, arguments);
+  emitter_.emit(node.name, "transposed convolution", pd, std::move(arguments));
+  return activate(node.name, dst, op.activation);
+}
+
 Value FrozenLowering::dense(const FusedLayer& layer, const Dense& op, const WeightNames& names) {
   const auto input = node_at(layer.base).inputs[0];
   const auto inputs = shape_of(input).back();
@@ -223,11 +247,15 @@ void FrozenLowering::add_weights(const LayerShape& shape, const Desc& packed, co
   }
   const std::optional<Node> affine = names.affine != nullptr ? std::optional(*names.affine) : std::nullopt;
   result_.loaders.push_back([=, engine = emitter_.engine(), kernel_name = names.kernel,
-                             bias_name = names.bias, user = shape.user_weights,
+                             scale_name = names.kernel_scale, bias_name = names.bias,
+                             user = shape.user_weights,
                              filters = shape.filters](const Parameters& parameters) {
     const Tensor* own_bias = bias_name.empty() ? nullptr : &parameters.at(bias_name);
     const auto form = affine ? std::optional(inference_form(*affine, parameters)) : std::nullopt;
-    auto folded = fold(parameters.at(kernel_name), own_bias, form, filters);
+    auto folded = scale_name.empty()
+                      ? fold(parameters.at(kernel_name), own_bias, form, filters)
+                      : fold(normalized_kernel(parameters.at(kernel_name), parameters.at(scale_name)),
+                             own_bias, form, filters);
     dnnl::stream stream(engine);
     dnnl::memory from(user, engine, folded.kernel.data());
     auto to = weights;

@@ -104,6 +104,7 @@ Value FrozenLowering::lower_node(NodeId id) {
           [](const OneOf<Input, Conv2D, DepthwiseConv2D, SeparableConv2D, Dense> auto&) -> Value {
             throw std::logic_error("sources and layers with weights are lowered elsewhere");
           },
+          [&](const Conv2DTranspose& op) { return transposed(node, op); },
           [&](const MaxPooling2D& op) {
             return pool(
                 node, A::pooling_max,

@@ -46,6 +46,7 @@ class FrozenLowering {
   struct WeightNames {
     std::string kernel;
     std::string bias;              // empty: none
+    std::string kernel_scale{};    // not empty: the kernel's filters are normalised to these norms
     const Node* affine = nullptr;  // folded into both
   };
   struct PaddedInput {
@@ -65,6 +66,7 @@ class FrozenLowering {
   Value convolution(const FusedLayer& layer, const ConvolutionGeometry& geometry, const PaddedInput& input,
                     const WeightNames& names);
   Value separable(const FusedLayer& layer, const SeparableConv2D& op, WeightNames names);
+  Value transposed(const Node& node, const Conv2DTranspose& op);
   void emit_convolution(const std::string& name, const LayerShape& shape, const Value& src, const Value& dst,
                         const WeightNames& names, const dnnl::primitive_attr& attr, Arguments arguments);
   Value dense(const FusedLayer& layer, const Dense& op, const WeightNames& names);

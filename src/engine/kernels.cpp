@@ -1,6 +1,8 @@
 #include "engine/kernels.h"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "core/random.h"
 
@@ -50,6 +52,63 @@ void sum_rows(const float* rows, std::int64_t count, std::int64_t columns, float
 void update_moving(float* moving, const float* batch, std::int64_t count, float momentum, float correction) {
   for (std::int64_t i = 0; i < count; ++i) {
     moving[i] = momentum * moving[i] + (1.0F - momentum) * correction * batch[i];
+  }
+}
+
+namespace {
+
+// 1 / |kernel[.][c]|, or 0.
+std::vector<float> inverse_norms(const float* kernel, std::int64_t rows, std::int64_t filters) {
+  std::vector<double> squares(static_cast<std::size_t>(filters), 0.0);
+  for (std::int64_t i = 0; i < rows * filters; ++i) {
+    const double value = kernel[i];
+    squares[static_cast<std::size_t>(i % filters)] += value * value;
+  }
+  std::vector<float> inverse;
+  for (const double square : squares) {
+    inverse.push_back(square > 0.0 ? static_cast<float>(1.0 / std::sqrt(square)) : 0.0F);
+  }
+  return inverse;
+}
+
+}  // namespace
+
+void normalize_filters(const float* kernel, const float* scale, std::int64_t rows, std::int64_t filters,
+                       float* result) {
+  const auto inverse = inverse_norms(kernel, rows, filters);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t c = 0; c < filters; ++c) {
+      result[r * filters + c] = kernel[r * filters + c] * scale[c] * inverse[static_cast<std::size_t>(c)];
+    }
+  }
+}
+
+// With u = kernel / |kernel|: diff_scale = u . diff, diff_kernel = scale / |kernel| * (diff - u *
+// diff_scale).
+void normalize_filters_backward(const float* kernel, const float* scale, const float* diff, std::int64_t rows,
+                                std::int64_t filters, float* diff_kernel, float* diff_scale) {
+  const auto inverse = inverse_norms(kernel, rows, filters);
+  std::vector<double> along(static_cast<std::size_t>(filters), 0.0);
+  for (std::int64_t i = 0; i < rows * filters; ++i) {
+    const auto c = static_cast<std::size_t>(i % filters);
+    along[c] += static_cast<double>(kernel[i] * inverse[c]) * static_cast<double>(diff[i]);
+  }
+  for (std::int64_t c = 0; c < filters; ++c) {
+    diff_scale[c] = static_cast<float>(along[static_cast<std::size_t>(c)]);
+  }
+  for (std::int64_t i = 0; i < rows * filters; ++i) {
+    const auto c = static_cast<std::size_t>(i % filters);
+    diff_kernel[i] = scale[c] * inverse[c] * (diff[i] - kernel[i] * inverse[c] * diff_scale[c]);
+  }
+}
+
+void renorm_corrections(const RenormChannels& channels, const RenormLimits& limits, float* r, float* d) {
+  for (std::int64_t c = 0; c < channels.count; ++c) {
+    const float moving_deviation = std::sqrt(channels.moving_variance[c] + limits.epsilon);
+    const float batch_deviation = std::sqrt(channels.batch_variance[c] + limits.epsilon);
+    r[c] = std::clamp(batch_deviation / moving_deviation, 1.0F / limits.scale, limits.scale);
+    d[c] = std::clamp((channels.batch_mean[c] - channels.moving_mean[c]) / moving_deviation, -limits.shift,
+                      limits.shift);
   }
 }
 

@@ -21,4 +21,23 @@ void sum_rows(const float* rows, std::int64_t count, std::int64_t columns, float
 // moving = momentum * moving + (1 - momentum) * batch, with `correction` on the batch's value.
 void update_moving(float* moving, const float* batch, std::int64_t count, float momentum, float correction);
 
+// `kernel` is `rows` x `filters`. result[r][c] = scale[c] * kernel[r][c] / |kernel[.][c]|; a filter of zeros
+// stays one.
+void normalize_filters(const float* kernel, const float* scale, std::int64_t rows, std::int64_t filters,
+                       float* result);
+// From the gradient of that result to those of `kernel` and `scale`.
+void normalize_filters_backward(const float* kernel, const float* scale, const float* diff, std::int64_t rows,
+                                std::int64_t filters, float* diff_kernel, float* diff_scale);
+
+// Batch renormalisation (Ioffe, 2017): the corrections r and d of every channel.
+struct RenormChannels {
+  const float *batch_mean = nullptr, *batch_variance = nullptr;
+  const float *moving_mean = nullptr, *moving_variance = nullptr;
+  std::int64_t count = 0;
+};
+struct RenormLimits {
+  float epsilon = 0.0F, scale = 1.0F, shift = 0.0F;
+};
+void renorm_corrections(const RenormChannels& channels, const RenormLimits& limits, float* r, float* d);
+
 }  // namespace headstart

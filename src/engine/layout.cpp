@@ -101,6 +101,32 @@ LayerShape convolution_shape(const ConvolutionGeometry& g, const Shape& input, c
   return shape;
 }
 
+// oneDNN's window has no negative padding: what lies beyond the whole stays zero because the extents say so.
+LayerShape transposed_shape(const Conv2DTranspose& op, const Shape& input, DataType type) {
+  const auto vertical = resolve_transposed(op, true, input[0]);
+  const auto horizontal = resolve_transposed(op, false, input[1]);
+  const auto end = [](std::int64_t in, int stride, int kernel, int dilation, const TransposedAxis& axis) {
+    const auto whole = (in - 1) * stride + std::int64_t{kernel - 1} * dilation + 1;
+    return std::max<std::int64_t>(0, whole - axis.cut - axis.output);
+  };
+  const std::int64_t channels = input[2];
+  const std::int64_t kh = op.kernel.height;
+  const std::int64_t kw = op.kernel.width;
+  const Dims dims{op.filters, channels, kh, kw};
+  const Dims strides{channels, 1, kw * op.filters * channels, op.filters * channels};
+  return {.user_weights = {dims, DataType::f32, strides},
+          .weights = {dims, type, Tag::any},
+          .window = {.kernel = {kh, kw},
+                     .strides = {op.strides.height, op.strides.width},
+                     .dilates = {op.dilation.height - 1, op.dilation.width - 1},
+                     .padding_begin = {vertical.cut, horizontal.cut},
+                     .padding_end = {end(input[0], op.strides.height, op.kernel.height, op.dilation.height,
+                                         vertical),
+                                     end(input[1], op.strides.width, op.kernel.width, op.dilation.width,
+                                         horizontal)}},
+          .filters = op.filters};
+}
+
 LayerShape dense_shape(std::int64_t inputs, std::int64_t units, DataType type) {
   const Dims dims{units, inputs};
   return {

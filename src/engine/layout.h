@@ -56,6 +56,7 @@ struct ConvolutionGeometry {
 // `input` is the shape that the kernel slides over before `zeros` (an absorbed ZeroPadding2D) is added.
 LayerShape convolution_shape(const ConvolutionGeometry& geometry, const Shape& input,
                              const ZeroPadding2D& zeros, DataType type);
+LayerShape transposed_shape(const Conv2DTranspose& op, const Shape& input, DataType type);
 LayerShape dense_shape(std::int64_t inputs, std::int64_t units, DataType type);
 
 // Pooling window; the trailing padding is what makes the output's size come out.

@@ -22,9 +22,8 @@ std::vector<std::vector<NodeId>> consumers_of(const std::vector<Node>& nodes,
 const Activation* activation_of(const Op& op) {
   return std::visit(
       Overloaded{
-          [](const OneOf<Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, ActivationLayer> auto& o) {
-            return &o.activation;
-          },
+          [](const OneOf<Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D, Dense,
+                         ActivationLayer> auto& o) { return &o.activation; },
           [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
                          ZeroPadding2D, BatchNormalization, LayerNormalization, Scale, Normalization,
                          SelfAttention, ClassToken, PositionEmbedding, Cropping2D, ChannelShuffle,

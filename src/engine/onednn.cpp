@@ -8,6 +8,7 @@ using dnnl::prop_kind;
 
 namespace {
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
+constexpr auto kTransposed = dnnl::algorithm::deconvolution_direct;
 constexpr auto kAcross = dnnl::algorithm::lrn_across_channels;
 }  // namespace
 
@@ -51,6 +52,35 @@ dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(
   const auto desc = present(d.bias) ? Backward(kDirect, d.src, d.weights, d.bias, d.dst, w.strides, w.dilates,
                                                w.padding_begin, w.padding_end)
                                     : Backward(kDirect, d.src, d.weights, d.dst, w.strides, w.dilates,
+                                               w.padding_begin, w.padding_end);
+  return {desc, attr, eng, hint};
+}
+
+DeconvolutionForward deconvolution_forward(const engine& eng, prop_kind kind, const LayerDescs& d,
+                                           const Window& w, const primitive_attr& attr) {
+  using Forward = dnnl::deconvolution_forward::desc;
+  const auto desc = present(d.bias) ? Forward(kind, kTransposed, d.src, d.weights, d.bias, d.dst, w.strides,
+                                              w.dilates, w.padding_begin, w.padding_end)
+                                    : Forward(kind, kTransposed, d.src, d.weights, d.dst, w.strides,
+                                              w.dilates, w.padding_begin, w.padding_end);
+  return {desc, attr, eng};
+}
+
+dnnl::deconvolution_backward_data::primitive_desc deconvolution_backward_data(
+    const engine& eng, const LayerDescs& d, const Window& w, const primitive_attr& attr,
+    const DeconvolutionForward& hint) {
+  const dnnl::deconvolution_backward_data::desc desc(kTransposed, d.src, d.weights, d.dst, w.strides,
+                                                     w.dilates, w.padding_begin, w.padding_end);
+  return {desc, attr, eng, hint};
+}
+
+dnnl::deconvolution_backward_weights::primitive_desc deconvolution_backward_weights(
+    const engine& eng, const LayerDescs& d, const Window& w, const primitive_attr& attr,
+    const DeconvolutionForward& hint) {
+  using Backward = dnnl::deconvolution_backward_weights::desc;
+  const auto desc = present(d.bias) ? Backward(kTransposed, d.src, d.weights, d.bias, d.dst, w.strides,
+                                               w.dilates, w.padding_begin, w.padding_end)
+                                    : Backward(kTransposed, d.src, d.weights, d.dst, w.strides, w.dilates,
                                                w.padding_begin, w.padding_end);
   return {desc, attr, eng, hint};
 }
@@ -206,6 +236,26 @@ dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(
     const ConvolutionForward& hint) {
   return {eng,       kDirect,   d.src,           d.weights,     d.bias, d.dst,
           w.strides, w.dilates, w.padding_begin, w.padding_end, hint,   attr};
+}
+
+DeconvolutionForward deconvolution_forward(const engine& eng, prop_kind kind, const LayerDescs& d,
+                                           const Window& w, const primitive_attr& attr) {
+  return {eng,   kind,      kTransposed, d.src,           d.weights,     d.bias,
+          d.dst, w.strides, w.dilates,   w.padding_begin, w.padding_end, attr};
+}
+
+dnnl::deconvolution_backward_data::primitive_desc deconvolution_backward_data(
+    const engine& eng, const LayerDescs& d, const Window& w, const primitive_attr& attr,
+    const DeconvolutionForward& hint) {
+  return {eng,       kTransposed,     d.src,         d.weights, d.dst, w.strides,
+          w.dilates, w.padding_begin, w.padding_end, hint,      attr};
+}
+
+dnnl::deconvolution_backward_weights::primitive_desc deconvolution_backward_weights(
+    const engine& eng, const LayerDescs& d, const Window& w, const primitive_attr& attr,
+    const DeconvolutionForward& hint) {
+  return {eng,       kTransposed, d.src,           d.weights,     d.bias, d.dst,
+          w.strides, w.dilates,   w.padding_begin, w.padding_end, hint,   attr};
 }
 
 InnerProductForward inner_product_forward(const engine& eng, prop_kind kind, const LayerDescs& d,

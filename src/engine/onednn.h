@@ -51,6 +51,17 @@ dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(
     const dnnl::engine& engine, const LayerDescs& descs, const Window& window,
     const dnnl::primitive_attr& attr, const ConvolutionForward& hint);
 
+using DeconvolutionForward = dnnl::deconvolution_forward::primitive_desc;
+DeconvolutionForward deconvolution_forward(const dnnl::engine& engine, dnnl::prop_kind kind,
+                                           const LayerDescs& descs, const Window& window,
+                                           const dnnl::primitive_attr& attr);
+dnnl::deconvolution_backward_data::primitive_desc deconvolution_backward_data(
+    const dnnl::engine& engine, const LayerDescs& descs, const Window& window,
+    const dnnl::primitive_attr& attr, const DeconvolutionForward& hint);
+dnnl::deconvolution_backward_weights::primitive_desc deconvolution_backward_weights(
+    const dnnl::engine& engine, const LayerDescs& descs, const Window& window,
+    const dnnl::primitive_attr& attr, const DeconvolutionForward& hint);
+
 using InnerProductForward = dnnl::inner_product_forward::primitive_desc;
 InnerProductForward inner_product_forward(const dnnl::engine& engine, dnnl::prop_kind kind,
                                           const LayerDescs& descs, const dnnl::primitive_attr& attr);

@@ -1,6 +1,7 @@
 // Convolutions and dense layers of the training program.
 #include <variant>
 
+#include "engine/kernels.h"
 #include "engine/training_lowering.h"
 
 namespace headstart {
@@ -16,7 +17,7 @@ TrainingLowering::PaddedInput TrainingLowering::padded_input(NodeId convolution)
 }
 
 Value TrainingLowering::convolution(NodeId id, const ConvolutionGeometry& geometry, bool use_bias,
-                                    const Activation& activation) {
+                                    const Activation& activation, bool weight_normalization) {
   const auto& name = node_at(id).name;
   const auto input = padded_input(id);
   Layer layer;
@@ -27,7 +28,22 @@ Value TrainingLowering::convolution(NodeId id, const ConvolutionGeometry& geomet
   layer.dst_desc = desc_of(shape_of(id));
   layer.kernel = name + "/kernel";
   layer.bias = use_bias ? name + "/bias" : "";
+  normalize_kernel(layer, weight_normalization);
   return activated_layer(std::move(layer), activation);
+}
+
+Value TrainingLowering::transposed(NodeId id, const Conv2DTranspose& op) {
+  const auto& node = node_at(id);
+  Layer layer;
+  layer.id = id;
+  layer.input = node.inputs[0];
+  layer.kind = Layer::Kind::transposed;
+  layer.shape = transposed_shape(op, shape_of(node.inputs[0]), type_);
+  layer.src = value_of(node.inputs[0]);
+  layer.dst_desc = desc_of(node.shape);
+  layer.kernel = node.name + "/kernel";
+  layer.bias = op.use_bias ? node.name + "/bias" : "";
+  return activated_layer(std::move(layer), op.activation);
 }
 
 Value TrainingLowering::separable(NodeId id, const SeparableConv2D& op) {
@@ -62,17 +78,54 @@ Value TrainingLowering::dense(NodeId id, const Dense& op) {
   Layer layer;
   layer.id = id;
   layer.input = node.inputs[0];
-  layer.dense = true;
+  layer.kind = Layer::Kind::dense;
   layer.shape = dense_shape(inputs, op.units, type_);
   layer.src = value_of(node.inputs[0]);
   layer.src.desc = matrix_desc(layer.src.desc, inputs);
   layer.dst_desc = matrix_desc(desc_of(node.shape), op.units);
   layer.kernel = node.name + "/kernel";
   layer.bias = op.use_bias ? node.name + "/bias" : "";
+  normalize_kernel(layer, op.weight_normalization);
   return view(activated_layer(std::move(layer), op.activation), node.shape);
 }
 
+// The kernel that a layer with weight normalisation computes with, made anew at every pass.
+void TrainingLowering::normalize_kernel(Layer& layer, bool weight_normalization) {
+  if (!weight_normalization) {
+    return;
+  }
+  const auto& name = node_at(layer.id).name;
+  layer.kernel_scale = name + "/kernel_scale";
+  const auto filters = shape_of(layer.id).back();
+  const auto kernel = parameter(layer.kernel, layer.shape.user_weights);
+  const auto scale = parameter(layer.kernel_scale, vector_desc(filters));
+  layer.normalized = emitter_.value(layer.shape.user_weights);
+  const auto rows = static_cast<std::int64_t>(kernel.desc.get_size() / sizeof(float)) / filters;
+  emitter_.emit(
+      name, "weight normalization", {kernel, scale, layer.normalized},
+      [from = emitter_.memory(kernel), scale = emitter_.memory(scale), to = emitter_.memory(layer.normalized),
+       rows, filters] { normalize_filters(floats(from), floats(scale), rows, filters, floats(to)); });
+}
+
+// `diff`: the gradient of the normalised kernel.
+void TrainingLowering::normalize_kernel_backward(const Layer& layer, const Value& diff) {
+  const auto filters = shape_of(layer.id).back();
+  const auto kernel = parameter(layer.kernel, layer.shape.user_weights);
+  const auto scale = parameter(layer.kernel_scale, vector_desc(filters));
+  const auto diff_kernel = gradient(layer.kernel, layer.shape.user_weights);
+  const auto diff_scale = gradient(layer.kernel_scale, vector_desc(filters));
+  const auto rows = static_cast<std::int64_t>(kernel.desc.get_size() / sizeof(float)) / filters;
+  emitter_.emit(
+      node_at(layer.id).name, "weight normalization backward", {kernel, scale, diff, diff_kernel, diff_scale},
+      [kernel = emitter_.memory(kernel), scale = emitter_.memory(scale), diff = emitter_.memory(diff),
+       diff_kernel = emitter_.memory(diff_kernel), diff_scale = emitter_.memory(diff_scale), rows, filters] {
+        normalize_filters_backward(floats(kernel), floats(scale), floats(diff), rows, filters,
+                                   floats(diff_kernel), floats(diff_scale));
+      });
+}
+
 // An activation whose gradient follows from its result runs inside the layer; another is a step of its own.
+// So is every activation of a transposed convolution, for which oneDNN has no fast post-operations.
 Value TrainingLowering::activated_layer(Layer layer, const Activation& activation) {
   const auto id = layer.id;
   layer.result_type = type_;
@@ -82,7 +135,8 @@ Value TrainingLowering::activated_layer(Layer layer, const Activation& activatio
     return layer_forward(layer);
   }
   const auto name = node_at(id).name;
-  if (const auto by_result = eltwise_by_result(activation)) {
+  const auto by_result = eltwise_by_result(activation);
+  if (by_result && layer.kind != Layer::Kind::transposed) {
     layer.fused = activation;
     const auto dst = layer_forward(layer);
     on_backward(id, [this, layer, dst, name, by_result](const Value& diff) {
@@ -108,14 +162,15 @@ LayerDescs TrainingLowering::plain_descs(const Layer& layer) const {
 
 // The parameter in the primitive's layout and precision, refreshed at every pass.
 dnnl::memory TrainingLowering::packed_weights(const Layer& layer, const Desc& packed) {
-  const auto master = parameter(layer.kernel, layer.shape.user_weights);
+  const auto master =
+      layer.kernel_scale.empty() ? parameter(layer.kernel, layer.shape.user_weights) : layer.normalized;
   return emitter_.memory(emitter_.reorder(node_at(layer.id).name, master, packed));
 }
 
 Value TrainingLowering::layer_forward(const Layer& layer) {
   auto descs = plain_descs(layer);
   if (layer.result_type != type_) {
-    descs.dst = layer.dense
+    descs.dst = layer.kind == Layer::Kind::dense
                     ? Desc(onednn::dims_of(layer.dst_desc), layer.result_type, dnnl::memory::format_tag::nc)
                     : activation_desc(shape_of(layer.id), batch_, layer.result_type);
   }
@@ -137,13 +192,21 @@ Value TrainingLowering::layer_forward(const Layer& layer) {
     }
     emitter_.emit(node_at(layer.id).name, kind, pd, std::move(arguments));
   };
-  if (layer.dense) {
-    emit(onednn::inner_product_forward(emitter_.engine(), prop_kind::forward_training, descs, attr),
-         "inner product forward");
-  } else {
-    emit(onednn::convolution_forward(emitter_.engine(), prop_kind::forward_training, descs,
-                                     layer.shape.window, attr),
-         "convolution forward");
+  const auto& engine = emitter_.engine();
+  const auto& window = layer.shape.window;
+  switch (layer.kind) {
+    case Layer::Kind::dense:
+      emit(onednn::inner_product_forward(engine, prop_kind::forward_training, descs, attr),
+           "inner product forward");
+      break;
+    case Layer::Kind::convolution:
+      emit(onednn::convolution_forward(engine, prop_kind::forward_training, descs, window, attr),
+           "convolution forward");
+      break;
+    case Layer::Kind::transposed:
+      emit(onednn::deconvolution_forward(engine, prop_kind::forward_training, descs, window, attr),
+           "transposed convolution forward");
+      break;
   }
   return dst;
 }
@@ -160,8 +223,8 @@ void TrainingLowering::layer_backward(const Layer& layer, const Value& diff) {
 }
 
 void TrainingLowering::backward_data(const Layer& layer, const Value& diff) {
-  auto descs = plain_descs(layer);
-  const auto forward_attr = emitter_.attributes();
+  const auto descs = plain_descs(layer);
+  const auto attr = emitter_.attributes();
   const auto diff_src = emitter_.value(layer.src.desc);
   const auto emit = [&](const auto& pd, const char* kind) {
     emitter_.emit(node_at(layer.id).name, kind, pd,
@@ -170,15 +233,26 @@ void TrainingLowering::backward_data(const Layer& layer, const Value& diff) {
                    {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src)}});
   };
   const auto& engine = emitter_.engine();
-  if (layer.dense) {
-    const auto hint = onednn::inner_product_forward(engine, prop_kind::forward_training, descs, forward_attr);
-    emit(onednn::inner_product_backward_data(engine, descs, forward_attr, hint),
-         "inner product backward data");
-  } else {
-    const auto hint = onednn::convolution_forward(engine, prop_kind::forward_training, descs,
-                                                  layer.shape.window, forward_attr);
-    emit(onednn::convolution_backward_data(engine, descs, layer.shape.window, forward_attr, hint),
-         "convolution backward data");
+  const auto& window = layer.shape.window;
+  constexpr auto kForward = prop_kind::forward_training;
+  switch (layer.kind) {
+    case Layer::Kind::dense:
+      emit(onednn::inner_product_backward_data(engine, descs, attr,
+                                               onednn::inner_product_forward(engine, kForward, descs, attr)),
+           "inner product backward data");
+      break;
+    case Layer::Kind::convolution:
+      emit(onednn::convolution_backward_data(
+               engine, descs, window, attr,
+               onednn::convolution_forward(engine, kForward, descs, window, attr)),
+           "convolution backward data");
+      break;
+    case Layer::Kind::transposed:
+      emit(onednn::deconvolution_backward_data(
+               engine, descs, window, attr,
+               onednn::deconvolution_forward(engine, kForward, descs, window, attr)),
+           "transposed convolution backward data");
+      break;
   }
   if (layer.on_diff_src) {
     layer.on_diff_src(diff_src);
@@ -188,12 +262,14 @@ void TrainingLowering::backward_data(const Layer& layer, const Value& diff) {
 }
 
 void TrainingLowering::backward_weights(const Layer& layer, const Value& diff) {
-  auto descs = plain_descs(layer);
+  const auto descs = plain_descs(layer);
   const auto attr = emitter_.attributes();
   const auto& engine = emitter_.engine();
+  const auto& window = layer.shape.window;
   const auto& name = node_at(layer.id).name;
   const auto emit = [&](const auto& pd, const char* kind) {
-    const auto user = gradient(layer.kernel, layer.shape.user_weights);
+    const auto user = layer.kernel_scale.empty() ? gradient(layer.kernel, layer.shape.user_weights)
+                                                 : emitter_.value(layer.shape.user_weights);
     const auto packed = pd.diff_weights_desc();
     const auto diff_weights = packed == layer.shape.user_weights ? user : emitter_.value(packed);
     Arguments arguments{{DNNL_ARG_SRC, emitter_.memory(layer.src)},
@@ -206,19 +282,32 @@ void TrainingLowering::backward_weights(const Layer& layer, const Value& diff) {
     if (diff_weights.buffer != user.buffer) {
       emitter_.copy(name, emitter_.memory(diff_weights), emitter_.memory(user));
     }
+    if (!layer.kernel_scale.empty()) {
+      normalize_kernel_backward(layer, user);
+    }
   };
   // The gradient of the kernel is f32 whatever the activations are.
   auto diff_descs = descs;
   diff_descs.weights = Desc(onednn::dims_of(descs.weights), DataType::f32, dnnl::memory::format_tag::any);
-  if (layer.dense) {
-    const auto hint = onednn::inner_product_forward(engine, prop_kind::forward_training, descs, attr);
-    emit(onednn::inner_product_backward_weights(engine, diff_descs, attr, hint),
-         "inner product backward weights");
-  } else {
-    const auto hint =
-        onednn::convolution_forward(engine, prop_kind::forward_training, descs, layer.shape.window, attr);
-    emit(onednn::convolution_backward_weights(engine, diff_descs, layer.shape.window, attr, hint),
-         "convolution backward weights");
+  constexpr auto kForward = prop_kind::forward_training;
+  switch (layer.kind) {
+    case Layer::Kind::dense:
+      emit(onednn::inner_product_backward_weights(
+               engine, diff_descs, attr, onednn::inner_product_forward(engine, kForward, descs, attr)),
+           "inner product backward weights");
+      break;
+    case Layer::Kind::convolution:
+      emit(onednn::convolution_backward_weights(
+               engine, diff_descs, window, attr,
+               onednn::convolution_forward(engine, kForward, descs, window, attr)),
+           "convolution backward weights");
+      break;
+    case Layer::Kind::transposed:
+      emit(onednn::deconvolution_backward_weights(
+               engine, diff_descs, window, attr,
+               onednn::deconvolution_forward(engine, kForward, descs, window, attr)),
+           "transposed convolution backward weights");
+      break;
   }
 }
 

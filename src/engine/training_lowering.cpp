@@ -121,11 +121,13 @@ Value TrainingLowering::lower_node(NodeId id) {
       Overloaded{
           [](const Input&) -> Value { throw std::logic_error("the input is never trainable"); },
           [&](const Conv2D& op) {
-            return convolution(id, geometry_of(op, input.back()), op.use_bias, op.activation);
+            return convolution(id, geometry_of(op, input.back()), op.use_bias, op.activation,
+                               op.weight_normalization);
           },
           [&](const DepthwiseConv2D& op) {
-            return convolution(id, geometry_of(op, input.back()), op.use_bias, op.activation);
+            return convolution(id, geometry_of(op, input.back()), op.use_bias, op.activation, false);
           },
+          [&](const Conv2DTranspose& op) { return transposed(id, op); },
           [&](const SeparableConv2D& op) { return separable(id, op); },
           [&](const Dense& op) { return dense(id, op); },
           [&](const MaxPooling2D& op) {

@@ -46,17 +46,20 @@ class TrainingLowering {
  private:
   using Backward = std::function<void(const Value& diff)>;
 
-  // One convolution or dense primitive of a node.
+  // One primitive with weights of a node.
   struct Layer {
+    enum class Kind { convolution, transposed, dense };
     NodeId id = -1;
     NodeId input = -1;  // whose gradient is wanted; -1: `on_diff_src` takes it
     LayerShape shape{};
-    bool dense = false;
+    Kind kind = Kind::convolution;
     Value src{};
     onednn::Desc dst_desc{};
     DataType result_type = DataType::f32;
     std::string kernel{};
-    std::string bias{};  // empty: none
+    std::string bias{};          // empty: none
+    std::string kernel_scale{};  // of a normalised kernel
+    Value normalized{};          // that kernel
     std::optional<Activation> fused{};
     Backward on_diff_src{};
   };
@@ -86,7 +89,8 @@ class TrainingLowering {
   };
   PaddedInput padded_input(NodeId convolution) const;
   Value convolution(NodeId id, const ConvolutionGeometry& geometry, bool use_bias,
-                    const Activation& activation);
+                    const Activation& activation, bool weight_normalization);
+  Value transposed(NodeId id, const Conv2DTranspose& op);
   Value separable(NodeId id, const SeparableConv2D& op);
   Value dense(NodeId id, const Dense& op);
   Value activated_layer(Layer layer, const Activation& activation);
@@ -96,6 +100,8 @@ class TrainingLowering {
   void backward_weights(const Layer& layer, const Value& diff);
   onednn::LayerDescs plain_descs(const Layer& layer) const;
   dnnl::memory packed_weights(const Layer& layer, const onednn::Desc& packed);
+  void normalize_kernel(Layer& layer, bool weight_normalization);
+  void normalize_kernel_backward(const Layer& layer, const Value& diff);
 
   // A result and how its gradient becomes the source's.
   struct Activated {
@@ -108,6 +114,8 @@ class TrainingLowering {
   struct Affine {
     Value scale{}, shift{};
     bool has_gamma = false, has_beta = false;
+    // Where the gradients go in place of those of gamma and beta.
+    std::optional<Value> diff_scale{}, diff_shift{};
   };
   Affine affine(const Node& node, bool has_gamma, bool has_beta);
   void add_affine_gradients(NodeId id, const Affine& affine, Arguments& arguments);
@@ -125,6 +133,9 @@ class TrainingLowering {
   Value normalize_groups(NodeId id, const GroupNormalization& op);
   Value normalize_locally(NodeId id, const LocalResponseNormalization& op);
   Value normalize(NodeId id, const BatchNormalization& op);
+  Value renormalize(NodeId id, const BatchNormalization& op, const ChannelStatistics& batch);
+  void renormalize_gradients(NodeId id, const BatchNormalization& op, const Affine& corrected, const Value& r,
+                             const Value& d);
   void update_statistics(const Node& node, const BatchNormalization& op, const Value& mean,
                          const Value& variance);
   Value scale(NodeId id);

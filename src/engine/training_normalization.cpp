@@ -30,12 +30,13 @@ TrainingLowering::Affine TrainingLowering::affine(const Node& node, bool has_gam
 void TrainingLowering::add_affine_gradients(NodeId id, const Affine& affine, Arguments& arguments) {
   const auto& node = node_at(id);
   const auto vector = vector_desc(node.shape.back());
-  const auto diff_of = [&](bool has, const char* suffix) {
-    return emitter_.memory(has && node.trainable ? gradient(node.name + suffix, vector)
-                                                 : emitter_.value(vector));
+  const auto diff_of = [&](const std::optional<Value>& given, bool has, const char* suffix) {
+    return emitter_.memory(given                   ? *given
+                           : has && node.trainable ? gradient(node.name + suffix, vector)
+                                                   : emitter_.value(vector));
   };
-  arguments.insert({DNNL_ARG_DIFF_SCALE, diff_of(affine.has_gamma, "/gamma")});
-  arguments.insert({DNNL_ARG_DIFF_SHIFT, diff_of(affine.has_beta, "/beta")});
+  arguments.insert({DNNL_ARG_DIFF_SCALE, diff_of(affine.diff_scale, affine.has_gamma, "/gamma")});
+  arguments.insert({DNNL_ARG_DIFF_SHIFT, diff_of(affine.diff_shift, affine.has_beta, "/beta")});
 }
 
 // (x - mean) / sqrt(variance + epsilon) * scale + shift
@@ -97,9 +98,79 @@ Value TrainingLowering::normalize(NodeId id, const BatchNormalization& op) {
   }
   const ChannelStatistics batch{
       .mean = emitter_.value(vector), .variance = emitter_.value(vector), .of_batch = true};
-  const auto dst = normalize_channels(id, batch, affine(node, op.scale, op.center), op.epsilon);
+  const auto dst = op.renorm ? renormalize(id, op, batch)
+                             : normalize_channels(id, batch, affine(node, op.scale, op.center), op.epsilon);
   update_statistics(node, op, batch.mean, batch.variance);
   return dst;
+}
+
+// (unit * r + d) * gamma + beta, where unit is the batch at mean 0 and variance 1.
+Value TrainingLowering::renormalize(NodeId id, const BatchNormalization& op, const ChannelStatistics& batch) {
+  const auto& node = node_at(id);
+  const auto input = node.inputs[0];
+  const auto channels = node.shape.back();
+  const auto vector = vector_desc(channels);
+  const Activated unit =
+      normalized_channels(id, value_of(input), batch, affine(node, false, false), op.epsilon);
+
+  const auto own = affine(node, op.scale, op.center);
+  const auto r = emitter_.value(vector), d = emitter_.value(vector);
+  Affine corrected{.scale = emitter_.value(vector),
+                   .shift = emitter_.value(vector),
+                   .diff_scale = emitter_.value(vector),
+                   .diff_shift = emitter_.value(vector)};
+  const auto moving_mean = parameter(node.name + "/moving_mean", vector);
+  const auto moving_variance = parameter(node.name + "/moving_variance", vector);
+  const std::vector<Value> read{batch.mean,      batch.variance, moving_mean, moving_variance,
+                                own.scale,       own.shift,      r,           d,
+                                corrected.scale, corrected.shift};
+  std::vector<dnnl::memory> m;
+  for (const auto& value : read) {
+    m.push_back(emitter_.memory(value));
+  }
+  emitter_.emit(node.name, "batch renormalization", read,
+                [m, channels, limits = RenormLimits{op.epsilon, op.renorm_scale, op.renorm_shift}] {
+                  renorm_corrections({floats(m[0]), floats(m[1]), floats(m[2]), floats(m[3]), channels},
+                                     limits, floats(m[6]), floats(m[7]));
+                  for (std::int64_t c = 0; c < channels; ++c) {
+                    floats(m[8])[c] = floats(m[6])[c] * floats(m[4])[c];
+                    floats(m[9])[c] = floats(m[7])[c] * floats(m[4])[c] + floats(m[5])[c];
+                  }
+                });
+  const Activated made = normalized_channels(
+      id, unit.result, {.mean = constant(channels, 0.0F), .variance = constant(channels, 1.0F)}, corrected,
+      0.0F);
+  on_backward(id, [=, this](const Value& diff) {
+    const auto diff_unit = made.backward(diff);
+    renormalize_gradients(id, op, corrected, r, d);
+    add_gradient(input, unit.backward(diff_unit));
+  });
+  return made.result;
+}
+
+// gamma = the gradient of r * gamma times r plus that of d * gamma + beta times d.
+void TrainingLowering::renormalize_gradients(NodeId id, const BatchNormalization& op, const Affine& corrected,
+                                             const Value& r, const Value& d) {
+  const auto& node = node_at(id);
+  const auto channels = node.shape.back();
+  const auto vector = vector_desc(channels);
+  const auto& diff_scale = *corrected.diff_scale;
+  const auto& diff_shift = *corrected.diff_shift;
+  if (op.scale) {
+    const auto diff_gamma = gradient(node.name + "/gamma", vector);
+    emitter_.emit(
+        node.name, "batch renormalization backward", {diff_scale, diff_shift, r, d, diff_gamma},
+        [scale = emitter_.memory(diff_scale), shift = emitter_.memory(diff_shift), r = emitter_.memory(r),
+         d = emitter_.memory(d), gamma = emitter_.memory(diff_gamma), channels] {
+          for (std::int64_t c = 0; c < channels; ++c) {
+            floats(gamma)[c] = floats(scale)[c] * floats(r)[c] + floats(shift)[c] * floats(d)[c];
+          }
+        });
+  }
+  if (op.center) {
+    emitter_.copy(node.name, emitter_.memory(diff_shift),
+                  emitter_.memory(gradient(node.name + "/beta", vector)));
+  }
 }
 
 // The moving variance takes the unbiased estimate (PyTorch, and Keras's fused kernel); normalisation uses the

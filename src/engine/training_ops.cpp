@@ -275,7 +275,7 @@ Value TrainingLowering::sum_over_image(const std::string& node, const Value& src
 }
 
 Value TrainingLowering::joined(const std::string& node, const std::vector<Value>& srcs, const Shape& shape,
-                                int axis) {
+                               int axis) {
   const auto dst = emitter_.value(desc_of(shape));
   emit_concat(emitter_, node, srcs, dst, axis);
   return dst;

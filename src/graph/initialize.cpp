@@ -33,11 +33,26 @@ void fill_he_normal(Tensor& tensor, const ParameterSpec& spec, Random& random) {
   }
 }
 
+Tensor norms_of_filters(const Tensor& kernel) {
+  const std::int64_t filters = kernel.shape().back();
+  std::vector<double> squares(static_cast<std::size_t>(filters), 0.0);
+  for (std::int64_t i = 0; i < kernel.size(); ++i) {
+    const double value = kernel[i];
+    squares[static_cast<std::size_t>(i % filters)] += value * value;
+  }
+  Tensor norms({filters});
+  for (std::int64_t c = 0; c < filters; ++c) {
+    norms[c] = static_cast<float>(std::sqrt(squares[static_cast<std::size_t>(c)]));
+  }
+  return norms;
+}
+
 Tensor fresh_tensor(const ParameterSpec& spec, const std::string& name, std::uint64_t seed) {
   Tensor tensor(spec.shape);
   Random random(seed, RandomPurpose::initialise, name_hash(name));
   switch (spec.initializer) {
     case ParameterSpec::Initializer::zeros:
+    case ParameterSpec::Initializer::kernel_norm:
       break;
     case ParameterSpec::Initializer::constant:
       for (float& value : tensor.values()) {
@@ -64,9 +79,12 @@ Tensor fresh_tensor(const ParameterSpec& spec, const std::string& name, std::uin
 Parameters initialize(const Graph& graph, std::uint64_t seed) {
   Parameters parameters;
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    const std::string& node = graph.nodes()[i].name;
     for (const ParameterSpec& spec : parameter_specs(graph, static_cast<NodeId>(i))) {
-      const std::string name = graph.nodes()[i].name + "/" + spec.name;
-      parameters.insert(name, fresh_tensor(spec, name, seed));
+      const std::string name = node + "/" + spec.name;
+      parameters.insert(name, spec.initializer == ParameterSpec::Initializer::kernel_norm
+                                  ? norms_of_filters(parameters.at(node + "/kernel"))
+                                  : fresh_tensor(spec, name, seed));
     }
   }
   return parameters;

@@ -1,8 +1,8 @@
 // The name and the fields of every op, listed once for whoever writes or reads them.
 //
 // `op_tag(op)` is the op's name in files. `visit_fields(archive, op)` calls archive("field", op.field) for
-// every field. Both are overload sets over the whole variant, so an op without its lines here does not
-// compile.
+// every field, or archive.added("field", op.field) for one that files written before it came lack. Both are
+// overload sets over the whole variant, so an op without its lines here does not compile.
 #pragma once
 
 #include "headstart/op.h"
@@ -11,6 +11,7 @@ namespace headstart {
 
 constexpr const char* op_tag(const Input&) { return "Input"; }
 constexpr const char* op_tag(const Conv2D&) { return "Conv2D"; }
+constexpr const char* op_tag(const Conv2DTranspose&) { return "Conv2DTranspose"; }
 constexpr const char* op_tag(const DepthwiseConv2D&) { return "DepthwiseConv2D"; }
 constexpr const char* op_tag(const SeparableConv2D&) { return "SeparableConv2D"; }
 constexpr const char* op_tag(const Dense&) { return "Dense"; }
@@ -52,6 +53,17 @@ void visit_fields(auto& archive, Conv2D& op) {
   archive("groups", op.groups);
   archive("use_bias", op.use_bias);
   archive("activation", op.activation);
+  archive.added("weight_normalization", op.weight_normalization);
+}
+
+void visit_fields(auto& archive, Conv2DTranspose& op) {
+  archive("filters", op.filters);
+  archive("kernel", op.kernel);
+  archive("strides", op.strides);
+  archive("dilation", op.dilation);
+  archive("padding", op.padding);
+  archive("use_bias", op.use_bias);
+  archive("activation", op.activation);
 }
 
 void visit_fields(auto& archive, DepthwiseConv2D& op) {
@@ -79,6 +91,7 @@ void visit_fields(auto& archive, Dense& op) {
   archive("units", op.units);
   archive("use_bias", op.use_bias);
   archive("activation", op.activation);
+  archive.added("weight_normalization", op.weight_normalization);
 }
 
 void visit_fields(auto& archive, MaxPooling2D& op) {
@@ -113,6 +126,9 @@ void visit_fields(auto& archive, BatchNormalization& op) {
   archive("momentum", op.momentum);
   archive("scale", op.scale);
   archive("center", op.center);
+  archive.added("renorm", op.renorm);
+  archive.added("renorm_scale", op.renorm_scale);
+  archive.added("renorm_shift", op.renorm_shift);
 }
 
 void visit_fields(auto& archive, LayerNormalization& op) {
@@ -168,7 +184,7 @@ void visit_fields(auto& archive, Reshape& op) { archive("shape", op.shape); }
 
 void visit_fields(auto& archive, Dropout& op) {
   archive("rate", op.rate);
-  archive("granularity", op.granularity);
+  archive.added("granularity", op.granularity);
 }
 
 void visit_fields(auto& archive, Rescaling& op) {

@@ -93,6 +93,7 @@ std::string type_name(const Op& op) {
   return std::visit(
       Overloaded{[](const Input&) { return "InputLayer"; },
                  [](const Conv2D&) { return "Conv2D"; },
+                 [](const Conv2DTranspose&) { return "Conv2DTranspose"; },
                  [](const DepthwiseConv2D&) { return "DepthwiseConv2D"; },
                  [](const SeparableConv2D&) { return "SeparableConv2D"; },
                  [](const Dense&) { return "Dense"; },

@@ -43,6 +43,13 @@ ParameterSpec statistic_spec(std::string name, std::int64_t size, float value) {
   return spec;
 }
 
+// The magnitude of every filter; at first that of the kernel as it was drawn.
+void append_kernel_scale(Specs& specs, bool weight_normalization, std::int64_t filters) {
+  if (weight_normalization) {
+    specs.push_back({.name = "kernel_scale", .shape = {filters}, .initializer = Initializer::kernel_norm});
+  }
+}
+
 void append_bias(Specs& specs, bool use_bias, std::int64_t size) {
   if (use_bias) {
     specs.push_back(vector_spec("bias", size, 0.0F));
@@ -52,6 +59,13 @@ void append_bias(Specs& specs, bool use_bias, std::int64_t size) {
 Specs convolution_specs(const Conv2D& conv, std::int64_t channels) {
   Specs specs{
       kernel_spec("kernel", {conv.kernel.height, conv.kernel.width, channels / conv.groups, conv.filters})};
+  append_kernel_scale(specs, conv.weight_normalization, conv.filters);
+  append_bias(specs, conv.use_bias, conv.filters);
+  return specs;
+}
+
+Specs transposed_specs(const Conv2DTranspose& conv, std::int64_t channels) {
+  Specs specs{kernel_spec("kernel", {conv.kernel.height, conv.kernel.width, conv.filters, channels})};
   append_bias(specs, conv.use_bias, conv.filters);
   return specs;
 }
@@ -73,6 +87,7 @@ Specs separable_specs(const SeparableConv2D& conv, std::int64_t channels) {
 
 Specs dense_specs(const Dense& dense, std::int64_t features) {
   Specs specs{kernel_spec("kernel", {features, dense.units})};
+  append_kernel_scale(specs, dense.weight_normalization, dense.units);
   append_bias(specs, dense.use_bias, dense.units);
   return specs;
 }
@@ -109,6 +124,7 @@ std::vector<ParameterSpec> parameter_specs(const Graph& graph, NodeId id) {
   return std::visit(
       Overloaded{
           [&](const Conv2D& conv) { return convolution_specs(conv, channels); },
+          [&](const Conv2DTranspose& conv) { return transposed_specs(conv, channels); },
           [&](const DepthwiseConv2D& conv) { return depthwise_specs(conv, channels); },
           [&](const SeparableConv2D& conv) { return separable_specs(conv, channels); },
           [&](const Dense& dense) { return dense_specs(dense, channels); },

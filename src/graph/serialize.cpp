@@ -97,6 +97,7 @@ Json to_json(UpSampling2D::Interpolation interpolation) { return name_in(kInterp
 struct Writer {
   Json object = Json::object();
   void operator()(const char* key, const auto& value) { object[key] = to_json(value); }
+  void added(const char* key, const auto& value) { (*this)(key, value); }
 };
 
 Json node_to_json(const Node& node) {
@@ -221,6 +222,11 @@ class Reader {
     return *found;
   }
   void operator()(const char* key, auto& value) { from_json_value(take(key), key, value); }
+  void added(const char* key, auto& value) {
+    if (object_.contains(key)) {
+      (*this)(key, value);
+    }
+  }
   void finish() const {
     for (const auto& [key, value] : object_.items()) {
       if (std::find(taken_.begin(), taken_.end(), key) == taken_.end()) {

@@ -106,6 +106,25 @@ Shape convolve(const Conv2D& conv, const Shape& input) {
   return slide(input, conv.padding, conv.kernel, conv.strides, conv.dilation, conv.filters);
 }
 
+Shape spread(const Conv2DTranspose& conv, const Shape& input) {
+  require_between("filters", conv.filters, 1);
+  Padding cut = conv.padding;
+  for (int* side : {&cut.bottom, &cut.right}) {
+    const int stride = side == &cut.bottom ? conv.strides.height : conv.strides.width;
+    require_between("a cut plus a stride", std::int64_t{*side} + stride, 1);
+    *side = std::max(*side, 0);
+  }
+  require_window(conv.kernel, conv.strides, conv.dilation, cut);
+  const Shape output{resolve_transposed(conv, true, input[0]).output,
+                     resolve_transposed(conv, false, input[1]).output, conv.filters};
+  if (output[0] < 1 || output[1] < 1 || output[0] > kLargestNumber || output[1] > kLargestNumber) {
+    throw Error("[shape] expected a transposed convolution to an image of 1 to " +
+                std::to_string(kLargestNumber) + " pixels a side; received " + to_string(input) +
+                " that gives " + to_string(output) + "; correct the layer");
+  }
+  return output;
+}
+
 Shape add(const std::vector<Shape>& inputs) {
   if (inputs.size() < 2) {
     throw Error("[shape] expected two or more inputs; received " + std::to_string(inputs.size()) +
@@ -277,6 +296,11 @@ Shape normalise(const BatchNormalization& op, const Shape& input) {
     throw Error("[shape] expected a positive epsilon and a momentum from 0 to 1; received " +
                 std::to_string(op.epsilon) + " and " + std::to_string(op.momentum) + "; correct the layer");
   }
+  if (op.renorm && (!(op.renorm_scale >= 1.0F) || !(op.renorm_shift >= 0.0F))) {
+    throw Error("[shape] expected a renorm scale from 1 and a renorm shift from 0; received " +
+                std::to_string(op.renorm_scale) + " and " + std::to_string(op.renorm_shift) +
+                "; correct the layer");
+  }
   return input;
 }
 
@@ -316,6 +340,23 @@ AxisPadding resolve_padding(const Padding& padding, bool vertical, std::int64_t 
   return {static_cast<int>(total / 2), static_cast<int>(total - total / 2)};
 }
 
+TransposedAxis resolve_transposed(const Conv2DTranspose& op, bool vertical, std::int64_t input) {
+  const int stride = vertical ? op.strides.height : op.strides.width;
+  const int dilation = vertical ? op.dilation.height : op.dilation.width;
+  const int window = ((vertical ? op.kernel.height : op.kernel.width) - 1) * dilation + 1;
+  switch (op.padding.kind) {
+    case Padding::Kind::same:
+      return {std::max(window - stride, 0) / 2, input * stride};
+    case Padding::Kind::valid:
+      return {0, input * stride + std::max(window - stride, 0)};
+    case Padding::Kind::explicit_:
+      break;
+  }
+  const int before = vertical ? op.padding.top : op.padding.left;
+  const int after = vertical ? op.padding.bottom : op.padding.right;
+  return {before, (input - 1) * stride + window - before - after};
+}
+
 Shape infer_shape(const Op& op, const std::vector<Shape>& inputs) {
   return std::visit(
       Overloaded{
@@ -324,6 +365,7 @@ Shape infer_shape(const Op& op, const std::vector<Shape>& inputs) {
             return positive(input.shape);
           },
           [&](const Conv2D& conv) { return convolve(conv, image(inputs)); },
+          [&](const Conv2DTranspose& conv) { return spread(conv, image(inputs)); },
           [&](const DepthwiseConv2D& conv) {
             return depthwise_shape(conv.kernel, conv.strides, conv.dilation, conv.padding,
                                    conv.depth_multiplier, image(inputs));

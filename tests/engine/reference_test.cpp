@@ -83,8 +83,9 @@ class FiniteDifferences : public testing::TestWithParam<Setting> {
 };
 
 TEST_P(FiniteDifferences, Agree) {
-  const Gradients gradients =
-      backward(graph_, parameters_, forward(graph_, parameters_, input_, options_), weights_, options_);
+  const Trace trace = forward(graph_, parameters_, input_, options_);
+  options_.renorm_corrections = trace.renorm_corrections;
+  const Gradients gradients = backward(graph_, parameters_, trace, weights_, options_);
   expect_gradient("input", input_, gradients.values[0]);
   for (const auto& [name, gradient] : gradients.parameters) {
     expect_gradient(name, parameters_.at(name), gradient);

@@ -66,15 +66,34 @@ struct BackwardVisitor {
 
   std::vector<Array> operator()(const Input&) const { return {}; }
 
+  // Of a layer whose kernel may be normalised; `kernel` is the gradient of the one that it computes with.
+  void put_weights(const KernelsAndBias& p, Array kernel, Array bias) const {
+    if (p.kernels.size() == 2) {
+      kernel.shape = p.kernels[0]->shape;
+      auto normalized = normalized_kernel_backward(*p.kernels[0], *p.kernels[1], kernel);
+      put(0, std::move(normalized.kernel));
+      put(1, std::move(normalized.scale));
+    } else {
+      put(0, std::move(kernel));
+    }
+    if (p.bias != nullptr) {
+      put(p.kernels.size(), std::move(bias));
+    }
+  }
+
   std::vector<Array> operator()(const Conv2D& op) const {
-    const auto p = kernels_and_bias(graph, parameters, id, 1);
+    const auto p = kernels_and_bias(graph, parameters, id, op.weight_normalization ? 2 : 1);
     const auto geometry =
         convolution_geometry(op.padding, op.kernel, op.strides, op.dilation, op.groups, input());
-    auto gradients = convolution_backward(input(), *p.kernels[0], diff_linear(op.activation), geometry);
-    put(0, std::move(gradients.kernel));
-    if (p.bias != nullptr) {
-      put(1, std::move(gradients.bias));
-    }
+    auto gradients = convolution_backward(input(), effective_kernel(p), diff_linear(op.activation), geometry);
+    put_weights(p, std::move(gradients.kernel), std::move(gradients.bias));
+    return {std::move(gradients.input)};
+  }
+
+  std::vector<Array> operator()(const Conv2DTranspose& op) const {
+    const auto p = kernels_and_bias(graph, parameters, id, 1);
+    auto gradients = transposed_convolution_backward(input(), *p.kernels[0], diff_linear(op.activation), op);
+    put_weights(p, std::move(gradients.kernel), std::move(gradients.bias));
     return {std::move(gradients.input)};
   }
 
@@ -110,12 +129,9 @@ struct BackwardVisitor {
   }
 
   std::vector<Array> operator()(const Dense& op) const {
-    const auto p = kernels_and_bias(graph, parameters, id, 1);
-    auto gradients = dense_backward(input(), *p.kernels[0], diff_linear(op.activation));
-    put(0, std::move(gradients.kernel));
-    if (p.bias != nullptr) {
-      put(1, std::move(gradients.bias));
-    }
+    const auto p = kernels_and_bias(graph, parameters, id, op.weight_normalization ? 2 : 1);
+    auto gradients = dense_backward(input(), effective_kernel(p), diff_linear(op.activation));
+    put_weights(p, std::move(gradients.kernel), std::move(gradients.bias));
     return {std::move(gradients.input)};
   }
 
@@ -144,10 +160,12 @@ struct BackwardVisitor {
   std::vector<Array> operator()(const BatchNormalization& op) const {
     const auto p = batch_norm_parameters(graph, parameters, id);
     const auto epsilon = static_cast<double>(op.epsilon);
+    const bool of_batch = uses_batch_statistics(graph.node(id), options);
     auto gradients =
-        uses_batch_statistics(graph.node(id), options)
-            ? training_batch_norm_backward(input(), trace.statistics.at(id), p.gamma, diff, epsilon)
-            : frozen_batch_norm_backward(input(), p.moving, p.gamma, diff, epsilon);
+        of_batch && op.renorm ? batch_renorm_backward(input(), trace.statistics.at(id),
+                                                      trace.renorm_corrections.at(id), p.gamma, diff, epsilon)
+        : of_batch ? training_batch_norm_backward(input(), trace.statistics.at(id), p.gamma, diff, epsilon)
+                   : frozen_batch_norm_backward(input(), p.moving, p.gamma, diff, epsilon);
     if (p.gamma != nullptr) {
       parameter_gradients[p.gamma_name] = std::move(gradients.gamma);
     }

@@ -55,6 +55,31 @@ Array batch_norm(const Array& input, const BatchStatistics& statistics, const Ar
   return output;
 }
 
+RenormCorrections renorm_corrections(const BatchStatistics& batch, const BatchStatistics& moving,
+                                     const BatchNormalization& op) {
+  const auto epsilon = static_cast<double>(op.epsilon);
+  const auto largest = static_cast<double>(op.renorm_scale), furthest = static_cast<double>(op.renorm_shift);
+  RenormCorrections corrections{.r = Array(batch.mean.shape), .d = Array(batch.mean.shape)};
+  for (std::int64_t c = 0; c < batch.mean.size(); ++c) {
+    const double deviation = std::sqrt(moving.variance[c] + epsilon);
+    corrections.r[c] = std::clamp(std::sqrt(batch.variance[c] + epsilon) / deviation, 1.0 / largest, largest);
+    corrections.d[c] = std::clamp((batch.mean[c] - moving.mean[c]) / deviation, -furthest, furthest);
+  }
+  return corrections;
+}
+
+Array batch_renorm(const Array& input, const BatchStatistics& batch, const RenormCorrections& corrections,
+                   const Array* gamma, const Array* beta, double epsilon) {
+  const std::int64_t channels = input.shape.back();
+  Array output = normalised(input, batch, epsilon);
+  for (std::int64_t i = 0; i < output.size(); ++i) {
+    const std::int64_t c = i % channels;
+    output[i] = (output[i] * corrections.r[c] + corrections.d[c]) * channel_value(gamma, c, 1.0) +
+                channel_value(beta, c, 0.0);
+  }
+  return output;
+}
+
 BatchNormGradients frozen_batch_norm_backward(const Array& input, const BatchStatistics& statistics,
                                               const Array* gamma, const Array& diff_output, double epsilon) {
   const std::int64_t channels = input.shape.back();
@@ -82,6 +107,20 @@ BatchNormGradients training_batch_norm_backward(const Array& input, const BatchS
     const std::int64_t c = i % channels;
     const double scale = channel_value(gamma, c, 1.0) / std::sqrt(statistics.variance[c] + epsilon);
     gradients.input[i] = scale * (diff_output[i] - gradients.beta[c] / n - unit[i] * gradients.gamma[c] / n);
+  }
+  return gradients;
+}
+
+BatchNormGradients batch_renorm_backward(const Array& input, const BatchStatistics& statistics,
+                                         const RenormCorrections& corrections, const Array* gamma,
+                                         const Array& diff_output, double epsilon) {
+  Array scale = corrections.r;
+  for (std::int64_t c = 0; c < scale.size(); ++c) {
+    scale[c] *= channel_value(gamma, c, 1.0);
+  }
+  auto gradients = training_batch_norm_backward(input, statistics, &scale, diff_output, epsilon);
+  for (std::int64_t c = 0; c < scale.size(); ++c) {
+    gradients.gamma[c] = gradients.gamma[c] * corrections.r[c] + gradients.beta[c] * corrections.d[c];
   }
   return gradients;
 }

@@ -2,6 +2,7 @@
 // gradients.
 #pragma once
 
+#include "headstart/op.h"
 #include "reference/array.h"
 
 namespace headstart::reference {
@@ -23,6 +24,16 @@ BatchStatistics updated_moving(const BatchStatistics& moving, const BatchStatist
 Array batch_norm(const Array& input, const BatchStatistics& statistics, const Array* gamma, const Array* beta,
                  double epsilon);
 
+// Batch renormalisation's r and d a channel.
+struct RenormCorrections {
+  Array r, d;
+};
+RenormCorrections renorm_corrections(const BatchStatistics& batch, const BatchStatistics& moving,
+                                     const BatchNormalization& op);
+// ((x - mean) / sqrt(variance + epsilon) * r + d) * gamma + beta with the batch's statistics.
+Array batch_renorm(const Array& input, const BatchStatistics& batch, const RenormCorrections& corrections,
+                   const Array* gamma, const Array* beta, double epsilon);
+
 struct BatchNormGradients {
   Array input, gamma, beta;
 };
@@ -32,5 +43,8 @@ BatchNormGradients frozen_batch_norm_backward(const Array& input, const BatchSta
 // With the statistics of this very input: they depend on it.
 BatchNormGradients training_batch_norm_backward(const Array& input, const BatchStatistics& statistics,
                                                 const Array* gamma, const Array& diff_output, double epsilon);
+BatchNormGradients batch_renorm_backward(const Array& input, const BatchStatistics& statistics,
+                                         const RenormCorrections& corrections, const Array* gamma,
+                                         const Array& diff_output, double epsilon);
 
 }  // namespace headstart::reference

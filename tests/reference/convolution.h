@@ -33,6 +33,20 @@ ConvolutionGradients convolution_backward(const Array& input, const Array& kerne
 // value: output channel c * multiplier + m reads channel c.
 Array as_grouped_kernel(const Array& depthwise_kernel);
 
+// Brings every filter (last axis) of `kernel` to its norm in `scale`: weight normalisation.
+Array normalized_kernel(const Array& kernel, const Array& scale);
+struct NormalizedKernelGradients {
+  Array kernel, scale;
+};
+NormalizedKernelGradients normalized_kernel_backward(const Array& kernel, const Array& scale,
+                                                     const Array& diff);
+
+// The kernel is (height, width, filters, channels); every input pixel adds its multiple of it to the output.
+Array transposed_convolution(const Array& input, const Array& kernel, const Array* bias,
+                             const Conv2DTranspose& op);
+ConvolutionGradients transposed_convolution_backward(const Array& input, const Array& kernel,
+                                                     const Array& diff_output, const Conv2DTranspose& op);
+
 // Sum over all but the last axis: the gradient of a bias.
 Array sum_to_last_axis(const Array& array);
 

@@ -66,10 +66,15 @@ struct ForwardVisitor {
   Array operator()(const Input&) const { return input(); }
 
   Array operator()(const Conv2D& op) const {
-    const auto p = kernels_and_bias(graph, parameters, id, 1);
+    const auto p = kernels_and_bias(graph, parameters, id, op.weight_normalization ? 2 : 1);
     const auto geometry =
         convolution_geometry(op.padding, op.kernel, op.strides, op.dilation, op.groups, input());
-    return activated(convolution(input(), *p.kernels[0], p.bias, geometry), op.activation);
+    return activated(convolution(input(), effective_kernel(p), p.bias, geometry), op.activation);
+  }
+
+  Array operator()(const Conv2DTranspose& op) const {
+    const auto p = kernels_and_bias(graph, parameters, id, 1);
+    return activated(transposed_convolution(input(), *p.kernels[0], p.bias, op), op.activation);
   }
 
   Array operator()(const DepthwiseConv2D& op) const {
@@ -90,8 +95,8 @@ struct ForwardVisitor {
   }
 
   Array operator()(const Dense& op) const {
-    const auto p = kernels_and_bias(graph, parameters, id, 1);
-    return activated(dense(input(), *p.kernels[0], p.bias), op.activation);
+    const auto p = kernels_and_bias(graph, parameters, id, op.weight_normalization ? 2 : 1);
+    return activated(dense(input(), effective_kernel(p), p.bias), op.activation);
   }
 
   Array operator()(const MaxPooling2D& op) const {
@@ -114,6 +119,14 @@ struct ForwardVisitor {
     if (uses_batch_statistics(graph.node(id), options)) {
       statistics = batch_statistics(input());
       trace.statistics[id] = statistics;
+    }
+    if (op.renorm && uses_batch_statistics(graph.node(id), options)) {
+      const auto given = options.renorm_corrections.find(id);
+      const auto corrections = given != options.renorm_corrections.end()
+                                   ? given->second
+                                   : renorm_corrections(statistics, p.moving, op);
+      trace.renorm_corrections[id] = corrections;
+      return batch_renorm(input(), statistics, corrections, p.gamma, p.beta, static_cast<double>(op.epsilon));
     }
     return batch_norm(input(), statistics, p.gamma, p.beta, static_cast<double>(op.epsilon));
   }

@@ -22,12 +22,15 @@ struct Options {
   // By node, elements 0 or 1 / (1 - rate); of the shape of its value, or (N, C) for whole channels, or (N, 1)
   // for whole samples. A dropout without a mask passes its input on.
   std::map<NodeId, Array> dropout_masks{};
+  // By node: given ones in place of those of the batch, which count as constants in the gradient.
+  std::map<NodeId, RenormCorrections> renorm_corrections{};
 };
 
 struct Trace {
   std::vector<Array> values;                     // by node
   std::vector<Array> pre_activations;            // by node, of ops that carry an activation
   std::map<NodeId, BatchStatistics> statistics;  // of the batch norms that ran in training mode
+  std::map<NodeId, RenormCorrections> renorm_corrections;
 };
 
 // `input` is (N, input shape).

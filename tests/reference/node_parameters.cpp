@@ -2,6 +2,8 @@
 
 #include <variant>
 
+#include "reference/convolution.h"
+
 namespace headstart::reference {
 
 std::string parameter_name(const Graph& graph, NodeId id, std::size_t place) {
@@ -20,6 +22,11 @@ KernelsAndBias kernels_and_bias(const Graph& graph, const ParameterArrays& param
     }
   }
   return found;
+}
+
+Array effective_kernel(const KernelsAndBias& parameters) {
+  return parameters.kernels.size() == 2 ? normalized_kernel(*parameters.kernels[0], *parameters.kernels[1])
+                                        : *parameters.kernels[0];
 }
 
 const Array* parameter_or_null(const Graph& graph, const ParameterArrays& parameters, NodeId id,

@@ -15,6 +15,10 @@ struct KernelsAndBias {
 KernelsAndBias kernels_and_bias(const Graph& graph, const ParameterArrays& parameters, NodeId id,
                                 std::size_t kernels);
 
+// The kernel that the layer computes with: the second "kernel" of a layer with weight normalisation is the
+// norms of its filters.
+Array effective_kernel(const KernelsAndBias& parameters);
+
 // By its suffix ("gamma"); null where the node has none.
 const Array* parameter_or_null(const Graph& graph, const ParameterArrays& parameters, NodeId id,
                                const std::string& suffix);

@@ -119,6 +119,48 @@ void append_depthwise(std::vector<Case>& cases) {
             {.filters = 16, .kernel = {3, 3}, .activation = activation(Activation::Kind::relu)}, 3);
 }
 
+void append_transposed(std::vector<Case>& cases) {
+  const auto add = [&](const char* name, Shape input, Conv2DTranspose op, int batch) {
+    cases.push_back(behind_stem(std::string("transposed_") + name, input, op, batch));
+  };
+  add("valid", {5, 4, 8}, {.filters = 16, .kernel = {3, 3}, .strides = {2, 2}}, 2);
+  add("same", {4, 5, 16}, {.filters = 8, .kernel = {3, 3}, .strides = {2, 2}, .padding = Padding::same()}, 2);
+  add("same_even", {4, 4, 5}, {.filters = 7, .kernel = {4, 4}, .strides = {2, 2}, .padding = Padding::same()},
+      3);
+  add("small_kernel", {4, 3, 6}, {.filters = 5, .kernel = {2, 1}, .strides = {3, 2}}, 2);
+  add("stride_1", {5, 5, 8},
+      {.filters = 8, .kernel = {3, 3}, .padding = Padding::same(), .activation = {Activation::Kind::relu}},
+      1);
+  add("dilated", {4, 5, 8}, {.filters = 6, .kernel = {3, 2}, .dilation = {2, 2}, .use_bias = false}, 2);
+  add("output_padding", {4, 4, 8},
+      {.filters = 8,
+       .kernel = {3, 3},
+       .strides = {2, 2},
+       .padding = {.kind = Padding::Kind::explicit_, .top = 1, .bottom = 0, .left = 1, .right = 0}},
+      2);
+  add("added_rows", {3, 3, 4},
+      {.filters = 8,
+       .kernel = {2, 2},
+       .strides = {2, 2},
+       .padding = {.kind = Padding::Kind::explicit_, .bottom = -1, .right = -1},
+       .activation = {Activation::Kind::sigmoid}},
+      2);
+}
+
+void append_weight_norms(std::vector<Case>& cases) {
+  cases.push_back(behind_stem("weight_norm_dense", {13}, Dense{.units = 9, .weight_normalization = true}, 3));
+  cases.push_back(behind_stem(
+      "weight_norm_conv", {6, 5, 8},
+      Conv2D{.filters = 12, .kernel = {3, 3}, .padding = Padding::same(), .weight_normalization = true}));
+  cases.push_back(behind_stem("weight_norm_grouped", {5, 5, 8},
+                              Conv2D{.filters = 16,
+                                     .kernel = {3, 3},
+                                     .groups = 4,
+                                     .use_bias = false,
+                                     .activation = {Activation::Kind::relu},
+                                     .weight_normalization = true}));
+}
+
 void append_dense(std::vector<Case>& cases) {
   cases.push_back(behind_stem("dense", {16}, Dense{.units = 32}, 3));
   cases.push_back(behind_stem("dense_odd", {13}, Dense{.units = 1}, 1));
@@ -196,6 +238,10 @@ void append_batch_norms(std::vector<Case>& cases) {
   add("_without_center", {5, 5, 8}, {.center = false}, 2);
   add("_bare", {5, 5, 8}, {.scale = false, .center = false}, 2);
   add("_flat", {12}, {}, 5);
+  add("_renorm", {5, 6, 16}, {.renorm = true}, 3);
+  add("_renorm_limited", {4, 4, 13}, {.renorm = true, .renorm_scale = 1.1F, .renorm_shift = 0.2F}, 2);
+  add("_renorm_bare", {4, 5, 8}, {.scale = false, .center = false, .renorm = true}, 2);
+  add("_renorm_flat", {12}, {.center = false, .renorm = true}, 5);
 }
 
 void append_other_norms(std::vector<Case>& cases) {
@@ -295,6 +341,8 @@ std::vector<Case> op_cases() {
   std::vector<Case> cases;
   append_convolutions(cases);
   append_depthwise(cases);
+  append_transposed(cases);
+  append_weight_norms(cases);
   append_dense(cases);
   append_pooling(cases);
   append_activations(cases);
