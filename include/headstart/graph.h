@@ -104,6 +104,9 @@ struct TransposedAxis {
 };
 TransposedAxis resolve_transposed(const Conv2DTranspose& op, bool vertical, std::int64_t input);
 
+// The activation inside a layer, or null.
+const Activation* activation_of(const Op& op);
+
 // Names of a trailing activation that turns logits into probabilities: a last Dense/Conv2D with activation,
 // or a last Activation layer. `logits` is the node whose pre-activation value is the logits.
 enum class OutputActivation { none, sigmoid, softmax };

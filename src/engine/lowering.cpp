@@ -2,8 +2,6 @@
 
 #include <variant>
 
-#include "graph/overloaded.h"
-
 namespace headstart {
 
 std::vector<std::vector<NodeId>> consumers_of(const std::vector<Node>& nodes,
@@ -17,20 +15,6 @@ std::vector<std::vector<NodeId>> consumers_of(const std::vector<Node>& nodes,
     }
   }
   return consumers;
-}
-
-const Activation* activation_of(const Op& op) {
-  return std::visit(
-      Overloaded{
-          [](const OneOf<Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D, Dense,
-                         ActivationLayer> auto& o) { return &o.activation; },
-          [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
-                         ZeroPadding2D, BatchNormalization, LayerNormalization, Scale, Normalization,
-                         SelfAttention, ClassToken, PositionEmbedding, Cropping2D, ChannelShuffle,
-                         ChannelSlice, GroupNormalization, LocalResponseNormalization, UpSampling2D, Add,
-                         Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling> auto&)
-              -> const Activation* { return nullptr; }},
-      op);
 }
 
 std::vector<Node> nodes_ending_in_logits(const Graph& graph) {

@@ -34,9 +34,6 @@ std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& n
                                                       const std::vector<std::vector<NodeId>>& consumers,
                                                       const std::vector<bool>& must_exist);
 
-// The activation inside a layer, or null.
-const Activation* activation_of(const Op& op);
-
 // The axis of a node's channels in oneDNN's terms.
 int channel_axis(const Shape& shape);
 

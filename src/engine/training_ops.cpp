@@ -284,13 +284,11 @@ Value TrainingLowering::joined(const std::string& node, const std::vector<Value>
 Value TrainingLowering::concatenate(NodeId id) {
   const auto& node = node_at(id);
   std::vector<Value> srcs;
-  std::vector<Desc> descs;
   for (const auto input : node.inputs) {
     srcs.push_back(value_of(input));
-    descs.push_back(srcs.back().desc);
   }
   const int axis = channel_axis(node.shape);
-  on_backward(id, [this, id, descs, axis](const Value& diff) {
+  on_backward(id, [this, id, srcs, axis](const Value& diff) {
     const auto& inputs = node_at(id).inputs;
     std::int64_t offset = 0;
     for (std::size_t i = 0; i < inputs.size(); ++i) {

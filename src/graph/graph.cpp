@@ -174,6 +174,20 @@ std::vector<std::vector<NodeId>> Graph::consumers() const {
   return users;
 }
 
+const Activation* activation_of(const Op& op) {
+  return std::visit(
+      Overloaded{
+          [](const OneOf<Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D, Dense,
+                         ActivationLayer> auto& o) { return &o.activation; },
+          [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
+                         ZeroPadding2D, BatchNormalization, LayerNormalization, Scale, Normalization,
+                         SelfAttention, ClassToken, PositionEmbedding, Cropping2D, ChannelShuffle,
+                         ChannelSlice, GroupNormalization, LocalResponseNormalization, UpSampling2D, Add,
+                         Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling> auto&)
+              -> const Activation* { return nullptr; }},
+      op);
+}
+
 OutputActivation output_activation(const Graph& graph) {
   const auto of = [](const Activation& activation) {
     switch (activation.kind) {
@@ -196,19 +210,8 @@ OutputActivation output_activation(const Graph& graph) {
     }
     return OutputActivation::none;
   };
-  return std::visit(
-      Overloaded{
-          [&](const OneOf<Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, ActivationLayer> auto& op) {
-            return of(op.activation);
-          },
-          [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
-                         ZeroPadding2D, BatchNormalization, LayerNormalization, Scale, Normalization,
-                         SelfAttention, ClassToken, PositionEmbedding, Cropping2D, ChannelShuffle,
-                         ChannelSlice, GroupNormalization, LocalResponseNormalization, UpSampling2D, Add,
-                         Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling> auto&) {
-            return OutputActivation::none;
-          }},
-      graph.node(graph.output()).op);
+  const Activation* activation = activation_of(graph.node(graph.output()).op);
+  return activation != nullptr ? of(*activation) : OutputActivation::none;
 }
 
 }  // namespace headstart

@@ -144,6 +144,22 @@ Op convolution(const Config& config) {
                 .activation = config.activation()};
 }
 
+Op transposed_convolution(const Config& config) {
+  if (config.has("output_padding")) {
+    config.fail("no output_padding", config.at("output_padding"));
+  }
+  if (config.count_or("groups", 1) != 1) {
+    config.fail("groups 1", config.at("groups"));
+  }
+  return Conv2DTranspose{.filters = config.count("filters"),
+                         .kernel = config.size(config.at("kernel_size")),
+                         .strides = config.size_or("strides", {}),
+                         .dilation = config.size_or("dilation_rate", {}),
+                         .padding = config.padding(),
+                         .use_bias = config.flag_or("use_bias", true),
+                         .activation = config.activation()};
+}
+
 Op depthwise_convolution(const Config& config) {
   return DepthwiseConv2D{.kernel = config.size(config.at("kernel_size")),
                          .strides = config.size_or("strides", {}),
@@ -185,16 +201,31 @@ Op global_pooling(const Config& config) {
   return Pooling{.keep_dims = config.flag_or("keepdims", false)};
 }
 
-// One number, [vertical, horizontal], or [[top, bottom], [left, right]].
-Op zero_padding(const Config& config) {
-  const auto& value = config.has("padding") ? config.at("padding") : json(1);
+// ZeroPadding2D or Cropping2D: one number, [vertical, horizontal], or [[top, bottom], [left, right]].
+template <typename Sides>
+Op sides(const Config& config, const char* key, const json& otherwise) {
+  const auto& value = config.has(key) ? config.at(key) : otherwise;
   const bool two = value.is_array() && value.size() == 2;
   const auto side = [&](std::size_t axis, std::size_t end) {
     const auto& along = two ? value[axis] : value;
     const bool pair = along.is_array() && along.size() == 2;
     return config.count(pair ? along[end] : along, 0);
   };
-  return ZeroPadding2D{.top = side(0, 0), .bottom = side(0, 1), .left = side(1, 0), .right = side(1, 1)};
+  return Sides{.top = side(0, 0), .bottom = side(0, 1), .left = side(1, 0), .right = side(1, 1)};
+}
+
+Op zero_padding(const Config& config) { return sides<ZeroPadding2D>(config, "padding", 1); }
+Op cropping(const Config& config) { return sides<Cropping2D>(config, "cropping", 0); }
+
+Op upsampling(const Config& config) {
+  using Interpolation = UpSampling2D::Interpolation;
+  const json interpolation = config.has("interpolation") ? config.at("interpolation") : json("nearest");
+  if (interpolation != "nearest" && interpolation != "bilinear") {
+    config.fail("the interpolation nearest or bilinear", interpolation);
+  }
+  return UpSampling2D{
+      .size = config.size_or("size", {2, 2}),
+      .interpolation = interpolation == "nearest" ? Interpolation::nearest : Interpolation::bilinear};
 }
 
 Op relu(const Config& config) {
@@ -225,6 +256,25 @@ Op normalisation(const Config& config) {
                             .center = config.flag_or("center", true)};
 }
 
+Op row_normalisation(const Config& config) {
+  config.require_last_axis();
+  return LayerNormalization{.epsilon = config.number_or("epsilon", 1e-3F),
+                            .scale = config.flag_or("scale", true),
+                            .center = config.flag_or("center", true)};
+}
+
+Op group_normalisation(const Config& config) {
+  config.require_last_axis();
+  return GroupNormalization{.groups = config.count_or("groups", 32),
+                            .epsilon = config.number_or("epsilon", 1e-3F),
+                            .scale = config.flag_or("scale", true),
+                            .center = config.flag_or("center", true)};
+}
+
+Op dropout(const Config& config, Dropout::Granularity granularity) {
+  return Dropout{.rate = config.number_or("rate", 0.5F), .granularity = granularity};
+}
+
 Op reshape(const Config& config) {
   const auto& target = config.at("target_shape");
   Reshape result;
@@ -253,6 +303,7 @@ const std::map<std::string_view, Builder>& builders() {
   static const std::map<std::string_view, Builder> layer_builders{
       {"Conv2D", convolution},
       {"Convolution2D", convolution},
+      {"Conv2DTranspose", transposed_convolution},
       {"DepthwiseConv2D", depthwise_convolution},
       {"SeparableConv2D", separable_convolution},
       {"Dense", dense},
@@ -261,6 +312,8 @@ const std::map<std::string_view, Builder>& builders() {
       {"GlobalAveragePooling2D", global_pooling<GlobalAveragePooling2D>},
       {"GlobalMaxPooling2D", global_pooling<GlobalMaxPooling2D>},
       {"ZeroPadding2D", zero_padding},
+      {"Cropping2D", cropping},
+      {"UpSampling2D", upsampling},
       {"Activation", [](const Config& c) -> Op { return ActivationLayer{c.activation(c.at("activation"))}; }},
       {"ReLU", relu},
       {"LeakyReLU", leaky_relu},
@@ -271,12 +324,15 @@ const std::map<std::string_view, Builder>& builders() {
       {"Softmax", softmax},
       {"BatchNormalization", normalisation},
       {"BatchNormalizationV1", normalisation},
+      {"LayerNormalization", row_normalisation},
+      {"GroupNormalization", group_normalisation},
       {"Add", [](const Config&) -> Op { return Add{}; }},
       {"Multiply", [](const Config&) -> Op { return Multiply{}; }},
       {"Concatenate", concatenate},
       {"Flatten", [](const Config&) -> Op { return Flatten{}; }},
       {"Reshape", reshape},
-      {"Dropout", [](const Config& c) -> Op { return Dropout{c.number_or("rate", 0.5F)}; }},
+      {"Dropout", [](const Config& c) { return dropout(c, Dropout::Granularity::element); }},
+      {"SpatialDropout2D", [](const Config& c) { return dropout(c, Dropout::Granularity::channel); }},
       {"Rescaling",
        [](const Config& c) -> Op {
          return Rescaling{c.number_or("scale", 1.0F), c.number_or("offset", 0.0F)};

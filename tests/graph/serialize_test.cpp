@@ -38,7 +38,20 @@ Graph every_op() {
              .use_bias = false,
              .activation = {Activation::Kind::leaky_relu, 0.3F}},
       x);
-  x = graph.add("bn", BatchNormalization{.epsilon = 1.001e-5F, .momentum = 0.9F, .scale = false}, x);
+  x = graph.add("bn",
+                BatchNormalization{.epsilon = 1.001e-5F,
+                                   .momentum = 0.9F,
+                                   .scale = false,
+                                   .renorm = true,
+                                   .renorm_scale = 2.5F,
+                                   .renorm_shift = 1.5F},
+                x);
+  x = graph.add("transposed",
+                Conv2DTranspose{.filters = 6,
+                                .kernel = {3, 2},
+                                .strides = {2, 1},
+                                .padding = {.kind = Padding::Kind::explicit_, .top = 1, .bottom = -1}},
+                x);
   x = graph.add("depthwise",
                 DepthwiseConv2D{.kernel = {3, 3},
                                 .padding = Padding::same(),

@@ -39,6 +39,7 @@ struct FieldCollector {
   void operator()(const char*, bool value) { numbers.push_back(value ? 1.0 : 0.0); }
   void operator()(const char*, int value) { numbers.push_back(value); }
   void operator()(const char*, float value) { numbers.push_back(static_cast<double>(value)); }
+  void added(const char* key, const auto& value) { (*this)(key, value); }
 };
 
 std::vector<double> fields_of(Op op) {

@@ -134,15 +134,25 @@ TEST(KerasConfig, ReadsEveryLayerThatHeadstartHas) {
           layer("LeakyReLU", "leaky", R"("alpha":0.1)") + "," +
           layer("MaxPooling2D", "max", R"("pool_size":[2,2],"strides":null,"padding":"valid")") + "," +
           layer("AveragePooling2D", "average", R"("pool_size":[2,2],"strides":[1,1],"padding":"same")") +
-          "," + layer("ELU", "elu", R"("alpha":0.5)") + "," + layer("Dropout", "drop", R"("rate":0.25)") +
-          "," + layer("Flatten", "flat", "") + "," +
-          layer("Dense", "dense", R"("units":6,"activation":"tanh")") + "," +
-          layer("Reshape", "reshape", R"("target_shape":[1,2,3])") + "," +
+          "," + layer("Cropping2D", "crop", R"("cropping":[[1,0],[2,1]])") + "," +
+          layer("UpSampling2D", "up", R"("size":[2,2],"interpolation":"bilinear")") + "," +
+          layer("Conv2DTranspose", "back",
+                R"("filters":8,"kernel_size":[3,3],"strides":[2,2],"padding":"same","output_padding":null)") +
+          "," + layer("LayerNormalization", "rows", R"("axis":[3],"epsilon":1e-06)") + "," +
+          layer("GroupNormalization", "groups", R"("groups":4,"axis":-1)") + "," +
+          layer("SpatialDropout2D", "spatial", R"("rate":0.1)") + "," +
+          layer("ELU", "elu", R"("alpha":0.5)") + "," + layer("Dropout", "drop", R"("rate":0.25)") + "," +
+          layer("Flatten", "flat", "") + "," + layer("Dense", "dense", R"("units":6,"activation":"tanh")") +
+          "," + layer("Reshape", "reshape", R"("target_shape":[1,2,3])") + "," +
           layer("GlobalMaxPooling2D", "global", "") + "," + layer("Softmax", "softmax", R"("axis":-1)"));
   const auto graph = graph_from_keras_config(text);
   EXPECT_EQ(graph.node(graph.require("pad")).shape, (Shape{33, 37, 3}));
   EXPECT_EQ(graph.node(graph.require("sep")).shape, (Shape{17, 19, 6}));
   EXPECT_EQ(graph.node(graph.require("max")).shape, (Shape{7, 8, 12}));
+  EXPECT_EQ(graph.node(graph.require("crop")).shape, (Shape{6, 5, 12}));
+  EXPECT_EQ(graph.node(graph.require("back")).shape, (Shape{24, 20, 8}));
+  EXPECT_EQ(std::get<Dropout>(graph.node(graph.require("spatial")).op).granularity,
+            Dropout::Granularity::channel);
   EXPECT_FLOAT_EQ(std::get<Dropout>(graph.node(graph.require("drop")).op).rate, 0.25F);
   EXPECT_EQ(output_activation(graph), OutputActivation::softmax);
 }
