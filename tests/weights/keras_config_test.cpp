@@ -110,13 +110,15 @@ TEST(KerasConfig, Keras3Connections) {
   const auto call = [](const std::string& arguments) {
     return R"([{"args":[)" + arguments + R"(],"kwargs":{}}])";
   };
-  const auto text =
-      functional("net",
-                 layer("InputLayer", "in", R"("batch_shape":[null,4])", "[]") + "," +
-                     layer("Dense", "a", R"("units":4,"dtype":{"module":"keras","class_name":"DTypePolicy"})",
-                           call(tensor("in"))) +
-                     "," + layer("Add", "sum", "", call("[" + tensor("in") + "," + tensor("a") + "]")),
-                 "in", "sum");
+  const auto text = functional(
+      "net",
+      layer("InputLayer", "in", R"("batch_shape":[null,4])", "[]") + "," +
+          layer("Dense", "a", R"("units":4,"dtype":{"module":"keras","class_name":"DTypePolicy"})",
+                call(tensor("in"))) +
+          "," +
+          layer("Add", "sum", "",
+                call(std::string("[").append(tensor("in")).append(",").append(tensor("a")).append("]"))),
+      "in", "sum");
   const auto graph = graph_from_keras_config(text);
   EXPECT_EQ(graph.node(graph.output()).inputs, (std::vector<NodeId>{0, 1}));
 }
