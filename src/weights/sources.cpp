@@ -50,7 +50,8 @@ constexpr KerasRow kKerasRows[] = {
 };
 
 struct TorchRow {
-  std::string_view name, file;  // the eight digits in the name are the beginning of the SHA-256
+  std::string_view name,
+      file;  // the eight or ten digits behind the last dash are the beginning of the SHA-256
 };
 
 // The first weights of each, as in torchvision/models.
@@ -73,6 +74,7 @@ constexpr TorchRow kTorchRows[] = {
     {"resnet152", "resnet152-394f9c45.pth"},
     {"resnext50_32x4d", "resnext50_32x4d-7cdf4587.pth"},
     {"resnext101_32x8d", "resnext101_32x8d-8ba56ff5.pth"},
+    {"resnext101_64x4d", "resnext101_64x4d-173b62eb.pth"},
     {"wide_resnet50_2", "wide_resnet50_2-95faca4d.pth"},
     {"wide_resnet101_2", "wide_resnet101_2-32ee1156.pth"},
     {"densenet121", "densenet121-a639ec97.pth"},
@@ -95,6 +97,22 @@ constexpr TorchRow kTorchRows[] = {
     {"efficientnet_v2_l", "efficientnet_v2_l-59c71312.pth"},
     {"squeezenet1_0", "squeezenet1_0-b66bff10.pth"},
     {"squeezenet1_1", "squeezenet1_1-b8a52dc0.pth"},
+    {"mnasnet0_5", "mnasnet0.5_top1_67.823-3ffadce67e.pth"},
+    {"mnasnet0_75", "mnasnet0_75-7090bc5f.pth"},
+    {"mnasnet1_0", "mnasnet1.0_top1_73.512-f206786ef8.pth"},
+    {"mnasnet1_3", "mnasnet1_3-a4c69d6f.pth"},
+    {"shufflenet_v2_x0_5", "shufflenetv2_x0.5-f707e7126e.pth"},
+    {"shufflenet_v2_x1_0", "shufflenetv2_x1-5666bf0f80.pth"},
+    {"shufflenet_v2_x1_5", "shufflenetv2_x1_5-3c479a10.pth"},
+    {"shufflenet_v2_x2_0", "shufflenetv2_x2_0-8be3c8ee.pth"},
+    {"convnext_tiny", "convnext_tiny-983f1562.pth"},
+    {"convnext_small", "convnext_small-0c510722.pth"},
+    {"convnext_base", "convnext_base-6075fbad.pth"},
+    {"convnext_large", "convnext_large-ea097f82.pth"},
+    {"vit_b_16", "vit_b_16-c867db91.pth"},
+    {"vit_b_32", "vit_b_32-d86f8d99.pth"},
+    {"vit_l_16", "vit_l_16-852ce7e3.pth"},
+    {"vit_l_32", "vit_l_32-c7638314.pth"},
 };
 
 struct MobileNetRow {

@@ -75,6 +75,7 @@ Graph torch_resnet101(const ArchitectureOptions& options);
 Graph torch_resnet152(const ArchitectureOptions& options);
 Graph resnext50_32x4d(const ArchitectureOptions& options);
 Graph resnext101_32x8d(const ArchitectureOptions& options);
+Graph resnext101_64x4d(const ArchitectureOptions& options);
 Graph wide_resnet50_2(const ArchitectureOptions& options);
 Graph wide_resnet101_2(const ArchitectureOptions& options);
 
@@ -101,6 +102,32 @@ Graph torch_efficientnet_b7(const ArchitectureOptions& options);
 Graph torch_efficientnet_v2_s(const ArchitectureOptions& options);
 Graph torch_efficientnet_v2_m(const ArchitectureOptions& options);
 Graph torch_efficientnet_v2_l(const ArchitectureOptions& options);
+
+// mnasnet.cpp
+Graph mnasnet0_5(const ArchitectureOptions& options);
+Graph mnasnet0_75(const ArchitectureOptions& options);
+Graph mnasnet1_0(const ArchitectureOptions& options);
+Graph mnasnet1_3(const ArchitectureOptions& options);
+
+// shufflenet_v2.cpp
+Graph shufflenet_v2_x0_5(const ArchitectureOptions& options);
+Graph shufflenet_v2_x1_0(const ArchitectureOptions& options);
+Graph shufflenet_v2_x1_5(const ArchitectureOptions& options);
+Graph shufflenet_v2_x2_0(const ArchitectureOptions& options);
+
+// convnext_torch.cpp
+Graph torch_convnext_tiny(const ArchitectureOptions& options);
+Graph torch_convnext_small(const ArchitectureOptions& options);
+Graph torch_convnext_base(const ArchitectureOptions& options);
+Graph torch_convnext_large(const ArchitectureOptions& options);
+
+// vision_transformer.cpp
+Graph vit_b_16(const ArchitectureOptions& options);
+Graph vit_b_32(const ArchitectureOptions& options);
+Graph vit_l_16(const ArchitectureOptions& options);
+Graph vit_l_32(const ArchitectureOptions& options);
+Graph vit_tiny_patch16_224(const ArchitectureOptions& options);
+Graph vit_small_patch16_224(const ArchitectureOptions& options);
 
 // resnet_cifar.cpp
 Graph resnet20_cifar(const ArchitectureOptions& options);

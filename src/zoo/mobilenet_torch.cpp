@@ -23,13 +23,6 @@ struct Block {
   int expanded, filters, stride;
 };
 
-// The input is added when the shapes agree; "name" is then the sum.
-NodeId join(Graph& graph, NodeId input, NodeId x, const std::string& name) {
-  return graph.node(input).shape == graph.node(x).shape
-             ? graph.add(name, Add{}, std::vector<NodeId>{input, x})
-             : x;
-}
-
 NodeId inverted_residual_v2(Graph& graph, NodeId input, const Block& block, const std::string& name) {
   int index = 0;
   const auto next = [&] { return name + ".conv." + std::to_string(index++); };
@@ -44,7 +37,7 @@ NodeId inverted_residual_v2(Graph& graph, NodeId input, const Block& block, cons
   x = norm_activation(graph, x, kTorchNormalization, kRelu6, depthwise);
   x = graph.add(next(), torch_convolution({.filters = block.filters}), x);
   x = graph.add(next(), kTorchNormalization, x);
-  return join(graph, input, x, name);
+  return add_residual(graph, input, x, name);
 }
 
 // --- MobileNetV3: tables 1 and 2 of the paper ---
@@ -92,7 +85,7 @@ NodeId inverted_residual_v3(Graph& graph, NodeId input, const BlockV3& block, do
   const std::string project = next();
   x = graph.add(project + ".0", torch_convolution({.filters = make_divisible(block.filters * alpha)}), x);
   x = norm_activation(graph, x, kNormalizationV3, kLinear, project);
-  return join(graph, input, x, name);
+  return add_residual(graph, input, x, name);
 }
 
 Graph mobilenet_v3(const char* name, std::span<const BlockV3> blocks, int last,

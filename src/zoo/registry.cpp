@@ -4,9 +4,9 @@
 
 namespace headstart {
 
-// Published figures: Keras's and torchvision's tables; torchvision's first weights. Inception v3 is counted
-// without its auxiliary classifier (27,161,264 with). torchvision's GoogLeNet and Inception v3 remap their
-// input to what "tf" gives.
+// Published figures: Keras's and torchvision's tables; torchvision's first weights; timm's results table for
+// its networks. Inception v3 is counted without its auxiliary classifier (27,161,264 with). torchvision's
+// GoogLeNet and Inception v3 remap their input to what "tf" gives.
 // clang-format off
 const std::vector<Architecture>& architectures() {  // NOLINT(readability-function-size): it is one table
   using enum Flavour;
@@ -61,6 +61,7 @@ const std::vector<Architecture>& architectures() {  // NOLINT(readability-functi
       {.name = "resnet152", .title = "ResNet-152", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 78.312, .top5 = 94.046, .parameters = 60'192'808, .build = zoo::torch_resnet152},
       {.name = "resnext50_32x4d", .title = "ResNeXt-50 32x4d", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 77.618, .top5 = 93.698, .parameters = 25'028'904, .build = zoo::resnext50_32x4d},
       {.name = "resnext101_32x8d", .title = "ResNeXt-101 32x8d", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 79.312, .top5 = 94.526, .parameters = 88'791'336, .build = zoo::resnext101_32x8d},
+      {.name = "resnext101_64x4d", .title = "ResNeXt-101 64x4d", .flavour = torch, .preprocessing = "torch", .resize_to = 232, .top1 = 83.246, .top5 = 96.454, .parameters = 83'455'272, .build = zoo::resnext101_64x4d},
       {.name = "wide_resnet50_2", .title = "Wide ResNet-50-2", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 78.468, .top5 = 94.086, .parameters = 68'883'240, .build = zoo::wide_resnet50_2},
       {.name = "wide_resnet101_2", .title = "Wide ResNet-101-2", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 78.848, .top5 = 94.284, .parameters = 126'886'696, .build = zoo::wide_resnet101_2},
 
@@ -84,6 +85,28 @@ const std::vector<Architecture>& architectures() {  // NOLINT(readability-functi
       {.name = "efficientnet_v2_s", .title = "EfficientNetV2-S", .flavour = torch, .input_size = 384, .minimum_size = 33, .preprocessing = "torch", .resize_to = 384, .top1 = 84.228, .top5 = 96.878, .parameters = 21'458'488, .build = zoo::torch_efficientnet_v2_s},
       {.name = "efficientnet_v2_m", .title = "EfficientNetV2-M", .flavour = torch, .input_size = 480, .minimum_size = 33, .preprocessing = "torch", .resize_to = 480, .top1 = 85.112, .top5 = 97.156, .parameters = 54'139'356, .build = zoo::torch_efficientnet_v2_m},
       {.name = "efficientnet_v2_l", .title = "EfficientNetV2-L", .flavour = torch, .input_size = 480, .minimum_size = 33, .kernel = ResizeKernel::bicubic_aa, .resize_to = 480, .top1 = 85.808, .top5 = 97.788, .parameters = 118'515'272, .build = zoo::torch_efficientnet_v2_l},
+
+      {.name = "mnasnet0_5", .title = "MNASNet 0.5", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 67.734, .top5 = 87.49, .parameters = 2'218'512, .build = zoo::mnasnet0_5},
+      {.name = "mnasnet0_75", .title = "MNASNet 0.75", .flavour = torch, .preprocessing = "torch", .resize_to = 232, .top1 = 71.18, .top5 = 90.496, .parameters = 3'170'208, .build = zoo::mnasnet0_75},
+      {.name = "mnasnet1_0", .title = "MNASNet 1.0", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 73.456, .top5 = 91.51, .parameters = 4'383'312, .build = zoo::mnasnet1_0},
+      {.name = "mnasnet1_3", .title = "MNASNet 1.3", .flavour = torch, .preprocessing = "torch", .resize_to = 232, .top1 = 76.506, .top5 = 93.522, .parameters = 6'282'256, .build = zoo::mnasnet1_3},
+
+      {.name = "shufflenet_v2_x0_5", .title = "ShuffleNetV2 x0.5", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 60.552, .top5 = 81.746, .parameters = 1'366'792, .build = zoo::shufflenet_v2_x0_5},
+      {.name = "shufflenet_v2_x1_0", .title = "ShuffleNetV2 x1.0", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 69.362, .top5 = 88.316, .parameters = 2'278'604, .build = zoo::shufflenet_v2_x1_0},
+      {.name = "shufflenet_v2_x1_5", .title = "ShuffleNetV2 x1.5", .flavour = torch, .preprocessing = "torch", .resize_to = 232, .top1 = 72.996, .top5 = 91.086, .parameters = 3'503'624, .build = zoo::shufflenet_v2_x1_5},
+      {.name = "shufflenet_v2_x2_0", .title = "ShuffleNetV2 x2.0", .flavour = torch, .preprocessing = "torch", .resize_to = 232, .top1 = 76.23, .top5 = 93.006, .parameters = 7'393'996, .build = zoo::shufflenet_v2_x2_0},
+
+      {.name = "convnext_tiny", .title = "ConvNeXt Tiny", .flavour = torch, .preprocessing = "torch", .resize_to = 236, .top1 = 82.52, .top5 = 96.146, .parameters = 28'589'128, .build = zoo::torch_convnext_tiny},
+      {.name = "convnext_small", .title = "ConvNeXt Small", .flavour = torch, .preprocessing = "torch", .resize_to = 230, .top1 = 83.616, .top5 = 96.65, .parameters = 50'223'688, .build = zoo::torch_convnext_small},
+      {.name = "convnext_base", .title = "ConvNeXt Base", .flavour = torch, .preprocessing = "torch", .resize_to = 232, .top1 = 84.062, .top5 = 96.87, .parameters = 88'591'464, .build = zoo::torch_convnext_base},
+      {.name = "convnext_large", .title = "ConvNeXt Large", .flavour = torch, .preprocessing = "torch", .resize_to = 232, .top1 = 84.414, .top5 = 96.976, .parameters = 197'767'336, .build = zoo::torch_convnext_large},
+
+      {.name = "vit_b_16", .title = "ViT-B/16", .flavour = torch, .minimum_size = 16, .preprocessing = "torch", .resize_to = 256, .top1 = 81.072, .top5 = 95.318, .parameters = 86'567'656, .build = zoo::vit_b_16},
+      {.name = "vit_b_32", .title = "ViT-B/32", .flavour = torch, .minimum_size = 32, .preprocessing = "torch", .resize_to = 256, .top1 = 75.912, .top5 = 92.466, .parameters = 88'224'232, .build = zoo::vit_b_32},
+      {.name = "vit_l_16", .title = "ViT-L/16", .flavour = torch, .minimum_size = 16, .preprocessing = "torch", .resize_to = 242, .top1 = 79.662, .top5 = 94.638, .parameters = 304'326'632, .build = zoo::vit_l_16},
+      {.name = "vit_l_32", .title = "ViT-L/32", .flavour = torch, .minimum_size = 32, .preprocessing = "torch", .resize_to = 256, .top1 = 76.972, .top5 = 93.07, .parameters = 306'535'400, .build = zoo::vit_l_32},
+      {.name = "vit_tiny_patch16_224", .title = "ViT-Ti/16 (timm)", .flavour = torch, .minimum_size = 16, .kernel = ResizeKernel::bicubic_aa, .resize_to = 248, .top1 = 75.454, .top5 = 92.844, .parameters = 5'717'416, .build = zoo::vit_tiny_patch16_224},
+      {.name = "vit_small_patch16_224", .title = "ViT-S/16 (timm)", .flavour = torch, .minimum_size = 16, .kernel = ResizeKernel::bicubic_aa, .resize_to = 248, .top1 = 81.384, .top5 = 96.136, .parameters = 22'050'664, .build = zoo::vit_small_patch16_224},
 
       {.name = "resnet20_cifar", .title = "ResNet-20 (CIFAR)", .flavour = torch, .input_size = 32, .minimum_size = 4, .classes = 10, .preprocessing = "torch", .parameters = 269'722, .build = zoo::resnet20_cifar},
       {.name = "resnet32_cifar", .title = "ResNet-32 (CIFAR)", .flavour = torch, .input_size = 32, .minimum_size = 4, .classes = 10, .preprocessing = "torch", .parameters = 464'154, .build = zoo::resnet32_cifar},

@@ -117,6 +117,10 @@ Graph resnext101_32x8d(const ArchitectureOptions& options) {
   return resnet({.name = "resnext101_32x8d", .blocks = {3, 4, 23, 3}, .groups = 32, .width_per_group = 8},
                 options);
 }
+Graph resnext101_64x4d(const ArchitectureOptions& options) {
+  return resnet({.name = "resnext101_64x4d", .blocks = {3, 4, 23, 3}, .groups = 64, .width_per_group = 4},
+                options);
+}
 Graph wide_resnet50_2(const ArchitectureOptions& options) {
   return resnet({.name = "wide_resnet50_2", .blocks = {3, 4, 6, 3}, .width_per_group = 128}, options);
 }

@@ -40,6 +40,12 @@ NodeId norm_activation(Graph& graph, NodeId x, const BatchNormalization& normali
   return activation == kLinear ? x : graph.add(name + ".2", ActivationLayer{activation}, x);
 }
 
+NodeId add_residual(Graph& graph, NodeId input, NodeId x, const std::string& name) {
+  return graph.node(input).shape == graph.node(x).shape
+             ? graph.add(name, Add{}, std::vector<NodeId>{input, x})
+             : x;
+}
+
 NodeId squeeze_excitation(Graph& graph, NodeId x, const SqueezeExcitation& layers, const std::string& name) {
   const int channels = static_cast<int>(graph.node(x).shape[2]);
   NodeId gate = graph.add(name + ".avgpool", GlobalAveragePooling2D{.keep_dims = true}, x);

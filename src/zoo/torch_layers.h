@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "headstart/graph.h"
 #include "zoo/layers.h"
@@ -17,6 +18,7 @@ inline constexpr BatchNormalization kTorchNormalization{.epsilon = 1e-5F, .momen
 
 inline constexpr Activation kLinear{Activation::Kind::linear};
 inline constexpr Activation kSwish{Activation::Kind::swish};
+inline constexpr Activation kGelu{Activation::Kind::gelu};
 inline constexpr Activation kHardSwish{Activation::Kind::hard_swish};
 inline constexpr Activation kHardSigmoid{Activation::Kind::hard_sigmoid};
 
@@ -34,6 +36,28 @@ DepthwiseConv2D torch_depthwise(int kernel, int stride);
 // linear.
 NodeId norm_activation(Graph& graph, NodeId x, const BatchNormalization& normalization,
                        const Activation& activation, const std::string& name);
+
+// A torch.nn.Sequential: its modules are called "prefix.0", "prefix.1", ... and follow each other.
+class Sequence {
+ public:
+  Sequence(Graph& graph, NodeId input, std::string prefix)
+      : graph_(graph), output_(input), prefix_(std::move(prefix)) {}
+
+  void add(const Op& op) { output_ = graph_.add(next(), op, output_); }
+  // For a module of several layers: the name of the next one, and what it gives.
+  std::string next() { return prefix_ + "." + std::to_string(index_++); }
+  void advance(NodeId output) { output_ = output; }
+  NodeId output() const { return output_; }
+
+ private:
+  Graph& graph_;
+  NodeId output_;
+  std::string prefix_;
+  int index_ = 0;
+};
+
+// The input is added where the shapes agree; `name` is then the sum.
+NodeId add_residual(Graph& graph, NodeId input, NodeId x, const std::string& name);
 
 // torchvision's SqueezeExcitation: channels weighted by a function of their means. "name" is the product.
 struct SqueezeExcitation {

@@ -12,18 +12,6 @@ namespace {
 
 const ActivationLayer kReluLayer{kRelu};
 
-// Names "features.0", "features.1", ... in the order of addition.
-class Sequence {
- public:
-  Sequence(Graph& graph, std::string prefix) : graph_(graph), prefix_(std::move(prefix)) {}
-  void add(const Op& op) { graph_.add(prefix_ + "." + std::to_string(index_++), op, graph_.output()); }
-
- private:
-  Graph& graph_;
-  std::string prefix_;
-  int index_ = 0;
-};
-
 // Table 1 of the paper: filters of the convolutions, 0: pooling.
 constexpr int kA[] = {64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0};
 constexpr int kB[] = {64, 64, 0, 128, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0};
@@ -34,7 +22,7 @@ constexpr int kE[] = {64,  64,  0,   128, 128, 0,   256, 256, 256, 256, 0,
 enum class Normalization { none, batch };
 
 void add_features(Graph& graph, std::span<const int> filters, Normalization normalization) {
-  Sequence features(graph, "features");
+  Sequence features(graph, graph.output(), "features");
   for (const int count : filters) {
     if (count == 0) {
       features.add(MaxPooling2D{.pool = square(2), .strides = square(2)});
@@ -59,7 +47,7 @@ Graph vgg(const char* name, std::span<const int> filters, Normalization normaliz
   add_features(graph, filters, normalization);
   if (options.include_top) {
     begin_top(graph, 7);
-    Sequence classifier(graph, "classifier");
+    Sequence classifier(graph, graph.output(), "classifier");
     classifier.add(Dense{.units = 4096});
     classifier.add(kReluLayer);
     classifier.add(Dropout{.rate = 0.5F});
@@ -79,7 +67,7 @@ Graph alexnet(const ArchitectureOptions& options) {
     return Conv2D{.filters = filters, .kernel = square(3), .padding = Padding::symmetric(1)};
   };
   Graph graph = start("alexnet", options, "input");
-  Sequence features(graph, "features");
+  Sequence features(graph, graph.output(), "features");
   features.add(
       Conv2D{.filters = 64, .kernel = square(11), .strides = square(4), .padding = Padding::symmetric(2)});
   features.add(kReluLayer);
@@ -94,7 +82,7 @@ Graph alexnet(const ArchitectureOptions& options) {
   features.add(pool);
   if (options.include_top) {
     begin_top(graph, 6);
-    Sequence classifier(graph, "classifier");
+    Sequence classifier(graph, graph.output(), "classifier");
     classifier.add(Dropout{.rate = 0.5F});
     classifier.add(Dense{.units = 4096});
     classifier.add(kReluLayer);

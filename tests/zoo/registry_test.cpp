@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include <gtest/gtest.h>
 
@@ -71,16 +72,33 @@ bool has_adaptive_top(const Architecture& row) {
   return row.flavour == Flavour::torch && (row.name == "alexnet" || row.name.starts_with("vgg"));
 }
 
+// Vision transformers take whole patches.
+int legal_size(const Architecture& row, int size) {
+  const int patch = row.name.starts_with("vit_") ? row.minimum_size : 1;
+  return (std::max(size, row.minimum_size) + patch - 1) / patch * patch;
+}
+
+// Parameters that do not depend on the input size.
+std::int64_t count_without_positions(const Graph& graph) {
+  std::int64_t parameters = count(graph).all;
+  for (const Node& node : graph.nodes()) {
+    parameters -= std::holds_alternative<PositionEmbedding>(node.op) ? element_count(node.shape) : 0;
+  }
+  return parameters;
+}
+
 TEST_P(EveryArchitecture, TakesEveryLegalSize) {
-  const int minimum = GetParam().minimum_size;
-  const std::int64_t parameters = count(build_architecture(GetParam(), {.include_top = false})).all;
+  const Architecture& row = GetParam();
+  const auto legal = [&](int size) { return legal_size(row, size); };
+  const int minimum = row.minimum_size;
+  const std::int64_t parameters = count_without_positions(build_architecture(row, {.include_top = false}));
   for (const int size : {minimum, minimum + 1, minimum + 2, minimum + 3, 96, 160, 193}) {
-    const int larger = std::max(size, minimum);
     const Graph base =
-        build_architecture(GetParam(), {.height = larger, .width = larger + 7, .include_top = false});
-    EXPECT_EQ(count(base).all, parameters) << size;
-    if (!has_adaptive_top(GetParam())) {
-      EXPECT_NO_THROW(build_architecture(GetParam(), {.height = larger + 5, .width = larger, .classes = 7}))
+        build_architecture(row, {.height = legal(size), .width = legal(size + 7), .include_top = false});
+    EXPECT_EQ(count_without_positions(base), parameters) << size;
+    if (!has_adaptive_top(row)) {
+      EXPECT_NO_THROW(
+          build_architecture(row, {.height = legal(size + 5), .width = legal(size), .classes = 7}))
           << size;
     }
   }
@@ -91,6 +109,15 @@ TEST(Registry, AnAdaptivePoolingThatIsNoPlainOneIsRefused) {
   const Architecture& vgg = architecture("vgg16", Flavour::torch);
   EXPECT_EQ(build_architecture(vgg, {.height = 448, .width = 448}).output_shape(), Shape{1000});
   EXPECT_THROW(build_architecture(vgg, {.height = 256, .width = 256}), Error);
+}
+
+TEST(Registry, HalfAPatchIsRefused) {
+  try {
+    build_architecture(architecture("vit_b_16"), {.height = 150, .width = 160});
+    FAIL() << "expected an Error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("such as 144"), std::string::npos) << error.what();
+  }
 }
 
 TEST_P(EveryArchitecture, RefusesWhatItCannotTake) {
@@ -211,6 +238,35 @@ TEST(Registry, FineTuningNamesOfTheFamilies) {
   squeezenet.set_trainable_from("features.12");
   EXPECT_TRUE(squeezenet.node(squeezenet.require("features.12.squeeze")).trainable);
   EXPECT_FALSE(squeezenet.node(squeezenet.require("features.11")).trainable);
+}
+
+// Everything before a module of torchvision's name is frozen, it and what follows is trained.
+TEST(Registry, FineTuningFromTorchvisionsModules) {
+  struct Case {
+    const char *network, *from, *last_frozen, *first_trained;
+  };
+  constexpr Case kCases[] = {{"resnet50", "layer4", "layer3.5", "layer4.0.conv1"},
+                             {"vgg16_bn", "features.34", "features.33", "features.34"},
+                             {"densenet121", "features.denseblock4", "features.transition3.pool",
+                              "features.denseblock4.denselayer1.norm1"},
+                             {"inception_v3", "Mixed_7b", "Mixed_7a", "Mixed_7b.branch1x1.conv"},
+                             {"mnasnet1_0", "layers.12", "layers.11.1.layers.7", "layers.12.0.layers.0"},
+                             {"shufflenet_v2_x1_0", "stage4", "stage3.7", "stage4.0.branch1.0"},
+                             {"convnext_tiny", "features.7", "features.6.1", "features.7.0.block.0"},
+                             {"efficientnet_b0", "features.7", "features.6.3", "features.7.0.block.0.0"},
+                             {"vit_b_16", "encoder.layers.encoder_layer_1", "encoder.layers.encoder_layer_0",
+                              "encoder.layers.encoder_layer_1.ln_1"},
+                             {"vit_tiny_patch16_224", "blocks.11", "blocks.10", "blocks.11.norm1"}};
+  for (const Case& each : kCases) {
+    SCOPED_TRACE(each.network);
+    Graph graph = build_architecture(architecture(each.network, Flavour::torch), {});
+    graph.set_trainable_from(each.from);
+    const NodeId first = graph.require(each.first_trained);
+    EXPECT_TRUE(graph.node(first).trainable);
+    EXPECT_FALSE(graph.node(first - 1).trainable);
+    EXPECT_FALSE(graph.node(graph.require(each.last_frozen)).trainable);
+    EXPECT_TRUE(graph.node(graph.output()).trainable);
+  }
 }
 
 }  // namespace
