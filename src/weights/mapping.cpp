@@ -8,7 +8,9 @@
 #include "headstart/error.h"
 #include "headstart/weights.h"
 #include "weights/layer_matching.h"
+#include "weights/position_embedding.h"
 #include "weights/source_layers.h"
+#include "weights/torchvision_names.h"
 #include "weights/weight_layout.h"
 
 namespace headstart {
@@ -38,7 +40,7 @@ const SourceWeight* find_weight(const SourceLayer& layer, const TargetLayer& tar
   }
   std::string kind = target.specs[spec].name;
   if (layout == WeightLayout::torch) {
-    kind = kind == "kernel" || kind == "gamma" ? "weight" : kind == "beta" ? "bias" : kind;
+    kind = torch_kind(kind);
   }
   const auto find = [&layer](const std::string& wanted) -> const SourceWeight* {
     const auto found = std::find_if(layer.weights.begin(), layer.weights.end(),
@@ -119,7 +121,8 @@ void plan_layer(const Graph& graph, const TargetLayer& target, const SourceLayer
     const auto transform = transform_for(graph, target.id, spec.name, hints);
     const auto shape =
         transformed_shape(transform, weight->tensor->shape(), multiplier_of(graph.node(target.id).op));
-    if (shape != spec.shape) {
+    const bool resampled = shape && can_resample_positions(graph, target.id, *shape);
+    if (shape != spec.shape && !resampled) {
       plan.report.mismatched.push_back(fmt::format(
           "{}: expected {}, received {}{}", name, to_string(spec.shape), to_string(weight->tensor->shape()),
           transform == Transform::none ? "" : " before transposing"));
@@ -192,9 +195,14 @@ MappedWeights map_weights_leniently(const Graph& graph, const WeightFile& file) 
   }
   MappedWeights result{.parameters = {}, .report = std::move(best->report)};
   for (const auto& move : best->moves) {
-    result.parameters.insert(move.parameter, apply(move.transform, *move.weight->tensor, move.shape,
-                                                   flattened_shape(graph, move.node)));
-    result.report.mapped.push_back({move.parameter, move.weight->key, describe(move.transform)});
+    auto tensor = apply(move.transform, *move.weight->tensor, move.shape, flattened_shape(graph, move.node));
+    auto change = describe(move.transform);
+    if (tensor.shape() != move.shape) {
+      tensor = resample_positions(graph, move.node, tensor);
+      change = "interpolated";
+    }
+    result.parameters.insert(move.parameter, std::move(tensor));
+    result.report.mapped.push_back({move.parameter, move.weight->key, std::move(change)});
     result.report.parameters += element_count(move.shape);
   }
   return result;

@@ -5,19 +5,24 @@
 #include <cctype>
 #include <map>
 #include <string_view>
+#include <utility>
+
+#include "weights/torchvision_names.h"
 
 namespace headstart {
 namespace {
 
-constexpr std::array<std::string_view, 9> kKerasKinds{"kernel",
-                                                      "bias",
-                                                      "gamma",
-                                                      "beta",
-                                                      "moving_mean",
-                                                      "moving_variance",
-                                                      "depthwise_kernel",
-                                                      "pointwise_kernel",
-                                                      "recurrent_kernel"};
+constexpr std::array<std::string_view, 11> kKerasKinds{"kernel",
+                                                       "bias",
+                                                       "gamma",
+                                                       "beta",
+                                                       "moving_mean",
+                                                       "moving_variance",
+                                                       "depthwise_kernel",
+                                                       "pointwise_kernel",
+                                                       "recurrent_kernel",
+                                                       "class_token",
+                                                       "position_embedding"};
 
 struct SplitName {
   std::string_view layer, weight;
@@ -87,17 +92,12 @@ std::string_view without_module(std::string_view name) {
   return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
 }
 
-std::string torch_kind(std::string_view weight) {
-  static const std::map<std::string_view, std::string> kind_names{{"weight", "weight"},
-                                                                  {"bias", "bias"},
-                                                                  {"running_mean", "moving_mean"},
-                                                                  {"running_var", "moving_variance"}};
-  const auto found = kind_names.find(weight);
-  return found == kind_names.end() ? std::string(weight) : found->second;
-}
-
-// torchvision's old DenseNet files say "denselayer1.norm.1" for "denselayer1.norm1".
+// torchvision's old DenseNet files say "denselayer1.norm.1" for "denselayer1.norm1", its old vision
+// transformers "mlp.linear_2" for "mlp.3".
 std::string current_torch_name(std::string_view layer) {
+  if (layer.ends_with(".mlp.linear_1") || layer.ends_with(".mlp.linear_2")) {
+    return std::string(layer.substr(0, layer.rfind('.'))) + (layer.ends_with('1') ? ".0" : ".3");
+  }
   const auto dot = layer.rfind('.');
   const auto parent = layer.substr(0, dot);
   const bool old = dot != std::string_view::npos && layer.find(".denselayer") != std::string_view::npos &&
@@ -105,15 +105,31 @@ std::string current_torch_name(std::string_view layer) {
   return old ? std::string(parent) + std::string(layer.substr(dot + 1)) : std::string(layer);
 }
 
+struct TorchName {
+  std::string layer, kind;
+};
+
+TorchName torch_name(std::string_view key) {
+  constexpr std::string_view kPacked = "in_proj_";  // of nn.MultiheadAttention
+  key = without_module(key);
+  if (is_bare_parameter(key)) {
+    return {std::string(key), "weight"};
+  }
+  const auto split = split_last(key, '.');
+  if (split.weight.starts_with(kPacked)) {
+    return {std::string(split.layer) + ".in_proj", std::string(split.weight.substr(kPacked.size()))};
+  }
+  return {current_torch_name(split.layer), std::string(split.weight)};
+}
+
 std::vector<SourceLayer> torch_layers(const WeightFile& file) {
   std::vector<SourceLayer> layers;
   std::map<std::string, std::size_t, std::less<>> index;
   for (const auto& [key, tensor] : file.tensors) {
-    const auto split = split_last(without_module(key), '.');
-    if (split.weight != "num_batches_tracked") {
-      const std::string layer = current_torch_name(split.layer);
+    auto [layer, kind] = torch_name(key);
+    if (kind != "num_batches_tracked") {
       layer_named(layers, index, layer, layer)
-          .weights.push_back({.key = key, .kind = torch_kind(split.weight), .tensor = &tensor});
+          .weights.push_back({.key = key, .kind = std::move(kind), .tensor = &tensor});
     }
   }
   return layers;

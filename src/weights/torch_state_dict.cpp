@@ -1,6 +1,5 @@
 // Our parameters as a PyTorch state dict: torchvision's names where they are known, PyTorch's layouts.
 #include <algorithm>
-#include <map>
 #include <variant>
 
 #include "weights/layer_matching.h"
@@ -28,15 +27,12 @@ std::string module_name(const Graph& graph, std::string name) {
   return name;
 }
 
-std::string torch_kind(const std::string& parameter) {
-  static const std::map<std::string, std::string> kind_names{{"kernel", "weight"},
-                                                             {"gamma", "weight"},
-                                                             {"bias", "bias"},
-                                                             {"beta", "bias"},
-                                                             {"moving_mean", "running_mean"},
-                                                             {"moving_variance", "running_var"}};
-  const auto found = kind_names.find(parameter);
-  return found == kind_names.end() ? parameter : found->second;
+// "conv1", "kernel" -> "conv1.weight"; "self_attention.in_proj", "bias" -> "self_attention.in_proj_bias".
+std::string tensor_name(const std::string& module, const std::string& parameter) {
+  if (is_bare_parameter(module)) {
+    return module;
+  }
+  return module + (module.ends_with(".in_proj") ? "_" : ".") + torch_kind(parameter);
 }
 
 }  // namespace
@@ -49,7 +45,7 @@ Parameters torch_state_dict(const Graph& graph, const Parameters& parameters) {
     for (const auto& spec : layer.specs) {
       const auto& tensor = parameters.at(layer.name + "/" + spec.name);
       state.insert(
-          module_name(graph, layer.name) + "." + torch_kind(spec.name),
+          tensor_name(module_name(graph, layer.name), spec.name),
           invert(torch_transform(graph.node(layer.id).op, spec.name, !flattened.empty()), tensor, flattened));
     }
   }

@@ -1,5 +1,6 @@
 #include "weights/torchvision_names.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <map>
@@ -84,6 +85,26 @@ std::optional<std::string> mobilenet_v2_name(std::string_view layer) {
 }
 
 }  // namespace
+
+std::string torch_kind(const std::string& parameter) {
+  static const std::map<std::string, std::string> kind_names{{"kernel", "weight"},
+                                                             {"gamma", "weight"},
+                                                             {"class_token", "weight"},
+                                                             {"position_embedding", "weight"},
+                                                             {"bias", "bias"},
+                                                             {"beta", "bias"},
+                                                             {"moving_mean", "running_mean"},
+                                                             {"moving_variance", "running_var"}};
+  const auto found = kind_names.find(parameter);
+  return found == kind_names.end() ? parameter : found->second;
+}
+
+bool is_bare_parameter(std::string_view layer) {
+  constexpr std::array<std::string_view, 5> kNames{"class_token", "cls_token", "pos_embedding", "pos_embed",
+                                                   "layer_scale"};
+  const auto last = layer.substr(layer.rfind('.') + 1);
+  return std::find(kNames.begin(), kNames.end(), last) != kNames.end();
+}
 
 std::optional<std::string> torchvision_name(std::string_view architecture, std::string_view layer) {
   if (architecture == "vgg16") {

@@ -1,4 +1,5 @@
-// Names that torchvision gives to the layers of networks which the zoo builds with Keras's names.
+// PyTorch's names for parameters, and torchvision's for the layers of networks which the zoo builds with
+// Keras's names.
 #pragma once
 
 #include <optional>
@@ -9,5 +10,12 @@ namespace headstart {
 
 // "vgg16", "block1_conv2" -> "features.2". Nothing for another architecture or layer.
 std::optional<std::string> torchvision_name(std::string_view architecture, std::string_view keras_layer);
+
+// "kernel" -> "weight", "moving_mean" -> "running_mean", ...: what PyTorch calls this parameter of a layer.
+std::string torch_kind(const std::string& parameter);
+
+// "a.layer_scale", "class_token", ...: layers of one parameter, which PyTorch calls by the layer's name
+// alone.
+bool is_bare_parameter(std::string_view layer);
 
 }  // namespace headstart

@@ -88,6 +88,8 @@ Tensor with_rows_reordered(const Tensor& source, const Shape& shape, const Shape
 std::string describe(Transform transform) {
   switch (transform) {
     case Transform::none:
+    case Transform::channels:
+    case Transform::tokens:
       return "";
     case Transform::rotate:
       return "rotated";
@@ -121,6 +123,13 @@ std::optional<Shape> transformed_shape(Transform transform, const Shape& shape, 
     case Transform::dense:
     case Transform::dense_channels_first:
       return shape.size() == 2 ? std::optional(Shape{shape[1], shape[0]}) : std::nullopt;
+    case Transform::channels:
+      return shape.size() == 3 && shape[1] == 1 && shape[2] == 1 ? Shape{shape[0]} : shape;
+    case Transform::tokens: {
+      const auto begin =
+          std::find_if(shape.begin(), shape.end(), [](std::int64_t extent) { return extent != 1; });
+      return Shape(begin, shape.end());
+    }
   }
   throw Error("[weights] expected a transform; received none of them");
 }
@@ -143,11 +152,20 @@ Tensor apply(Transform transform, const Tensor& tensor, const Shape& expected, c
       return from_dense(tensor, expected, flattened);
     case Transform::rows_channels_first:
       return with_rows_reordered(tensor, expected, flattened);
+    case Transform::channels:
+    case Transform::tokens:
+      return Tensor(tensor).reshaped(transformed_shape(transform, tensor.shape(), 1).value());
   }
   throw Error("[weights] expected a transform; received none of them");
 }
 
 Transform torch_transform(const Op& op, const std::string& parameter, bool flatten_order) {
+  if (std::holds_alternative<ClassToken>(op) || std::holds_alternative<PositionEmbedding>(op)) {
+    return Transform::tokens;
+  }
+  if (std::holds_alternative<Scale>(op)) {
+    return Transform::channels;
+  }
   if (parameter == "depthwise_kernel" ||
       (parameter == "kernel" && std::holds_alternative<DepthwiseConv2D>(op))) {
     return Transform::depthwise;
@@ -183,6 +201,11 @@ Tensor invert(Transform transform, const Tensor& tensor, const Shape& flattened)
       }
       return result;
     }
+    case Transform::channels:
+      return Tensor(tensor).reshaped({shape[0], 1, 1});
+    case Transform::tokens:
+      return Tensor(tensor).reshaped(shape.size() == 1 ? Shape{1, 1, shape[0]}
+                                                       : Shape{1, shape[0], shape[1]});
     case Transform::rotate:
     case Transform::oihw_rotate:
     case Transform::rows_channels_first:

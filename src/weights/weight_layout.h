@@ -18,6 +18,8 @@ enum class Transform {
   dense,                 // (out, in) -> (in, out)
   dense_channels_first,  // the same; its inputs were flattened as C, H, W
   rows_channels_first,   // (in, out) whose inputs were flattened as C, H, W
+  channels,              // (channels, 1, 1) or (channels) -> (channels): torchvision's layer scale
+  tokens,                // (1, tokens, channels), (1, 1, channels) without the ones: ViT's embeddings
 };
 
 // How PyTorch keeps this parameter of such a layer. `flatten_order`: its inputs come from a Flatten where the
@@ -34,7 +36,7 @@ std::optional<Shape> transformed_shape(Transform transform, const Shape& shape, 
 // `flattened`: the (H, W, C) that a dense layer's inputs were flattened from.
 Tensor apply(Transform transform, const Tensor& tensor, const Shape& expected, const Shape& flattened);
 
-// The other way: what `apply` makes this tensor of. For none, oihw, depthwise and the dense transforms.
+// The other way: what `apply` makes this tensor of. For the transforms of PyTorch's layouts.
 Tensor invert(Transform transform, const Tensor& tensor, const Shape& flattened);
 
 // (H, W, C) of the Flatten that feeds this dense layer (through dropout or activations), where the order

@@ -1,4 +1,4 @@
-// Reading what tools/make_golden.py stored.
+// Reading what tests/tools/make_golden.py stored.
 #pragma once
 
 #include <string>

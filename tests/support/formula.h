@@ -1,4 +1,4 @@
-// Parameters and images by a formula that tools/make_golden.py computes too, to the bit.
+// Parameters and images by a formula that tests/tools/make_golden.py computes too, to the bit.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace headstart::test {
 
-// Every parameter of the graph; the formula is written down in tools/make_golden.py.
+// Every parameter of the graph; the formula is written down in tests/tools/make_golden.py.
 Parameters formula_parameters(const Graph& graph);
 
 // Uniform in [-1, 1): the image batch called `name`.

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Writes tests/data/torch/*.json: what PyTorch computes for networks, parameters and images that the C++ tests build again.
 
-Run with Debian's python3-torch and python3-torchvision: /usr/bin/python3 tools/make_golden.py. Everything is in double
+Run with Debian's python3-torch and python3-torchvision: /usr/bin/python3 tests/tools/make_golden.py. Everything is in double
 precision, so the figures are those of the mathematics and the tests' tolerances are about Headstart's rounding alone.
 
 Parameters and images come from one formula (tests/support/formula.h is its twin): element i of the tensor called `name` is
@@ -321,7 +321,7 @@ def write(path, data):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parents[1] / "tests/data/torch")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parents[1] / "data/torch")
     out = parser.parse_args().out
     write(out / "logits.json", logits())
     write(out / "cnn_150.json", training(Network(), "cnn_150", cnn_150, binary_loss, 150, 4, 0.001, 10, classes=2, alpha=1.0))

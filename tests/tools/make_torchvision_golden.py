@@ -1,0 +1,275 @@
+#!/usr/bin/python3
+"""Writes tests/data/torch/torchvision*.json: what torchvision's own networks compute, for comparison with the zoo's.
+
+Run with Debian's python3-torch and python3-torchvision: /usr/bin/python3 tests/tools/make_torchvision_golden.py [PART...].
+Parameters and images are those of make_golden.py's formula under torchvision's (for timm's networks: timm's) layer names,
+in double precision. Besides the kinds there:
+    class_token, position_embedding    0.5 * u
+Parts: `logits` (logits, or the base's output, and some layers' outputs), `gradients` (of all parameters, batch norm in
+training mode, dropout off, for the loss sum(logits * v) with v the "images" formula called "diff"; a gradient g is stored as
+its norm and its projection sum(g * w) on the images called "projection/NAME"), `names` (of the state dicts; positions resampled).
+"""
+import argparse
+import functools
+import pathlib
+
+import numpy as np
+import torch
+import torchvision
+from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
+
+from make_golden import digest, formula, images, rounded, unit, write
+
+CLASSES = 10
+
+# Networks with the layers whose outputs are stored and the input sizes; the larger ones at the smallest size alone.
+RESNET = ["layer1.0", "layer2.1", "layer4.0"]
+DENSENET = ["features.denseblock1.denselayer2.conv2", "features.transition2.pool"]
+MOBILENET = ["features.3", "features.8"]
+EFFICIENTNET = ["features.2.1", "features.4.1"]
+MNASNET = ["layers.8.1", "layers.12.2"]
+SHUFFLENET = ["stage2.0", "stage3.3"]
+CONVNEXT = ["features.1.0", "features.5.2"]
+VIT = ["conv_proj", "encoder.layers.encoder_layer_0", "encoder.layers.encoder_layer_7"]
+TIMM = ["patch_embed.proj", "blocks.0", "blocks.7"]
+TOPS = [("alexnet", ["features.2", "features.7"], [224]), ("vgg11", ["features.5"], [224])]
+NETWORKS = (
+    [(name, ["features.3", "features.7"], [64, 65]) for name in ("squeezenet1_0", "squeezenet1_1")]
+    + [("googlenet", ["inception3a", "inception4a", "inception5a"], [64, 97]),
+       ("inception_v3", ["Mixed_5b", "Mixed_6a", "Mixed_7a"], [75, 107])]
+    + [(name, RESNET, [64, 75]) for name in ("resnet18", "resnet34", "resnet50", "resnext50_32x4d")]
+    + [(name, RESNET, [64]) for name in ("resnet101", "resnet152", "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2",
+                                         "wide_resnet101_2")]
+    + [(f"densenet{depth}", DENSENET, [64, 75]) for depth in (121, 161, 169, 201)]
+    + [(name, MOBILENET, [64, 97]) for name in ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")]
+    + [(f"efficientnet_b{i}", EFFICIENTNET, [64, 75] if i < 4 else [64]) for i in range(8)]
+    + [(f"efficientnet_v2_{size}", EFFICIENTNET, [64, 75] if size == "s" else [64]) for size in "sml"]
+    + [("mnasnet" + width, MNASNET, [64, 75]) for width in ("0_5", "0_75", "1_0", "1_3")]
+    + [("shufflenet_v2_x" + width, SHUFFLENET, [64, 75]) for width in ("0_5", "1_0", "1_5", "2_0")]
+    + [("convnext_" + size, CONVNEXT, [32, 75] if size == "tiny" else [32]) for size in ("tiny", "small", "base")]
+    + [("vit_b_16", VIT, [32, 80]), ("vit_b_32", VIT, [64, 96])]
+    + [("vit_tiny_patch16_224", TIMM, [32, 80]), ("vit_small_patch16_224", TIMM, [32, 80])])
+
+# Without their tops, which ask for 224 pixels.
+BASES = ([("alexnet", ["features.2"], [63, 97])]
+         + [(f"vgg{depth}{norm}", ["features.8"], [32, 65]) for depth in (11, 13, 16, 19) for norm in ("", "_bn")])
+
+# One network of each family or two, at sizes where the last batch norm sees a dozen values.
+GRADIENTS = [("alexnet", 63), ("vgg11_bn", 32), ("squeezenet1_1", 33), ("googlenet", 64), ("inception_v3", 107), ("resnet18", 64),
+             ("resnet50", 64), ("resnext50_32x4d", 64), ("densenet121", 64), ("mobilenet_v2", 64), ("mobilenet_v3_small", 64),
+             ("efficientnet_b0", 64), ("efficientnet_v2_s", 64), ("mnasnet0_5", 64), ("shufflenet_v2_x0_5", 64),
+             ("convnext_tiny", 32), ("vit_b_32", 64), ("vit_tiny_patch16_224", 48)]
+
+
+# --- Networks and their names ---
+
+
+def timm_name(name):
+    """What timm calls a layer of torchvision's VisionTransformer."""
+    for ours, theirs in (("conv_proj", "patch_embed.proj"), ("class_token", "cls_token"), ("encoder.pos_embedding", "pos_embed"),
+                         ("encoder.layers.encoder_layer_", "blocks."), ("self_attention.in_proj", "attn.qkv"),
+                         ("self_attention.out_proj", "attn.proj"), ("ln_1", "norm1"), ("ln_2", "norm2"), ("mlp.0", "mlp.fc1"),
+                         ("mlp.3", "mlp.fc2"), ("encoder.ln", "norm"), ("heads.head", "head")):
+        name = name.replace(ours, theirs)
+    return name
+
+
+def build(name, size, classes=CLASSES):
+    if name.endswith("_patch16_224"):
+        channels, heads = {"vit_tiny": (192, 3), "vit_small": (384, 6)}[name[: -len("_patch16_224")]]
+        return VisionTransformer(size, 16, 12, heads, channels, 4 * channels, num_classes=classes)
+    options = {"image_size": size} if name.startswith("vit_") else {}
+    if name in ("googlenet", "inception_v3"):
+        options = {"aux_logits": False, "init_weights": False}
+    return getattr(torchvision.models, name)(num_classes=classes, **options)
+
+
+def kernel(layer, shape, name, flattened):
+    """The formula's kernel in PyTorch's layout; `flattened`: (C, H, W) of the image that a dense layer reads."""
+    if len(shape) == 2:
+        values = formula(name, shape[::-1])
+        if flattened:
+            channels, height, width = flattened
+            values = values.reshape(height, width, channels, shape[0]).permute(2, 0, 1, 3).reshape(shape[::-1])
+        return values.T
+    if layer.groups > 1 and shape[1] == 1:
+        return formula(name, (*shape[2:], shape[0], 1), fan_in=shape[2] * shape[3]).permute(2, 3, 0, 1)
+    return formula(name, (*shape[2:], shape[1], shape[0])).permute(3, 2, 0, 1)
+
+
+def ours(key, layer, rename):
+    """Our name of the tensor `key` of a state dict that belongs to `layer`."""
+    module, _, last = key.rpartition(".")
+    if last in ("class_token", "pos_embedding", "layer_scale"):
+        return rename(key) + "/" + {"class_token": "class_token", "pos_embedding": "position_embedding", "layer_scale": "gamma"}[last]
+    if last.startswith("in_proj_"):
+        return rename(module + ".in_proj") + "/" + {"weight": "kernel", "bias": "bias"}[last[len("in_proj_"):]]
+    affine = isinstance(layer, (torch.nn.BatchNorm2d, torch.nn.LayerNorm))
+    kinds = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+    return rename(module) + "/" + (kinds[last] if affine else {"weight": "kernel", "bias": "bias"}[last])
+
+
+def tensors(model, rename):
+    """(our name, layer, tensor) of everything in a model's state dict."""
+    modules = dict(model.named_modules())
+    for key, tensor in model.state_dict(keep_vars=True).items():
+        if not key.endswith("num_batches_tracked"):
+            layer = modules[key.rpartition(".")[0]]
+            yield ours(key, layer, rename), layer, tensor
+
+
+def fill(model, rename, flattened):
+    """Sets every tensor by the formula; `flattened`: by our name of a kernel, see `kernel`."""
+    for name, layer, tensor in tensors(model, rename):
+        shape, kind = tuple(tensor.shape), name.rpartition("/")[2]
+        if kind in ("class_token", "position_embedding"):
+            values = (0.5 * unit(name, tensor.numel())).astype(np.float32).astype(np.float64)
+            tensor.data = torch.from_numpy(values).reshape(shape)
+        elif kind == "kernel":
+            tensor.data = kernel(layer, shape, name, flattened.get(name))
+        else:
+            tensor.data = formula(name, (tensor.numel(),)).reshape(shape)
+    return model.double().eval()
+
+
+FLATTENED = {"alexnet": {"classifier.1/kernel": (256, 6, 6)}, "vgg11": {"classifier.0/kernel": (512, 7, 7)}}
+
+
+@functools.lru_cache(maxsize=1)
+def filled(name, size):
+    rename = timm_name if name.endswith("_patch16_224") else str
+    return fill(build(name, size), rename, FLATTENED.get(name, {}))
+
+
+def module_of(model, name, layer):
+    """The module whose output is our layer."""
+    if name.endswith("_patch16_224"):
+        return next(module for path, module in model.named_modules() if timm_name(path) == layer)
+    return model.get_submodule(layer)
+
+
+def last_channels(output):
+    return output.permute(0, 2, 3, 1) if output.dim() == 4 else output
+
+
+# --- Logits ---
+
+
+def logits_case(name, layers, size, top):
+    model = filled(name, size if name.startswith("vit_") else 0)
+    seen, hooks = {}, []
+    for layer in layers:
+        hook = lambda module, inputs, output, layer=layer: seen.update({layer: output.clone()})
+        hooks.append(module_of(model, name, layer).register_forward_hook(hook))
+    batch = 2
+    with torch.no_grad():
+        output = model(images("images", batch, size)) if top else model.features(images("images", batch, size))
+    for hook in hooks:
+        hook.remove()
+    difference = (output[0] - output[1]).abs().max() / output.abs().max()
+    assert difference > 1e-3, f"{name}: the images give the same output"
+    print(f"{name} {size}: largest output {output.abs().max():.3g}, relative difference of the images {difference:.2g}")
+    stored = {"logits": rounded(output.flatten())} if top else {"base": digest(last_channels(output))}
+    return {"network": name, "flavour": "torch", "size": size, "classes": CLASSES, "batch": batch, **stored,
+            "layers": {layer: digest(last_channels(seen[layer])) for layer in layers}}
+
+
+def logits():
+    return {"cases": [logits_case(name, layers, size, table is not BASES) for table in (TOPS, NETWORKS, BASES)
+                      for name, layers, sizes in table for size in sizes]}
+
+
+# --- Gradients ---
+
+
+class Pooled(torch.nn.Module):
+    """A base with global average pooling and one dense layer "head" on it."""
+
+    def __init__(self, features, channels):
+        super().__init__()
+        self.features, self.head = features, torch.nn.Linear(channels, CLASSES)
+
+    def forward(self, x):
+        return self.head(self.features(x).mean((2, 3)))
+
+
+def gradients_case(name, size):
+    rename = timm_name if name.endswith("_patch16_224") else str
+    model = build(name, size)
+    pooled = name == "alexnet" or name.startswith("vgg")
+    if pooled:
+        model = Pooled(model.features, [module for module in model.features if isinstance(module, torch.nn.Conv2d)][-1].out_channels)
+    model = fill(model, rename, {})
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.train()
+        if hasattr(module, "inplace"):
+            module.inplace = False
+    batch = 4
+    output = model(images("images", batch, size))
+    loss = (output * torch.from_numpy(unit("diff", output.numel()).astype(np.float32).astype(np.float64)).reshape(output.shape)).sum()
+    parameters = {our: (layer, tensor) for our, layer, tensor in tensors(model, rename) if tensor.requires_grad}
+    grads = torch.autograd.grad(loss, [tensor for _, tensor in parameters.values()])
+    stored = {our: summary(our, layer, grad) for (our, (layer, _)), grad in zip(parameters.items(), grads)}
+    print(f"{name} {size}: loss {loss.item():.6g}, {len(stored)} gradients")
+    return {"network": name, "flavour": "torch", "size": size, "classes": CLASSES, "batch": batch, "pooled": pooled,
+            "loss": rounded([loss])[0], "gradients": stored}
+
+
+def summary(name, layer, gradient):
+    """Norm and projection of a gradient in our layout."""
+    if name.endswith("/kernel"):
+        if gradient.dim() == 2:
+            gradient = gradient.T
+        elif layer.groups > 1 and gradient.shape[1] == 1:
+            gradient = gradient.permute(2, 3, 0, 1)
+        else:
+            gradient = gradient.permute(2, 3, 1, 0)
+    values = gradient.contiguous().flatten()
+    onto = torch.from_numpy(unit("projection/" + name, values.numel()).astype(np.float32).astype(np.float64))
+    return rounded([values.norm(), values @ onto])
+
+
+# --- Names ---
+
+
+def fnv1a(text):
+    key = 2166136261
+    for byte in text.encode():
+        key = ((key ^ byte) * 16777619) & 0xFFFFFFFF
+    return key
+
+
+def names():
+    """Tensors of state dicts, as a number and a hash of their sorted lines "name (1, 2)"; positions as torchvision resamples them."""
+    dicts = {}
+    for name, size in GRADIENTS:
+        if not name.endswith("_patch16_224"):
+            state = build(name, 224, classes=1000).state_dict()
+            lines = sorted(f"{key} ({', '.join(map(str, value.shape))})\n" for key, value in state.items()
+                           if not key.endswith("num_batches_tracked"))
+            dicts[name] = {"tensors": len(lines), "hash": fnv1a("".join(lines))}
+    channels, positions = 2, []
+    for before, after in ((3, 5), (4, 2), (5, 3)):
+        tokens = before * before + 1
+        state = {"encoder.pos_embedding": torch.from_numpy(unit("positions", tokens * channels)).reshape(1, tokens, channels)}
+        result = interpolate_embeddings(16 * after, 16, state)["encoder.pos_embedding"]
+        positions.append({"before": before, "after": after, "values": rounded(result.flatten())})
+    return {"state_dicts": dicts, "positions": positions}
+
+
+def main():
+    parts = {"logits": ("torchvision.json", logits),
+             "gradients": ("torchvision_gradients.json", lambda: {"cases": [gradients_case(*case) for case in GRADIENTS]}),
+             "names": ("torchvision_names.json", names)}
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("parts", nargs="*", help=", ".join(parts))
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parents[1] / "data/torch")
+    arguments = parser.parse_args()
+    for part in arguments.parts or parts:
+        file, make = parts[part]
+        write(arguments.out / file, make())
+
+
+if __name__ == "__main__":
+    main()
