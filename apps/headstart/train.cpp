@@ -12,6 +12,7 @@
 #include "headstart/dataset.h"
 #include "headstart/head.h"
 #include "headstart/open_model.h"
+#include "headstart/rate_finder.h"
 #include "model_options.h"
 #include "predict_options.h"
 #include "run_config.h"
@@ -47,12 +48,29 @@ void print_result(const TrainCommand& command, const TrainResult& result) {
   fmt::print("model: {}/model.safetensors\n", command.train.out_directory);
 }
 
+// --find-lr: the curve of the range test, and the rate that it suggests.
+void run_rate_finder(const TrainCommand& command, const Model& model, const DatasetSplits& data,
+                     TrainObserver& observer, Outcome& outcome) {
+  const RateCurve curve = find_learning_rate(model, data, command.train, observer);
+  if (curve.interrupted) {
+    outcome.exit_status = 1;
+    return;
+  }
+  const std::string path = command.train.out_directory + "/learning_rates.csv";
+  write_rate_curve(curve, path);
+  fmt::print("learning rate: the loss falls fastest at {:.2g}; try --lr {:.1g}\ncurve: {}\n",
+             curve.suggestion, curve.suggestion, path);
+}
+
 void run_train(const TrainCommand& command, Outcome& outcome) {
   const DatasetSplits data = read_dataset(command.data);
   TrainConsole console;
   TrainObserver silent;
   TrainObserver& observer = command.quiet ? silent : console;
   Model model = make_model(command, static_cast<int>(data.train.class_names.size()), observer.progress());
+  if (command.find_rate) {
+    return run_rate_finder(command, model, data, observer, outcome);
+  }
   const TrainResult result = train(std::move(model), data, command.train, observer);
   for (const auto& line : result.unreadable) {
     console.message("skipped " + line);

@@ -68,8 +68,8 @@ void add_schedule_options(CLI::App& command, TrainOptions& train) {
       ->check(CLI::Range(0, kMany));
   command
       .add_option("--fine-tune-from", train.fine_tune_from,
-                  "Then this layer and all after it are trained too")
-      ->type_name("NAME");
+                  "Then this layer and all after it are trained too; several with commas: one stage each")
+      ->type_name("NAME[,NAME...]");
   command
       .add_option("--fine-tune-epochs", train.fine_tune.epochs, fmt::format("({})", train.fine_tune.epochs))
       ->type_name("N")
@@ -79,9 +79,28 @@ void add_schedule_options(CLI::App& command, TrainOptions& train) {
                   fmt::format("({})", train.fine_tune.optimizer.learning_rate))
       ->type_name("RATE")
       ->check(CLI::PositiveNumber);
+  command
+      .add_option("--fine-tune-head-lr", train.fine_tune.head_learning_rate,
+                  "Of the new layers while fine-tuning (the same)")
+      ->type_name("RATE")
+      ->check(CLI::PositiveNumber);
+  command
+      .add_option(
+          "--layer-decay", train.fine_tune.layer_decay,
+          "Fine-tuning: each of up to 12 groups of layers learns at this share of the next's rate (1)")
+      ->type_name("F")
+      ->check(CLI::Range(0.0, 1.0));
   command.add_option("--steps-per-epoch", train.steps_per_epoch, "(every image once)")
       ->type_name("N")
       ->check(CLI::Range(0, kMany));
+  command
+      .add_option("--validation-steps", train.validation_steps,
+                  "Batches, spread over the validation images (every image once)")
+      ->type_name("N")
+      ->check(CLI::Range(0, kMany));
+  command.add_option("--accumulate", train.accumulate, "Batches for one step of the optimizer (1)")
+      ->type_name("N")
+      ->check(CLI::Range(1, kMany));
   command.add_option("--batch-size", train.batch_size, fmt::format("Images a step ({})", train.batch_size))
       ->type_name("N")
       ->check(CLI::Range(1, kMany));
@@ -131,6 +150,17 @@ void add_optimizer_options(CLI::App& command, TrainOptions& train) {
       [&train](const std::string& name) { train.loss = loss_from(name); })
       ->type_name("NAME");
   command
+      .add_option("--label-smoothing", train.label_smoothing, "Share of a label that goes to all classes (0)")
+      ->type_name("E")
+      ->check(CLI::Range(0.0, 0.999));
+  command.add_option("--mixup", train.mixup, "Mixes pairs of images or features: alpha, 0.2 say (off)")
+      ->type_name("A")
+      ->check(CLI::Range(0.0, 4.0));
+  command.add_option("--cutmix", train.cutmix, "Pastes parts of images or feature maps: alpha, 1 say (off)")
+      ->type_name("A")
+      ->check(CLI::Range(0.0, 4.0));
+  command.add_flag("--balanced-sampling", train.balanced_sampling, "Every class as often as the others");
+  command
       .add_option_function<std::string>(
           "--class-weights", [&train](const std::string& text) { parse_class_weights(text, train); },
           "balanced, or one number a class: 1,2.5")
@@ -168,6 +198,8 @@ void add_run_options(CLI::App& command, TrainCommand& options) {
   command.add_option("--seed", train.seed, "Of the new layers, the order, the split (0)")->type_name("N");
   add_precision_option(command, train.precision);
   command.add_option("--threads", train.threads, "Cores (all)")->type_name("N")->check(CLI::Range(0, 4096));
+  command.add_flag("--find-lr", options.find_rate,
+                   "Only a range test of the learning rate: learning_rates.csv in --out, and a suggestion");
   command.add_flag("--strict", train.strict, "An unreadable image is an error");
   command.add_flag("--resume", train.resume, "Go on from the checkpoint in --out");
   command.add_flag("--quiet", options.quiet, "No progress");

@@ -20,6 +20,7 @@ struct TrainCommand {
   TrainOptions train{};
   AugmentOptions augment{};
   bool quiet = false;
+  bool find_rate = false;
 };
 
 void add_train_options(CLI::App& command, TrainCommand& options);

@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "headstart/graph.h"
 #include "headstart/tensor.h"
@@ -38,6 +39,20 @@ LossValue binary_crossentropy(std::span<const float> logits, std::span<const flo
 // vector.
 LossValue loss_of_labels(Loss loss, std::span<const float> logits, std::span<const int> labels,
                          std::span<const float> weights, std::span<float> diff_logits);
+
+// Class labels that are not certain: smoothed (a share of it goes to all classes alike, Szegedy et al.,
+// 2016), and mixed with those of a partner sample (MixUp, CutMix).
+struct SoftLabels {
+  std::span<const int> labels{};
+  std::span<const int> partners{};  // empty: no mixing
+  float share = 1.0F;               // of `labels`; the rest is the partners'
+  float smoothing = 0.0F;           // [0, 1)
+};
+// (N, units): one sigmoid unit goes towards 1/2 when smoothed, as in Keras.
+std::vector<float> soft_targets(const SoftLabels& soft, std::size_t units);
+// As loss_of_labels against such targets; categorical for the sparse loss.
+LossValue loss_of_targets(Loss loss, std::span<const float> logits, std::span<const float> targets, int batch,
+                          std::span<const float> weights, std::span<float> diff_logits);
 
 // Logits (N, units) to probabilities of the same shape; `none` returns them unchanged.
 Tensor probabilities(OutputActivation activation, const Tensor& logits);

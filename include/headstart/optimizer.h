@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 
 #include "headstart/parameters.h"
 
@@ -42,6 +44,9 @@ class Optimizer {
   // `trainable` names and shapes what will be updated (for example TrainingProgram::gradients()).
   Optimizer(const OptimizerOptions& options, const Parameters& trainable);
 
+  // Multiplies the rate (and with it the decay) of single parameters by name; 1 for those not listed.
+  void set_rate_factors(std::map<std::string, double> factors) { rate_factors_ = std::move(factors); }
+
   // One step over every gradient (scaled in place when they are clipped); `rate_factor` scales the learning
   // rate (a schedule's value). Throws Error when a gradient is not among `trainable`.
   void step(Parameters& parameters, Parameters& gradients, double rate_factor = 1.0);
@@ -59,6 +64,7 @@ class Optimizer {
   void update(const std::string& name, Tensor& parameter, const Tensor& gradient, double rate);
 
   OptimizerOptions options_;
+  std::map<std::string, double> rate_factors_;
   Parameters state_;
   std::int64_t iterations_ = 0;
 };
@@ -72,8 +78,9 @@ struct Schedule {
     step,
     exponential,
     one_cycle,
-    plateau
-  };  // automatic: see resolve
+    plateau,
+    range_test  // rises by 1e8 in all: the learning-rate finder's
+  };            // automatic: see resolve
   Kind kind = Kind::automatic;
   double warmup = 0.0;        // share of the steps over which the rate rises linearly from 0
   double final_factor = 0.0;  // cosine, one_cycle: where it ends

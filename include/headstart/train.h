@@ -42,20 +42,26 @@ struct StageOptions {
   OptimizerOptions optimizer{};
   Schedule schedule{};
   BatchNormMode batch_norm = BatchNormMode::training;
+  // Of fine-tuning: another rate for what the head stage trained (0: the optimizer's), and what the rate is
+  // multiplied by from each of up to twelve equally long groups of the base's layers to the one before it.
+  double head_learning_rate = 0.0;
+  double layer_decay = 1.0;
 };
 
 struct TrainOptions {
   // The head stage trains what is trainable in the model's graph.
   StageOptions head{.epochs = 30};
   // Then, when not empty, everything from this node, scope or prefix on (Graph::set_trainable_from); epochs
-  // counted on.
+  // counted on. Several with commas between them unfreeze gradually: a fine-tuning stage each.
   std::string fine_tune_from{};
   StageOptions fine_tune{
       .epochs = 10, .optimizer = {.learning_rate = 1e-5}, .batch_norm = BatchNormMode::frozen};
 
   std::optional<Loss> loss{};  // unset: loss_for(graph)
   int batch_size = 32;
-  int steps_per_epoch = 0;  // 0: every sample once an epoch; more than that goes round again in a new order
+  int accumulate = 1;        // batches whose gradients make one step of the optimizer
+  int steps_per_epoch = 0;   // 0: every sample once an epoch; more than that goes round again in a new order
+  int validation_steps = 0;  // batches of the validation split that are looked at; 0: all
   std::uint64_t seed = 0;
   Precision precision = Precision::automatic;
   CacheMode cache = CacheMode::automatic;
@@ -64,12 +70,15 @@ struct TrainOptions {
   // when nothing is frozen.
   Augmentation augmentation{};
   int cached_views = 8;
+  double label_smoothing = 0.0;      // the share of a label that goes to all classes alike
+  double mixup = 0.0, cutmix = 0.0;  // alpha; pictures, or features where a frozen part comes before; 0: off
   Monitor monitor = Monitor::val_accuracy;
   int patience = 0;  // 0: off; else a stage ends after this many epochs without a better one
   // Above 0: validation and the result use a moving average of the parameters, average += (1 - decay) *
   // (parameter - average) at every step; the decay rises to this value over the first steps.
   double average_decay = 0.0;
   bool balanced_class_weights = false;  // n / (classes * n_c)
+  bool balanced_sampling = false;       // every class as often as the others
   std::vector<float> class_weights{};   // by label; empty: all 1
   double validation_fraction = 0.2;     // stratified, when there is no validation split
   bool strict = false;                  // an unreadable image ends the run
@@ -103,7 +112,9 @@ struct EpochProgress {
   int epoch = 0, epochs = 0;  // through both stages
   int step = 0, steps = 0;
   double loss = 0, accuracy = 0;  // running means of this epoch
-  double seconds = 0;             // since its start
+  double step_loss = 0;           // of the last batch
+  double learning_rate = 0;       // of the last step
+  double seconds = 0;             // since the epoch's start
   std::optional<EpochRecord> record{};
 };
 

@@ -16,7 +16,7 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::a
 // FNV-1a: names as part of a key, the same on every machine.
 std::uint64_t name_hash(std::string_view name);
 
-enum class RandomPurpose : std::uint32_t { initialise, shuffle, split, augment, dropout, test };
+enum class RandomPurpose : std::uint32_t { initialise, shuffle, split, augment, dropout, test, mix };
 
 // A stream keyed by (seed, purpose, a, b): for example (seed, augment, sample, view). Streams of different
 // keys are independent.

@@ -1,6 +1,8 @@
 // One pass over a source through an inference program that starts at the boundary.
 #include "train/evaluator.h"
 
+#include <algorithm>
+
 namespace headstart {
 
 Evaluator::Evaluator(const Graph& graph, const Parameters& parameters, const EvaluatorOptions& options)
@@ -16,9 +18,12 @@ Evaluator::Evaluator(const Graph& graph, const Parameters& parameters, const Eva
 LossAndAccuracy Evaluator::evaluate(const Parameters& parameters, BoundarySource& source) {
   program_.refresh(parameters);
   float* const destination = logits_.data();
-  std::vector<LoaderItem> items(source.labels().size());
+  const std::size_t all = source.labels().size();
+  const std::size_t asked =
+      static_cast<std::size_t>(options_.steps) * static_cast<std::size_t>(options_.batch);
+  std::vector<LoaderItem> items(asked == 0 ? all : std::min(all, asked));
   for (std::size_t i = 0; i < items.size(); ++i) {
-    items[i].sample = static_cast<int>(i);
+    items[i].sample = static_cast<int>(i * all / items.size());
   }
   source.begin(std::move(items));
   double loss = 0.0;

@@ -14,6 +14,7 @@ struct EvaluatorOptions {
   int batch = 32;
   Precision precision = Precision::f32;
   Loss loss = Loss::sparse_categorical_crossentropy;
+  int steps = 0;  // batches of samples spread evenly over the source; 0: every sample
 };
 
 struct LossAndAccuracy {
@@ -24,7 +25,7 @@ struct LossAndAccuracy {
 class Evaluator {
  public:
   Evaluator(const Graph& graph, const Parameters& parameters, const EvaluatorOptions& options);
-  // Packs the parameters as they are now and runs every sample of the source once. `source` gives batches of
+  // Packs the parameters as they are now and runs the samples of the source once. `source` gives batches of
   // options.batch.
   LossAndAccuracy evaluate(const Parameters& parameters, BoundarySource& source);
 

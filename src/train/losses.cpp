@@ -185,6 +185,28 @@ LossValue binary_crossentropy(std::span<const float> logits, std::span<const flo
   return value;
 }
 
+std::vector<float> soft_targets(const SoftLabels& soft, std::size_t units) {
+  auto targets = one_hot(soft.labels, units);
+  if (!soft.partners.empty()) {
+    const auto others = one_hot(soft.partners, units);
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      targets[i] = soft.share * targets[i] + (1.0F - soft.share) * others.at(i);
+    }
+  }
+  const float everywhere = soft.smoothing / static_cast<float>(std::max<std::size_t>(units, 2));
+  for (float& target : targets) {
+    target = (1.0F - soft.smoothing) * target + everywhere;
+  }
+  return targets;
+}
+
+LossValue loss_of_targets(Loss loss, std::span<const float> logits, std::span<const float> targets, int batch,
+                          std::span<const float> weights, std::span<float> diff_logits) {
+  return loss == Loss::binary_crossentropy
+             ? binary_crossentropy(logits, targets, batch, weights, diff_logits)
+             : categorical_crossentropy(logits, targets, batch, weights, diff_logits);
+}
+
 LossValue loss_of_labels(Loss loss, std::span<const float> logits, std::span<const int> labels,
                          std::span<const float> weights, std::span<float> diff_logits) {
   const auto batch = static_cast<int>(labels.size());

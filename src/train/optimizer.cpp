@@ -205,7 +205,7 @@ double Optimizer::learning_rate() const {
 }
 
 void Optimizer::step(Parameters& parameters, Parameters& gradients, double rate_factor) {
-  const double rate = learning_rate() * rate_factor;
+  const double common = learning_rate() * rate_factor;
   ++iterations_;
   if (const float factor = clip_factor(gradients, options_.clip_norm); factor != 1.0F) {
     for (auto& [name, gradient] : gradients) {
@@ -220,6 +220,8 @@ void Optimizer::step(Parameters& parameters, Parameters& gradients, double rate_
       throw Error(fmt::format("[optimizer] {} has shape {}; its gradient {}", name,
                               to_string(parameter.shape()), to_string(gradient.shape())));
     }
+    const auto own = rate_factors_.find(name);
+    const double rate = own == rate_factors_.end() ? common : common * own->second;
     if (options_.weight_decay > 0.0 && decays(parameter)) {
       decay_weights(parameter.values(), static_cast<float>(rate * options_.weight_decay));
     }

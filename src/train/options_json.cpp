@@ -50,7 +50,9 @@ json stage_json(const StageOptions& stage) {
   return {{"epochs", stage.epochs},
           {"optimizer", optimizer_json(stage.optimizer)},
           {"schedule", to_string(stage.schedule)},
-          {"batch_norm", stage.batch_norm == BatchNormMode::training ? kTrainingMode : kFrozenMode}};
+          {"batch_norm", stage.batch_norm == BatchNormMode::training ? kTrainingMode : kFrozenMode},
+          {"head_learning_rate", stage.head_learning_rate},
+          {"layer_decay", stage.layer_decay}};
 }
 
 StageOptions stage_of(const json& j) {
@@ -62,7 +64,9 @@ StageOptions stage_of(const json& j) {
   return {.epochs = j.at("epochs").get<int>(),
           .optimizer = optimizer_of(j.at("optimizer")),
           .schedule = schedule_from(j.at("schedule").get<std::string>()),
-          .batch_norm = mode == kTrainingMode ? BatchNormMode::training : BatchNormMode::frozen};
+          .batch_norm = mode == kTrainingMode ? BatchNormMode::training : BatchNormMode::frozen,
+          .head_learning_rate = j.at("head_learning_rate").get<double>(),
+          .layer_decay = j.at("layer_decay").get<double>()};
 }
 
 json to_json_value(const TrainOptions& options) {
@@ -71,17 +75,23 @@ json to_json_value(const TrainOptions& options) {
           {"fine_tune", stage_json(options.fine_tune)},
           {"loss", options.loss ? to_string(*options.loss) : ""},
           {"batch_size", options.batch_size},
+          {"accumulate", options.accumulate},
           {"steps_per_epoch", options.steps_per_epoch},
+          {"validation_steps", options.validation_steps},
           {"seed", options.seed},
           {"precision", to_string(options.precision)},
           {"cache", options.cache == CacheMode::automatic ? "auto" : "off"},
           {"augmentation", json::parse(augmentation_to_json(options.augmentation))},
           {"cached_views", options.cached_views},
+          {"label_smoothing", options.label_smoothing},
+          {"mixup", options.mixup},
+          {"cutmix", options.cutmix},
           {"monitor", options.monitor == Monitor::val_accuracy ? "val_accuracy" : "val_loss"},
           {"patience", options.patience},
           {"average_decay", options.average_decay},
           {"balanced_class_weights", options.balanced_class_weights},
           {"class_weights", options.class_weights},
+          {"balanced_sampling", options.balanced_sampling},
           {"validation_fraction", options.validation_fraction},
           {"strict", options.strict}};
 }
@@ -128,7 +138,9 @@ TrainOptions train_options_from_json(const std::string& text) {
       options.loss = loss_from(loss);
     }
     options.batch_size = j.at("batch_size").get<int>();
+    options.accumulate = j.at("accumulate").get<int>();
     options.steps_per_epoch = j.at("steps_per_epoch").get<int>();
+    options.validation_steps = j.at("validation_steps").get<int>();
     options.seed = j.at("seed").get<std::uint64_t>();
     options.precision = precision_from(j.at("precision").get<std::string>());
     options.cache = is_one_of(j, "cache", "auto", "off") ? CacheMode::automatic : CacheMode::off;
@@ -136,10 +148,14 @@ TrainOptions train_options_from_json(const std::string& text) {
         is_one_of(j, "monitor", "val_accuracy", "val_loss") ? Monitor::val_accuracy : Monitor::val_loss;
     options.augmentation = augmentation_from_json(j.at("augmentation").dump());
     options.cached_views = j.at("cached_views").get<int>();
+    options.label_smoothing = j.at("label_smoothing").get<double>();
+    options.mixup = j.at("mixup").get<double>();
+    options.cutmix = j.at("cutmix").get<double>();
     options.patience = j.at("patience").get<int>();
     options.average_decay = j.at("average_decay").get<double>();
     options.balanced_class_weights = j.at("balanced_class_weights").get<bool>();
     options.class_weights = j.at("class_weights").get<std::vector<float>>();
+    options.balanced_sampling = j.at("balanced_sampling").get<bool>();
     options.validation_fraction = j.at("validation_fraction").get<double>();
     options.strict = j.at("strict").get<bool>();
     return options;

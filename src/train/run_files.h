@@ -14,10 +14,10 @@ namespace headstart {
 // Everything that changes while a run goes on; with the options and the initial model it is all that a
 // resumed run needs.
 struct RunState {
-  int stage = 0;              // 0: head, 1: fine-tuning
+  int stage = 0;              // 0: head, from 1: fine-tuning
   int stage_epochs_done = 0;  // of this stage
   bool stage_done = false;
-  std::int64_t step = 0;  // through both stages; keys dropout
+  std::int64_t step = 0;  // through all stages; keys dropout
   std::int64_t stage_step = 0;
   std::vector<EpochRecord> history;
   int best_epoch = 0;                       // EpochRecord::epoch

@@ -23,7 +23,7 @@ constexpr NamedKind kKinds[] = {
     {"auto", Schedule::Kind::automatic},          {"constant", Schedule::Kind::constant},
     {"cosine", Schedule::Kind::cosine},           {"step", Schedule::Kind::step},
     {"exponential", Schedule::Kind::exponential}, {"one-cycle", Schedule::Kind::one_cycle},
-    {"plateau", Schedule::Kind::plateau}};
+    {"plateau", Schedule::Kind::plateau},         {"range-test", Schedule::Kind::range_test}};
 
 double number(const std::string& text, const std::string& whole) {
   double value = 0.0;
@@ -146,6 +146,8 @@ double schedule_factor(const Schedule& schedule, const SchedulePosition& positio
       return std::pow(schedule.gamma, static_cast<double>(epoch) / static_cast<double>(schedule.every));
     case Schedule::Kind::plateau:
       return std::pow(schedule.gamma, position.plateaus);
+    case Schedule::Kind::range_test:
+      return std::pow(1e8, share);
     case Schedule::Kind::one_cycle:
       return one_cycle(share, schedule.final_factor);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -41,7 +42,8 @@ struct StageSpec {
   int index = 0;
   std::string name;
   const StageOptions& options;
-  int epochs_of_run = 0;  // both stages
+  int epochs_of_run = 0;  // all stages
+  std::map<std::string, double> rate_factors{};
 };
 // False when it was stopped before its end.
 bool run_stage(Session& session, const StageSpec& spec);

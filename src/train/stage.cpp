@@ -15,6 +15,7 @@
 #include "headstart/text.h"
 #include "train/evaluator.h"
 #include "train/features.h"
+#include "train/mixing.h"
 #include "train/session.h"
 #include "train/snapshot.h"
 #include "train/step_cost.h"
@@ -55,6 +56,11 @@ class Stage {
                                             const Augmentation& augmentation);
   TrainingProgram& program_for(std::size_t size);
   std::vector<LoaderItem> items_of_epoch(int epoch) const;
+  std::vector<int> order_of_round(Random& random) const;
+  LossValue loss_of_batch(const BoundaryBatch& batch, TrainingProgram& program);
+  void update_parameters(Parameters& gradients);
+  void take_gradients(const Parameters& gradients, std::size_t samples);
+  void update_by_accumulated();
   bool train_epoch(EpochProgress& progress);
   void validate(EpochProgress& progress);
   void train_step(const BoundaryBatch& batch, EpochProgress& progress);
@@ -73,7 +79,11 @@ class Stage {
   std::map<std::size_t, TrainingProgram> programs_;
   std::optional<Optimizer> optimizer_;
   std::optional<Evaluator> evaluator_;
+  std::optional<Mixer> mixer_;
   std::vector<float> diff_logits_, sample_weights_;
+  Parameters accumulated_;  // sum of gradient times samples, of `accumulated_batches_`
+  int accumulated_batches_ = 0;
+  std::size_t accumulated_samples_ = 0;
   int views_ = 0;        // of a training image; 0: new ones every epoch
   int steps_ = 0;        // of an epoch
   double loss_sum_ = 0;  // of this epoch
@@ -146,6 +156,30 @@ TrainingProgram& Stage::program_for(std::size_t size) {
   return programs_.emplace(size, std::move(program)).first->second;
 }
 
+// Every sample once; or as many, every class in turn, those of small classes more often than others.
+std::vector<int> Stage::order_of_round(Random& random) const {
+  const std::vector<int>& labels = train_->labels();
+  std::vector<int> order(labels.size());
+  std::iota(order.begin(), order.end(), 0);
+  shuffle(order, random);
+  if (!options_.balanced_sampling) {
+    return order;
+  }
+  std::map<int, std::vector<int>> of_class;
+  for (const int sample : order) {
+    of_class[labels[static_cast<std::size_t>(sample)]].push_back(sample);
+  }
+  std::vector<int> balanced;
+  for (std::size_t turn = 0; balanced.size() < order.size(); ++turn) {
+    for (const auto& [label, samples] : of_class) {
+      balanced.push_back(samples[turn % samples.size()]);
+    }
+  }
+  balanced.resize(order.size());
+  shuffle(balanced, random);
+  return balanced;
+}
+
 // A new order for every round through the samples, keyed by epoch and round.
 std::vector<LoaderItem> Stage::items_of_epoch(int epoch) const {
   const std::size_t samples = train_->labels().size();
@@ -154,11 +188,9 @@ std::vector<LoaderItem> Stage::items_of_epoch(int epoch) const {
                                  : static_cast<std::size_t>(options_.steps_per_epoch) *
                                        static_cast<std::size_t>(options_.batch_size);
   std::vector<LoaderItem> items;
-  std::vector<int> order(samples);
   for (std::uint32_t round = 0; items.size() < wanted; ++round) {
-    std::iota(order.begin(), order.end(), 0);
     Random random(options_.seed, RandomPurpose::shuffle, static_cast<std::uint64_t>(epoch), round);
-    shuffle(order, random);
+    const std::vector<int> order = order_of_round(random);
     for (std::size_t i = 0; i < samples && items.size() < wanted; ++i) {
       // Every sample goes round its views from a place of its own.
       items.push_back({.sample = order[i], .view = views_ == 0 ? epoch : (epoch + order[i]) % views_});
@@ -167,18 +199,90 @@ std::vector<LoaderItem> Stage::items_of_epoch(int epoch) const {
   return items;
 }
 
+// Forward; the loss and, in diff_logits_, its gradient.
+LossValue Stage::loss_of_batch(const BoundaryBatch& batch, TrainingProgram& program) {
+  const std::int64_t step = session_.state.step;
+  const MixedBatch* mixed = mixer_->on() ? &mixer_->mix(batch, step) : nullptr;
+  const Tensor& logits =
+      program.forward(mixed != nullptr ? mixed->tensors : batch.tensors, static_cast<std::uint64_t>(step));
+  diff_logits_.resize(logits.values().size());
+  const float share = mixed != nullptr ? mixed->share : 1.0F;
+  const auto& weights = session_.class_weights;
+  sample_weights_.clear();
+  for (std::size_t i = 0; i < batch.labels.size() && !weights.empty(); ++i) {
+    const float own = weights[static_cast<std::size_t>(batch.labels[i])];
+    sample_weights_.push_back(mixed == nullptr
+                                  ? own
+                                  : share * own + (1.0F - share) *
+                                                      weights[static_cast<std::size_t>(mixed->partners[i])]);
+  }
+  if (mixed == nullptr && options_.label_smoothing == 0.0) {
+    return loss_of_labels(session_.loss, logits.values(), batch.labels, sample_weights_, diff_logits_);
+  }
+  const auto targets = soft_targets(
+      {.labels = batch.labels,
+       .partners = mixed != nullptr ? std::span<const int>(mixed->partners) : std::span<const int>(),
+       .share = share,
+       .smoothing = static_cast<float>(options_.label_smoothing)},
+      logits.values().size() / batch.labels.size());
+  return loss_of_targets(session_.loss, logits.values(), targets, static_cast<int>(batch.labels.size()),
+                         sample_weights_, diff_logits_);
+}
+
+// One step of the optimizer.
+void Stage::update_parameters(Parameters& gradients) {
+  RunState& state = session_.state;
+  const double factor = schedule_factor(
+      spec_.options.schedule, {.step = state.stage_step,
+                               .steps_per_epoch = steps_,
+                               .total_steps = static_cast<std::int64_t>(steps_) * spec_.options.epochs,
+                               .plateaus = state.plateaus});
+  last_rate_ = optimizer_->learning_rate() * factor;
+  optimizer_->step(session_.model.parameters, gradients, factor);
+  if (state.average.size() > 0) {
+    const auto t = static_cast<double>(state.stage_step + 1);
+    move_average(state.average, session_.model.parameters,
+                 std::min(options_.average_decay, (1.0 + t) / (10.0 + t)));
+  }
+}
+
+// Adds up the gradients of batches until there are enough for a step.
+void Stage::take_gradients(const Parameters& gradients, std::size_t samples) {
+  if (accumulated_batches_ == 0) {
+    accumulated_ = Parameters{};
+    for (const auto& [name, gradient] : gradients) {
+      accumulated_.insert(name, Tensor(gradient.shape()));
+    }
+    accumulated_samples_ = 0;
+  }
+  const auto weight = static_cast<float>(samples);
+  for (const auto& [name, gradient] : gradients) {
+    const auto values = gradient.values();
+    const auto sum = accumulated_.at(name).values();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      sum[i] += weight * values[i];
+    }
+  }
+  accumulated_samples_ += samples;
+  ++accumulated_batches_;
+}
+
+void Stage::update_by_accumulated() {
+  for (auto& [name, sum] : accumulated_) {
+    for (float& value : sum.values()) {
+      value /= static_cast<float>(accumulated_samples_);
+    }
+  }
+  update_parameters(accumulated_);
+  accumulated_batches_ = 0;
+}
+
 void Stage::train_step(const BoundaryBatch& batch, EpochProgress& progress) {
   RunState& state = session_.state;
   TrainingProgram& program = program_for(batch.labels.size());
-  const Tensor& logits = program.forward(batch.tensors, static_cast<std::uint64_t>(state.step));
-  diff_logits_.resize(logits.values().size());
-  sample_weights_.clear();
-  for (std::size_t i = 0; i < batch.labels.size() && !session_.class_weights.empty(); ++i) {
-    sample_weights_.push_back(session_.class_weights[static_cast<std::size_t>(batch.labels[i])]);
-  }
-  const LossValue value =
-      loss_of_labels(session_.loss, logits.values(), batch.labels, sample_weights_, diff_logits_);
-  if (!std::isfinite(value.loss)) {
+  const LossValue value = loss_of_batch(batch, program);
+  progress.step_loss = value.loss;
+  if (!std::isfinite(value.loss) && spec_.options.schedule.kind != Schedule::Kind::range_test) {
     save_outputs(session_);
     throw Error(
         fmt::format("[train] expected a finite loss; received {} at step {} of epoch {}; the best epoch so "
@@ -188,20 +292,16 @@ void Stage::train_step(const BoundaryBatch& batch, EpochProgress& progress) {
                     session_.state.best_epoch == 0 ? "none" : std::to_string(session_.state.best_epoch)));
   }
   program.backward(diff_logits_.data());
-  const double factor = schedule_factor(
-      spec_.options.schedule, {.step = state.stage_step,
-                               .steps_per_epoch = steps_,
-                               .total_steps = static_cast<std::int64_t>(steps_) * spec_.options.epochs,
-                               .plateaus = state.plateaus});
-  last_rate_ = optimizer_->learning_rate() * factor;
-  optimizer_->step(session_.model.parameters, program.gradients(), factor);
+  if (options_.accumulate == 1) {
+    update_parameters(program.gradients());
+  } else {
+    take_gradients(program.gradients(), batch.labels.size());
+    if (accumulated_batches_ == options_.accumulate) {
+      update_by_accumulated();
+    }
+  }
   ++state.step;
   ++state.stage_step;
-  if (state.average.size() > 0) {
-    const auto t = static_cast<double>(state.stage_step);
-    move_average(state.average, session_.model.parameters,
-                 std::min(options_.average_decay, (1.0 + t) / (10.0 + t)));
-  }
   loss_sum_ += value.loss * static_cast<double>(batch.labels.size());
   correct_ += value.correct;
   seen_ += static_cast<std::int64_t>(batch.labels.size());
@@ -212,10 +312,12 @@ bool Stage::train_epoch(EpochProgress& progress) {
   auto items = items_of_epoch(progress.epoch);
   loss_sum_ = 0.0;
   correct_ = seen_ = 0;
+  accumulated_batches_ = 0;
   train_->begin(std::move(items));
   while (const BoundaryBatch* batch = train_->next()) {
     train_step(*batch, progress);
     ++progress.step;
+    progress.learning_rate = last_rate_;
     progress.loss = loss_sum_ / static_cast<double>(seen_);
     progress.accuracy = static_cast<double>(correct_) / static_cast<double>(seen_);
     progress.seconds = seconds_since(start);
@@ -223,6 +325,9 @@ bool Stage::train_epoch(EpochProgress& progress) {
     if (stop_requested()) {
       return false;
     }
+  }
+  if (accumulated_batches_ > 0) {
+    update_by_accumulated();
   }
   if (seen_ == 0) {
     throw Error("[train] expected images to train on; every one was unreadable; see the messages above");
@@ -262,7 +367,7 @@ bool Stage::is_better(const EpochRecord& record) const {
 void Stage::finish_epoch(EpochProgress& progress) {
   RunState& state = session_.state;
   const EpochRecord& record = *progress.record;
-  if (!std::isfinite(record.val_loss)) {
+  if (!std::isfinite(record.val_loss) && spec_.options.schedule.kind != Schedule::Kind::range_test) {
     save_outputs(session_);
     throw Error(fmt::format(
         "[train] expected a finite validation loss; received {} after epoch {}; a lower learning rate helps",
@@ -363,11 +468,19 @@ bool Stage::run() {
                             spec_.name));
   }
   optimizer_.emplace(spec_.options.optimizer, program.gradients());
+  optimizer_->set_rate_factors(spec_.rate_factors);
+  std::vector<Shape> shapes;
+  for (const NodeId node : cut_.boundary) {
+    shapes.push_back(graph_.node(node).shape);
+  }
+  mixer_.emplace(MixingOptions{.mixup = options_.mixup, .cutmix = options_.cutmix, .seed = options_.seed},
+                 std::move(shapes));
   evaluator_.emplace(graph_, session_.model.parameters,
                      EvaluatorOptions{.boundary = cut_.boundary,
                                       .batch = options_.batch_size,
                                       .precision = precision_,
-                                      .loss = session_.loss});
+                                      .loss = session_.loss,
+                                      .steps = options_.validation_steps});
   if (state.stage_epochs_done > 0) {
     optimizer_->restore(state.optimizer, state.optimizer_iterations);
   }

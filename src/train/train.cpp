@@ -11,6 +11,7 @@
 #include "core/sha256.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
+#include "train/rate_factors.h"
 #include "train/session.h"
 #include "train/snapshot.h"
 #include "train/step_cost.h"
@@ -19,6 +20,18 @@ namespace headstart {
 namespace {
 
 namespace fs = std::filesystem;
+
+// Where the fine-tuning stages begin, one after the other.
+std::vector<std::string> fine_tuning_cuts(const TrainOptions& options) {
+  return options.fine_tune_from.empty() || options.fine_tune.epochs == 0 ? std::vector<std::string>{}
+                                                                         : split(options.fine_tune_from, ',');
+}
+
+void require_share(const char* what, double value) {
+  if (!(value >= 0.0 && value < 1.0)) {
+    throw Error(fmt::format("[train] {} is at least 0 and below 1; received {}", what, value));
+  }
+}
 
 // The automatic optimizer's own rates are for new dense heads; convolutions take gentler ones.
 void resolve_stage(StageOptions& stage, const Graph& graph) {
@@ -35,8 +48,8 @@ void resolve_stage(StageOptions& stage, const Graph& graph) {
 TrainOptions resolved(TrainOptions options, const Graph& graph) {
   resolve_stage(options.head, graph);
   Graph unfrozen = graph;
-  if (!options.fine_tune_from.empty()) {
-    unfrozen.set_trainable_from(options.fine_tune_from);
+  for (const std::string& cut : fine_tuning_cuts(options)) {
+    unfrozen.set_trainable_from(cut);
   }
   resolve_stage(options.fine_tune, unfrozen);
   options.loss = options.loss.value_or(loss_for(graph));
@@ -53,9 +66,20 @@ TrainOptions resolved(TrainOptions options, const Graph& graph) {
     throw Error(
         fmt::format("[train] cached views of an image are 0 to 1000; received {}", options.cached_views));
   }
-  if (!(options.average_decay >= 0.0 && options.average_decay < 1.0)) {
-    throw Error(fmt::format("[train] the decay of the average is at least 0 and below 1; received {}",
-                            options.average_decay));
+  require_share("the decay of the average", options.average_decay);
+  require_share("the label smoothing", options.label_smoothing);
+  if (options.accumulate < 1 || options.validation_steps < 0) {
+    throw Error(
+        fmt::format("[train] gradients of at least 1 batch make a step and validation steps are at "
+                    "least 0; received {} and {}",
+                    options.accumulate, options.validation_steps));
+  }
+  const StageOptions& tuning = options.fine_tune;
+  if (!(tuning.head_learning_rate >= 0.0) || !(tuning.layer_decay > 0.0 && tuning.layer_decay <= 1.0)) {
+    throw Error(
+        fmt::format("[train] the head's rate is at least 0, the layers' decay above 0 and up to 1; "
+                    "received {} and {}",
+                    tuning.head_learning_rate, tuning.layer_decay));
   }
   if (!(options.validation_fraction > 0.0 && options.validation_fraction < 1.0)) {
     throw Error(fmt::format("[train] the validation fraction is between 0 and 1; received {}",
@@ -148,9 +172,9 @@ std::string fingerprint_of(const Session& session) {
 // Everything that either stage may change.
 std::set<std::string> changing_in_any_stage(const Graph& graph, const TrainOptions& options) {
   auto names = changing_parameters(graph, options.head.batch_norm);
-  if (!options.fine_tune_from.empty()) {
-    Graph unfrozen = graph;
-    unfrozen.set_trainable_from(options.fine_tune_from);
+  Graph unfrozen = graph;
+  for (const std::string& cut : fine_tuning_cuts(options)) {
+    unfrozen.set_trainable_from(cut);
     names.merge(changing_parameters(unfrozen, options.fine_tune.batch_norm));
   }
   return names;
@@ -179,37 +203,54 @@ void begin_or_resume(Session& session) {
   write_config(options.out_directory, options);
 }
 
-// False when stopped.
-bool run_stages(Session& session) {
-  const TrainOptions& options = session.options;
-  const bool fine_tunes = !options.fine_tune_from.empty() && options.fine_tune.epochs > 0;
-  const int epochs = options.head.epochs + (fine_tunes ? options.fine_tune.epochs : 0);
+// A stage begins with the best parameters of those before it.
+void begin_stage(Session& session, int stage) {
   RunState& state = session.state;
-  state.stage_done = state.stage_done || (state.stage == 0 && options.head.epochs == 0);
-  if (state.stage == 0 && !state.stage_done &&
-      !run_stage(session, {.name = "head", .options = options.head, .epochs_of_run = epochs})) {
-    return false;
-  }
-  if (!fine_tunes) {
-    return true;
-  }
-  session.model.graph.set_trainable_from(options.fine_tune_from);
-  if (state.stage == 0) {
-    // Fine-tuning begins with the best head.
+  if (stage > 0 && state.best_epoch > 0) {
     assign(session.model.parameters, state.best);
-    state.stage = 1;
-    state.stage_done = false;
-    state.stage_epochs_done = 0;
-    state.stage_step = 0;
-    state.epochs_since_best = 0;
-    state.plateaus = 0;
-    state.epochs_on_plateau = 0;
     if (state.average.size() > 0) {
       assign(state.average, state.best);
     }
   }
-  return state.stage_done ||
-         run_stage(session, {.name = "fine_tune", .options = options.fine_tune, .epochs_of_run = epochs});
+  state.stage = stage;
+  state.stage_done = false;
+  state.stage_epochs_done = 0;
+  state.stage_step = 0;
+  state.epochs_since_best = 0;
+  state.plateaus = 0;
+  state.epochs_on_plateau = 0;
+}
+
+// False when stopped.
+bool run_stages(Session& session) {
+  const TrainOptions& options = session.options;
+  const auto cuts = fine_tuning_cuts(options);
+  const int epochs = options.head.epochs + static_cast<int>(cuts.size()) * options.fine_tune.epochs;
+  const auto head = changing_parameters(session.model.graph, options.head.batch_norm);
+  RunState& state = session.state;
+  if (state.stage == 0 && !state.stage_done && options.head.epochs > 0 &&
+      !run_stage(session, {.name = "head", .options = options.head, .epochs_of_run = epochs})) {
+    return false;
+  }
+  for (std::size_t i = 0; i < cuts.size(); ++i) {
+    const int stage = static_cast<int>(i) + 1;
+    session.model.graph.set_trainable_from(cuts[i]);
+    if (state.stage > stage || (state.stage == stage && state.stage_done)) {
+      continue;
+    }
+    if (state.stage < stage) {
+      begin_stage(session, stage);
+    }
+    const StageSpec spec{.index = stage,
+                         .name = i == 0 ? "fine_tune" : fmt::format("fine_tune_{}", i + 1),
+                         .options = options.fine_tune,
+                         .epochs_of_run = epochs,
+                         .rate_factors = rate_factors(session.model.graph, head, options.fine_tune)};
+    if (!run_stage(session, spec)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 TrainResult run(Model model, const Split& train_split, const Split& validation_split,

@@ -1,0 +1,114 @@
+#include "headstart/rate_finder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <ostream>
+
+#include <fmt/format.h>
+
+#include "core/files.h"
+#include "headstart/progress.h"
+
+namespace headstart {
+namespace {
+
+constexpr int kSteps = 100;
+constexpr double kLowest = 1e-7;
+
+// Collects the curve and ends the run when it diverges; the rest goes to the caller's observer.
+class RateObserver : public TrainObserver {
+ public:
+  explicit RateObserver(TrainObserver& caller) : caller_(caller) {}
+
+  void message(const std::string& line) override { caller_.message(line); }
+  Progress& progress() override { return caller_.progress(); }
+
+  void step_done(const EpochProgress& progress) override {
+    constexpr double kKept = 0.9, kDiverged = 4.0;
+    caller_.step_done(progress);
+    average_ = kKept * average_ + (1.0 - kKept) * progress.step_loss;
+    const double smoothed = average_ / (1.0 - std::pow(kKept, static_cast<double>(points.size() + 1)));
+    if (std::isfinite(smoothed)) {
+      points.push_back(
+          {.learning_rate = progress.learning_rate, .loss = progress.step_loss, .smoothed = smoothed});
+      lowest_ = points.size() == 1 ? smoothed : std::min(lowest_, smoothed);
+    }
+    if (!diverged && (!std::isfinite(smoothed) || smoothed > kDiverged * lowest_)) {
+      diverged = true;
+      request_stop(true);
+    }
+  }
+
+  std::vector<RatePoint> points;
+  bool diverged = false;
+
+ private:
+  TrainObserver& caller_;
+  double average_ = 0.0, lowest_ = 0.0;
+};
+
+// The steepest fall between neighbours a few steps apart, before the lowest point.
+double steepest(const std::vector<RatePoint>& points) {
+  constexpr std::size_t kApart = 5;
+  const auto lowest = std::min_element(points.begin(), points.end(),
+                                       [](const auto& a, const auto& b) { return a.smoothed < b.smoothed; });
+  const auto end = static_cast<std::size_t>(lowest - points.begin());
+  double best_slope = 0.0, best_rate = points.empty() ? 0.0 : lowest->learning_rate / 10.0;
+  for (std::size_t i = kApart; i <= end && i < points.size(); ++i) {
+    const RatePoint &from = points[i - kApart], &to = points[i];
+    const double slope = (to.smoothed - from.smoothed) / std::log10(to.learning_rate / from.learning_rate);
+    if (slope < best_slope) {
+      best_slope = slope;
+      best_rate = std::sqrt(from.learning_rate * to.learning_rate);
+    }
+  }
+  return best_rate;
+}
+
+template <typename Data>
+RateCurve find(const Model& model, const Data& data, TrainOptions options, TrainObserver& observer) {
+  options.head.epochs = 1;
+  options.head.optimizer.learning_rate = kLowest;
+  options.head.schedule = {.kind = Schedule::Kind::range_test};
+  options.fine_tune_from.clear();
+  options.steps_per_epoch = kSteps;
+  options.validation_steps = 1;
+  options.accumulate = 1;
+  options.out_directory.clear();
+  options.resume = false;
+  RateObserver watching(observer);
+  const TrainResult result = train(model, data, options, watching);
+  if (watching.diverged) {
+    request_stop(false);
+  }
+  RateCurve curve{.points = std::move(watching.points),
+                  .interrupted = result.interrupted && !watching.diverged};
+  curve.suggestion = steepest(curve.points);
+  return curve;
+}
+
+}  // namespace
+
+RateCurve find_learning_rate(const Model& model, const DatasetSplits& data, const TrainOptions& options,
+                             TrainObserver& observer) {
+  return find(model, data, options, observer);
+}
+
+RateCurve find_learning_rate(const Model& model, const MemorySplits& data, const TrainOptions& options,
+                             TrainObserver& observer) {
+  return find(model, data, options, observer);
+}
+
+void write_rate_curve(const RateCurve& curve, const std::string& path) {
+  std::error_code ignored;  // what it means for the file is told by the writing
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  write_file_atomically(path, [&](std::ostream& out) {
+    out << "learning_rate,loss,smoothed\n";
+    for (const RatePoint& point : curve.points) {
+      out << fmt::format("{:.6g},{:.6f},{:.6f}\n", point.learning_rate, point.loss, point.smoothed);
+    }
+  });
+}
+
+}  // namespace headstart
