@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include "commands.h"
+#include "headstart/check.h"
+#include "headstart/progress.h"
 #include "headstart/text.h"
 
 namespace headstart::app {
@@ -17,7 +19,8 @@ struct SplitOptions {
   std::string source, output;
   double train = 0.8, validation = 0.2, test = 0.0;
   std::uint64_t seed = 0;
-  bool link = false;
+  std::string group_by;
+  bool link = false, ignore_duplicates = false;
 };
 
 bool are_counts(const SplitOptions& options) {
@@ -34,12 +37,29 @@ int count_of(const char* name, double value) {
   return static_cast<int>(value);
 }
 
+// The data with the groups that are to stay together.
+Dataset grouped(const SplitOptions& options) {
+  Dataset dataset = read_unsplit(options.source);
+  const auto progress = make_console_progress();
+  if (!options.group_by.empty()) {
+    const auto found = group_by_path(dataset, options.group_by);
+    progress->message(fmt::format("{} of {} images belong to a group by \"{}\"", found,
+                                  dataset.samples.size(), options.group_by));
+  }
+  if (!options.ignore_duplicates) {
+    if (const auto found = group_duplicates(dataset, 0, *progress); found > 0) {
+      progress->message(fmt::format("{} images look like another one; those that do stay together", found));
+    }
+  }
+  return dataset;
+}
+
 DatasetSplits divide(const SplitOptions& options) {
   if (are_counts(options)) {
     const SplitCounts counts{.train = count_of("--train", options.train),
                              .validation = count_of("--validation", options.validation),
                              .test = count_of("--test", options.test)};
-    return split_by_count(read_unsplit(options.source), counts, options.seed);
+    return split_by_count(grouped(options), counts, options.seed);
   }
   const double sum = options.train + options.validation + options.test;
   if (std::abs(sum - 1.0) > 1e-6) {
@@ -47,7 +67,7 @@ DatasetSplits divide(const SplitOptions& options) {
   }
   const SplitFractions fractions{
       .train = options.train, .validation = options.validation, .test = options.test};
-  return split_dataset(read_unsplit(options.source), fractions, options.seed);
+  return split_dataset(grouped(options), fractions, options.seed);
 }
 
 void split(const SplitOptions& options) {
@@ -78,11 +98,21 @@ void add_split(CLI::App& program) {
     option->type_name("N|SHARE")->check(CLI::NonNegativeNumber);
   }
   command->add_option("--seed", options->seed, "Of the choice (0)")->type_name("N");
+  command
+      ->add_option(
+          "--group-by", options->group_by,
+          "What the first (group) of this expression finds in paths stays in one part; a CSV's column "
+          "`group` does by itself")
+      ->type_name("REGEX");
+  command->add_flag("--ignore-duplicates", options->ignore_duplicates,
+                    "Do not look for pictures that are alike, which else stay in one part");
   command->add_flag("--link", options->link, "Hard links in place of copies");
   command->footer(
       "Examples:\n"
       "  headstart split dogs-vs-cats/ --out cats_and_dogs/ --train 1000 --validation 500 --test 500\n"
-      "  headstart split photos/ --out split/ --train 0.7 --validation 0.15 --test 0.15");
+      "  headstart split photos/ --out split/ --train 0.7 --validation 0.15 --test 0.15\n"
+      "  headstart split scans/ --out split/ --group-by '(patient[0-9]+)_'\n"
+      "DIR/manifest.csv lists path,split,label,group,sha256.");
   command->callback([options, train, validation, test] {
     if (train->count() + validation->count() + test->count() > 0) {  // what is not given is left out
       options->train = train->count() > 0 ? options->train : 0.0;

@@ -19,10 +19,17 @@ DatasetSplits split_by_count(const Dataset& dataset, const SplitCounts& counts, 
 // class as Kaggle's dogs-vs-cats is: "cat.0.jpg", "dog_12.jpg", "rose-3.png", "tulip7.jpg".
 Dataset read_unsplit(const std::string& path);
 
+// Sets Sample::group to the first capture group of an ECMAScript expression found anywhere in the path;
+// samples without a match keep theirs. Returns how many match; throws Error for none, for an expression that
+// is none or captures nothing.
+std::int64_t group_by_path(Dataset& dataset, const std::string& expression);
+
 enum class FileTransfer { copy, hard_link };  // hard_link copies where the file system cannot link
 
-// directory/train/CLASS/FILE and so on. Never overwrites: throws Error when `directory` exists and is not
-// empty. Equal file names of one class get a number. Returns the number of files written.
+// directory/train/CLASS/FILE and so on, and directory/manifest.csv with the columns
+// path,split,label,group,sha256 (paths relative to it), which read_dataset takes too. Never overwrites:
+// throws Error when `directory` exists and is not empty. Equal file names of one class get a number. Returns
+// the number of files written.
 std::int64_t write_split_folders(const DatasetSplits& splits, const std::string& directory,
                                  FileTransfer transfer);
 

@@ -128,6 +128,17 @@ std::vector<Row> parse_csv(std::string_view text) {
   return CsvParser().parse(text);
 }
 
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) {
+    return text;
+  }
+  std::string quoted = "\"";
+  for (const char c : text) {
+    quoted += c == '"' ? "\"\"" : std::string(1, c);
+  }
+  return quoted + "\"";
+}
+
 DatasetSplits read_csv_dataset(const std::string& path) {
   constexpr std::uint64_t kMaximumBytes = std::uint64_t{1} << 30;
   const auto bytes = read_file(path, kMaximumBytes);

@@ -13,6 +13,9 @@ namespace headstart {
 // and empty lines are accepted. Throws Error for a quote that is never closed.
 std::vector<std::vector<std::string>> parse_csv(std::string_view text);
 
+// In quotes when it holds a comma, a quote or a line break.
+std::string csv_field(const std::string& text);
+
 DatasetSplits read_csv_dataset(const std::string& path);
 
 }  // namespace headstart

@@ -6,7 +6,11 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <fmt/ostream.h>
 
+#include "core/files.h"
+#include "core/sha256.h"
+#include "data/csv.h"
 #include "data/folders.h"
 #include "data/labels.h"
 #include "headstart/error.h"
@@ -74,7 +78,14 @@ void transfer_file(const fs::path& source, const fs::path& target, FileTransfer 
   }
 }
 
-std::int64_t write_part(const Dataset& part, const fs::path& folder, FileTransfer transfer) {
+// A line of the manifest.
+struct WrittenFile {
+  fs::path path;
+  std::string split, label, group;
+};
+
+void write_part(const Dataset& part, const fs::path& folder, FileTransfer transfer,
+                std::vector<WrittenFile>& written) {
   std::set<std::string> taken;
   for (const auto& name : part.class_names) {
     std::error_code error;
@@ -85,10 +96,21 @@ std::int64_t write_part(const Dataset& part, const fs::path& folder, FileTransfe
     }
   }
   for (const auto& sample : part.samples) {
-    const fs::path class_folder = folder / part.class_names.at(static_cast<std::size_t>(sample.label));
-    transfer_file(sample.path, free_name(class_folder, sample.path, taken), transfer);
+    const std::string& label = part.class_names.at(static_cast<std::size_t>(sample.label));
+    const fs::path target = free_name(folder / label, sample.path, taken);
+    transfer_file(sample.path, target, transfer);
+    written.push_back({target, folder.filename().string(), label, sample.group});
   }
-  return static_cast<std::int64_t>(part.samples.size());
+}
+
+void write_manifest(const std::vector<WrittenFile>& files, const fs::path& root) {
+  write_file_atomically((root / "manifest.csv").string(), [&](std::ostream& out) {
+    out << "path,split,label,group,sha256\n";
+    for (const auto& file : files) {
+      fmt::print(out, "{},{},{},{},{}\n", csv_field(file.path.lexically_relative(root).string()), file.split,
+                 csv_field(file.label), csv_field(file.group), sha256_of_file(file.path.string()));
+    }
+  });
 }
 
 }  // namespace
@@ -123,10 +145,16 @@ std::int64_t write_split_folders(const DatasetSplits& splits, const std::string&
           "[split] class names that can be folders were expected; received \"{}\"; rename it", name));
     }
   }
-  std::int64_t count = write_part(splits.train, root / "train", transfer);
-  count += splits.validation ? write_part(*splits.validation, root / "validation", transfer) : 0;
-  count += splits.test ? write_part(*splits.test, root / "test", transfer) : 0;
-  return count;
+  std::vector<WrittenFile> written;
+  write_part(splits.train, root / "train", transfer, written);
+  if (splits.validation) {
+    write_part(*splits.validation, root / "validation", transfer, written);
+  }
+  if (splits.test) {
+    write_part(*splits.test, root / "test", transfer, written);
+  }
+  write_manifest(written, root);
+  return static_cast<std::int64_t>(written.size());
 }
 
 }  // namespace headstart

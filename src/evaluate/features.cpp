@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/files.h"
+#include "data/csv.h"
 #include "data/folders.h"
 #include "headstart/error.h"
 #include "headstart/npy.h"
@@ -58,18 +59,6 @@ Sources find_sources(const std::string& path) {
                                ? !list_folder(path).folders.empty()
                                : lower(fs::path(path).extension().string()) == ".csv";
   return has_classes ? labelled(path) : unlabelled(path);
-}
-
-// RFC 4180: fields with a comma, a quote or a line break stand in quotes.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) {
-    return text;
-  }
-  std::string quoted = "\"";
-  for (const char c : text) {
-    quoted += c == '"' ? "\"\"" : std::string(1, c);
-  }
-  return quoted + "\"";
 }
 
 bool is_npy(const std::string& path) { return lower(fs::path(path).extension().string()) == ".npy"; }

@@ -160,6 +160,40 @@ TEST(SplitFolders, EqualNamesOfAClassGetANumber) {
   EXPECT_TRUE(fs::exists(tree.path("out/train/a/1_2.jpg")));
 }
 
+TEST(SplitFolders, ManifestIsADataSetWithHashes) {
+  const FolderTree tree;
+  for (const auto* name : {"in/a/1.jpg", "in/a/2.jpg", "in/b/1.jpg", "in/b/with,comma.jpg"}) {
+    tree.file(name);
+  }
+  Dataset dataset = read_unsplit(tree.path("in"));
+  EXPECT_EQ(group_by_path(dataset, "/([0-9]+)[.]"), 3);
+  EXPECT_EQ(dataset.samples[2].group, "1");
+  const auto splits = split_by_count(dataset, SplitCounts{1, 1, 0}, 1);
+  write_split_folders(splits, tree.path("out"), FileTransfer::copy);
+  const auto read = read_dataset(tree.path("out/manifest.csv"));
+  EXPECT_EQ(class_counts(read.train), (std::vector{1, 1}));
+  EXPECT_EQ(class_counts(*read.validation), (std::vector{1, 1}));
+  std::ifstream file(tree.path("out/manifest.csv"));
+  std::string header, row;
+  std::getline(file, header);
+  EXPECT_EQ(header, "path,split,label,group,sha256");
+  std::map<std::string, std::set<std::string>> parts;
+  for (int i = 0; i < 4; ++i) {
+    std::getline(file, row);
+    const auto path = row.substr(row.front() == '"' ? 1 : 0);
+    parts[path.substr(path.find_last_of('/') + 1, 1)].insert(path.substr(0, path.find('/')));
+    EXPECT_EQ(row.size() - row.find_last_of(',') - 1, 64U) << row;
+  }
+  EXPECT_EQ(parts["1"].size(), 1U);  // a group is in one part
+}
+
+TEST(SplitFolders, GroupsNeedACapture) {
+  auto dataset = dataset_of({2, 2});
+  EXPECT_THAT(message_of([&] { group_by_path(dataset, "("); }), HasSubstr("regular expression"));
+  EXPECT_THAT(message_of([&] { group_by_path(dataset, "[0-9]"); }), HasSubstr("capture group"));
+  EXPECT_THAT(message_of([&] { group_by_path(dataset, "(nowhere)"); }), HasSubstr("it is in none"));
+}
+
 TEST(SplitFolders, JoinsPartsThatAreThere) {
   const FolderTree tree;
   for (const auto* name : {"train/a/1.jpg", "train/b/1.jpg", "val/a/2.jpg", "test/b/2.jpg"}) {
