@@ -10,8 +10,10 @@
 
 #include "commands.h"
 #include "headstart/dataset.h"
+#include "headstart/error.h"
 #include "headstart/head.h"
 #include "headstart/open_model.h"
+#include "headstart/plan.h"
 #include "headstart/rate_finder.h"
 #include "model_options.h"
 #include "predict_options.h"
@@ -62,16 +64,61 @@ void run_rate_finder(const TrainCommand& command, const Model& model, const Data
              curve.suggestion, curve.suggestion, path);
 }
 
+void print_plan(const std::vector<PlanRow>& plan) {
+  const auto size = [](std::int64_t bytes) {
+    constexpr double kMega = 1e6, kGiga = 1e9;
+    const auto value = static_cast<double>(bytes);
+    return bytes == 0      ? std::string("-")
+           : value < kGiga ? fmt::format("{:.0f} MB", value / kMega)
+                           : fmt::format("{:.1f} GB", value / kGiga);
+  };
+  fmt::print("{:<38} {:<9} {:>12} {:>12} {:>12} {:>8} {:>8}\n", "trained", "features", "before", "an epoch",
+             "in all", "memory", "disk");
+  for (const PlanRow& row : plan) {
+    fmt::print("{:<38} {:<9} {:>12} {:>12} {:>12} {:>8} {:>8}\n",
+               row.fine_tune_from.empty() ? "head only" : "head, then from " + row.fine_tune_from,
+               row.cached ? "cached" : "each time", duration_text(row.seconds_features),
+               duration_text(row.seconds_per_epoch), duration_text(row.seconds_total), size(row.memory_bytes),
+               size(row.disk_bytes));
+  }
+}
+
+// The command's options, or those that keep to its budget.
+TrainOptions within_budget(const TrainCommand& command, const Model& model, const DatasetSplits& data,
+                           TrainObserver& observer) {
+  if (command.budget == 0.0) {
+    return command.train;
+  }
+  const auto plan = plan_costs(model, data, command.train);
+  const auto chosen = fit_budget(plan, command.train, command.budget);
+  if (!chosen) {
+    throw Error(
+        fmt::format("[train] expected a budget of at least {} for the features and one epoch of the head; "
+                    "received {}; use a smaller network or --input-size",
+                    duration_text(plan.front().seconds_features + plan.front().seconds_per_epoch),
+                    duration_text(command.budget)));
+  }
+  observer.message(fmt::format(
+      "budget {}: {}, {} epochs of the head", duration_text(command.budget),
+      chosen->fine_tune_from.empty() ? std::string("head only") : "head, then from " + chosen->fine_tune_from,
+      chosen->head.epochs));
+  return *chosen;
+}
+
 void run_train(const TrainCommand& command, Outcome& outcome) {
   const DatasetSplits data = read_dataset(command.data);
   TrainConsole console;
   TrainObserver silent;
   TrainObserver& observer = command.quiet ? silent : console;
   Model model = make_model(command, static_cast<int>(data.train.class_names.size()), observer.progress());
+  if (command.plan) {
+    return print_plan(plan_costs(model, data, command.train));
+  }
   if (command.find_rate) {
     return run_rate_finder(command, model, data, observer, outcome);
   }
-  const TrainResult result = train(std::move(model), data, command.train, observer);
+  const TrainOptions options = within_budget(command, model, data, observer);
+  const TrainResult result = train(std::move(model), data, options, observer);
   for (const auto& line : result.unreadable) {
     console.message("skipped " + line);
   }
@@ -104,7 +151,8 @@ void add_train(CLI::App& program, Outcome& outcome) {
     if (!config->empty()) {
       apply_config(*command, *config);
     }
-    require_options(*command, {"DATA", "--base", "--out"});
+    require_options(*command, options->plan ? std::vector<std::string>{"DATA", "--base"}
+                                            : std::vector<std::string>{"DATA", "--base", "--out"});
     options->train.command = given_options(*command);
     finish_train_options(*options);
     run_train(*options, outcome);

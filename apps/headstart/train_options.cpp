@@ -8,6 +8,7 @@
 
 #include "headstart/losses.h"
 #include "headstart/optimizer.h"
+#include "headstart/plan.h"
 #include "model_options.h"
 #include "parsed_option.h"
 #include "predict_options.h"
@@ -198,6 +199,12 @@ void add_run_options(CLI::App& command, TrainCommand& options) {
   command.add_option("--seed", train.seed, "Of the new layers, the order, the split (0)")->type_name("N");
   add_precision_option(command, train.precision);
   command.add_option("--threads", train.threads, "Cores (all)")->type_name("N")->check(CLI::Range(0, 4096));
+  command.add_flag("--plan", options.plan,
+                   "Only what training would cost: time, memory and disk, measured in about two seconds");
+  add_parsed_option(command, "--budget",
+                    "Trains as much of the network as fits into this time: 90s, 5m, 1h30m",
+                    [&options](const std::string& text) { options.budget = seconds_from(text); })
+      ->type_name("TIME");
   command.add_flag("--find-lr", options.find_rate,
                    "Only a range test of the learning rate: learning_rates.csv in --out, and a suggestion");
   command.add_flag("--strict", train.strict, "An unreadable image is an error");

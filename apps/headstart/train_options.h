@@ -21,6 +21,8 @@ struct TrainCommand {
   AugmentOptions augment{};
   bool quiet = false;
   bool find_rate = false;
+  bool plan = false;
+  double budget = 0.0;  // seconds; 0: none
 };
 
 void add_train_options(CLI::App& command, TrainCommand& options);

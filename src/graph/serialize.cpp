@@ -131,16 +131,16 @@ std::int64_t integer(const Json& json, const std::string& what, std::int64_t low
   return json.get<std::int64_t>();
 }
 
-const std::string& text(const Json& json, const std::string& what) {
+const std::string& text(const Json& json, std::string_view what) {
   if (!json.is_string()) {
-    fail("text for \"" + what + "\"", json.type_name());
+    fail("text for \"" + std::string(what) + "\"", json.type_name());
   }
   return json.get_ref<const std::string&>();
 }
 
-const Json& list(const Json& json, const std::string& what) {
+const Json& list(const Json& json, std::string_view what) {
   if (!json.is_array()) {
-    fail("a list for \"" + what + "\"", json.type_name());
+    fail("a list for \"" + std::string(what) + "\"", json.type_name());
   }
   return json;
 }

@@ -182,7 +182,9 @@ WeightFile read_tfjs(const SharedBytes& model_json, const Sibling& sibling) {
                             model_json.size));
   }
   const auto model = parse_json(as_text(model_json.span()), kTag);
-  if (model.contains("format") && model["format"] == "graph-model") {
+  const auto format = model.find("format");
+  if (format != model.end() && format->is_string() &&
+      format->get_ref<const std::string&>() == "graph-model") {
     throw Error(
         fmt::format("[{}] expected a layers-model; received a graph-model (a frozen TensorFlow graph without "
                     "layers); convert the Keras model to a tfjs_layers_model",

@@ -1,6 +1,7 @@
 // Augmentation against an independent naive loop, formulas, and the properties of its random values.
 #include "headstart/augment.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <set>
