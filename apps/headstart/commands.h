@@ -21,6 +21,7 @@ void add_forward(CLI::App& program, Outcome& outcome);
 void add_convert(CLI::App& program, Outcome& outcome);
 void add_split(CLI::App& program);
 void add_check(CLI::App& program, Outcome& outcome);
+void add_cache(CLI::App& program, Outcome& outcome);
 void add_bench(CLI::App& program);
 void add_demo(CLI::App& program);
 

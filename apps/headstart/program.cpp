@@ -108,6 +108,7 @@ void add_commands(CLI::App& program, Outcome& outcome) {
   add_convert(program, outcome);
   add_split(program);
   add_check(program, outcome);
+  add_cache(program, outcome);
   add_bench(program);
   add_demo(program);
 }

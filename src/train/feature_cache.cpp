@@ -75,10 +75,6 @@ std::int64_t size_of_file(const fs::path& path) {
   return missing ? 0 : static_cast<std::int64_t>(size);
 }
 
-std::int64_t size_of_folder(const fs::path& folder) {
-  return size_of_file(index_path(folder)) + size_of_file(records_path(folder));
-}
-
 fs::path created(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
@@ -242,6 +238,34 @@ void FeatureCache::end_append() {
   appending_.reset();
 }
 
+std::int64_t size_of_folder(const fs::path& folder) {
+  return size_of_file(index_path(folder)) + size_of_file(records_path(folder));
+}
+
+bool remove_unused(const fs::path& folder) {
+  const auto lock = FileLock::try_lock(use_lock_path(folder), FileLock::Kind::exclusive);
+  std::error_code error;
+  return lock && fs::remove_all(folder, error) > 0 && !error;
+}
+
+std::int64_t cache_limit(const fs::path& root) {
+  constexpr double kShareOfFreeSpace = 0.5;
+  constexpr std::int64_t kMostBytes = std::int64_t{20} << 30;
+  std::error_code unknown;
+  const auto space = fs::space(root, unknown);
+  if (unknown) {
+    return kMostBytes;
+  }
+  std::int64_t used = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(root, unknown)) {
+    std::error_code gone;
+    const auto size = entry.is_regular_file(gone) ? entry.file_size(gone) : 0;
+    used += gone ? 0 : static_cast<std::int64_t>(size);
+  }
+  return std::min(kMostBytes,
+                  used + static_cast<std::int64_t>(kShareOfFreeSpace * static_cast<double>(space.available)));
+}
+
 bool make_room(const fs::path& root, const fs::path& keep, std::int64_t needed, std::int64_t limit) {
   struct Candidate {
     fs::path folder;
@@ -267,8 +291,7 @@ bool make_room(const fs::path& root, const fs::path& keep, std::int64_t needed, 
     if (total <= limit) {
       break;
     }
-    if (const auto lock = FileLock::try_lock(use_lock_path(candidate.folder), FileLock::Kind::exclusive)) {
-      fs::remove_all(candidate.folder, error);
+    if (remove_unused(candidate.folder)) {
       total -= candidate.bytes;
     }
   }

@@ -59,6 +59,12 @@ class FeatureCache {
   std::optional<MappedFile> records_;
 };
 
+std::int64_t size_of_folder(const std::filesystem::path& folder);  // records and index
+// False when a process uses it.
+bool remove_unused(const std::filesystem::path& folder);
+// The most that all folders of `root` may take: 20 GB, or what they take now and half of the free disk.
+std::int64_t cache_limit(const std::filesystem::path& root);
+
 // Makes room for `needed` bytes under `limit` by removing the folders of `root` that were used longest ago
 // and are not in use now; `keep` stays. False when that is not enough.
 bool make_room(const std::filesystem::path& root, const std::filesystem::path& keep, std::int64_t needed,

@@ -24,9 +24,6 @@ namespace fs = std::filesystem;
 
 // Small batches stay in the processor's caches and cost nothing per image.
 constexpr int kMemoryBatch = 16;
-// The share of the disk's free space that the caches may take, and their largest size.
-constexpr double kShareOfFreeSpace = 0.5;
-constexpr std::int64_t kMostBytes = std::int64_t{20} << 30;
 
 std::int64_t record_floats(const std::vector<std::int64_t>& sizes) {
   return std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
@@ -43,22 +40,6 @@ void concatenate(std::span<const float* const> tensors, const std::vector<std::i
     }
     offset += sizes[i];
   }
-}
-
-std::int64_t cache_limit(const fs::path& root) {
-  std::error_code unknown;
-  const auto space = fs::space(root, unknown);
-  if (unknown) {
-    return kMostBytes;
-  }
-  std::int64_t used = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(root, unknown)) {
-    std::error_code gone;
-    const auto size = entry.is_regular_file(gone) ? entry.file_size(gone) : 0;
-    used += gone ? 0 : static_cast<std::int64_t>(size);
-  }
-  return std::min(kMostBytes,
-                  used + static_cast<std::int64_t>(kShareOfFreeSpace * static_cast<double>(space.available)));
 }
 
 // By sample and view. An augmented view is drawn for a sample's number, so that belongs to its identity.

@@ -181,5 +181,25 @@ TEST_F(CommandsTest, ConvertAccountsForEveryTensor) {
   EXPECT_FALSE(std::filesystem::exists(path("w.safetensors")));
 }
 
+TEST_F(CommandsTest, CacheIsVisibleAndCleared) {
+  for (const char* name :
+       {"data/train/a/1.png", "data/train/a/2.png", "data/train/b/1.png", "data/train/b/2.png"}) {
+    picture(name, name[11] == 'a' ? 200 : 20, 90);
+  }
+  const auto run = [&](const std::vector<std::string>& arguments) {
+    return run_program(arguments, path("cache"));
+  };
+  ASSERT_EQ(run({"train", path("data"), "--base", "mobilenet", "--alpha", "0.25", "--input-size", "32",
+                 "--weights", "none", "--epochs", "1", "--out", path("run"), "--quiet"})
+                .status,
+            0);
+  const auto before = json::parse(run({"cache", "--json"}).output);
+  EXPECT_GT(before["feature_bytes"].get<int>(), 4 * 256 * 4);
+  EXPECT_LE(before["feature_bytes"].get<std::int64_t>(), before["feature_limit_bytes"].get<std::int64_t>());
+  EXPECT_EQ(before["entries"].size(), 1U);
+  EXPECT_EQ(run({"cache", "--clear"}).status, 0);
+  EXPECT_EQ(json::parse(run({"cache", "--json"}).output)["entries"].size(), 0U);
+}
+
 }  // namespace
 }  // namespace headstart::test

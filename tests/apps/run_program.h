@@ -11,7 +11,8 @@ struct ProgramResult {
   std::string output, errors;
 };
 
-// Runs `headstart` with the arguments; nothing of the user's caches is seen.
-ProgramResult run_program(const std::vector<std::string>& arguments);
+// Runs `headstart` with the arguments; nothing of the user's caches is seen. `cache`: a folder that is kept
+// as its cache, else an empty one is made and removed.
+ProgramResult run_program(const std::vector<std::string>& arguments, const std::string& cache = "");
 
 }  // namespace headstart::test
