@@ -37,6 +37,8 @@ Json report_json(const WeightReport& report) {
           {"missing", report.missing},
           {"unused", report.unused},
           {"mismatched", report.mismatched},
+          {"folded", report.folded},
+          {"matched_by", report.matched_by},
           {"parameters", report.parameters}};
 }
 
@@ -61,6 +63,14 @@ void print_report(const WeightReport& report, bool verbose) {
       "parameters\n",
       report.mapped.size(), transformed, report.missing.size(), report.mismatched.size(),
       report.unused.size(), with_thousands(report.parameters));
+  fmt::print("layers matched by {}\n", report.matched_by);
+  if (!report.folded.empty()) {
+    fmt::print(
+        "{} batch normalisations were folded into the convolutions before them; they are identities here: "
+        "the "
+        "network computes the same, and has lost its statistics\n",
+        report.folded.size());
+  }
   print_list("missing", report.missing);
   print_list("mismatched", report.mismatched);
   print_list("unused", report.unused);
@@ -86,7 +96,7 @@ void convert(const ConvertCommand& command, Outcome& outcome) {
       return;
     }
   }
-  write_converted(conversion.model, command.request.destination);
+  write_converted(conversion.model, command.request);
 }
 
 }  // namespace
@@ -97,16 +107,27 @@ void add_convert(CLI::App& program, Outcome& outcome) {
   auto options = std::make_shared<ConvertCommand>();
   command
       ->add_option("SOURCE", options->request.source,
-                   "Keras .h5, PyTorch .pth, tfjs model.json or .safetensors")
+                   "Keras .h5 or .keras, PyTorch .pth, .safetensors, tfjs model.json or .onnx")
       ->required();
   command
-      ->add_option("DEST", options->request.destination,
-                   ".safetensors (a model file, complete in itself) or .h5 (Keras weights)")
+      ->add_option(
+          "DEST", options->request.destination,
+          ".safetensors (a model file, complete in itself), .h5 (Keras weights) or .pth (PyTorch state dict)")
       ->required();
   command->add_option("--arch", options->request.architecture, "The network (see `headstart models`)")
       ->type_name("NAME")
       ->required();
   add_architecture_options(*command, options->request.options);
+  command
+      ->add_option_function<std::string>(
+          "--names",
+          [options](const std::string& text) {
+            options->request.names = text == "torch" ? TensorNames::torch : TensorNames::headstart;
+          },
+          "In a .safetensors file: headstart (a model file) or torch (tensors alone, for PyTorch) "
+          "(headstart)")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"headstart", "torch"}));
   command->add_flag("--verbose", options->verbose, "A line for every tensor");
   auto* input =
       command->add_option("--input", options->input, "float32 tensor (N, H, W, C) to compute for --against")

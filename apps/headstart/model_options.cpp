@@ -41,8 +41,21 @@ void add_size_options(CLI::App& command, ArchitectureOptions& options) {
   command.add_option("--alpha", options.alpha, "Width multiplier of MobileNets (1)")->type_name("A");
 }
 
+void add_flavour_option(CLI::App& command, ArchitectureOptions& options) {
+  command
+      .add_option_function<std::string>(
+          "--flavour",
+          [&options](const std::string& text) {
+            options.flavour = text == "torch" ? Flavour::torch : Flavour::keras;
+          },
+          "Whose network of that name, where no weight file tells: keras or torch (keras)")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"keras", "torch"}));
+}
+
 void add_architecture_options(CLI::App& command, ArchitectureOptions& options) {
   add_size_options(command, options);
+  add_flavour_option(command, options);
   command.add_flag_callback(
       "--no-top", [&options] { options.include_top = false; }, "Without the classifier at its end");
   command.add_option("--classes", options.classes, "Number of classes at its end")
@@ -52,9 +65,10 @@ void add_architecture_options(CLI::App& command, ArchitectureOptions& options) {
 
 void add_weight_options(CLI::App& command, ModelRequest& request) {
   command
-      .add_option(
-          "--weights", request.weights,
-          "imagenet, none, or a file: Keras .h5, PyTorch .pth, tfjs model.json, .safetensors (imagenet)")
+      .add_option("--weights", request.weights,
+                  "imagenet, none, or a file: Keras .h5 or .keras, PyTorch .pth, .safetensors, tfjs "
+                  "model.json, .onnx "
+                  "(imagenet)")
       ->type_name("SOURCE");
   command.add_option("--seed", request.seed, "Of fresh parameters (0)")->type_name("N");
 }

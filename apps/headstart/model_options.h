@@ -9,7 +9,9 @@ namespace headstart::app {
 
 // --input-size and --alpha.
 void add_size_options(CLI::App& command, ArchitectureOptions& options);
-// --input-size, --alpha, --no-top, --classes.
+// --flavour.
+void add_flavour_option(CLI::App& command, ArchitectureOptions& options);
+// --input-size, --alpha, --no-top, --classes, --flavour.
 void add_architecture_options(CLI::App& command, ArchitectureOptions& options);
 // --weights, --seed.
 void add_weight_options(CLI::App& command, ModelRequest& request);

@@ -49,6 +49,7 @@ void add_network_options(CLI::App& command, TrainCommand& options) {
           "imagenet, none, or a file: Keras .h5, PyTorch .pth, tfjs model.json, .safetensors (imagenet)")
       ->type_name("SOURCE");
   add_size_options(command, options.base.architecture);
+  add_flavour_option(command, options.base.architecture);
   command
       .add_option(
           "--head", options.head,

@@ -13,6 +13,7 @@ struct ConvertRequest {
   std::string source, destination;
   std::string architecture;  // a name of the zoo
   ArchitectureOptions options{};
+  TensorNames names = TensorNames::headstart;  // in a .safetensors destination
 };
 
 struct Conversion {
@@ -23,7 +24,8 @@ struct Conversion {
 // Refuses a destination that write_converted would refuse, before any work.
 Conversion read_foreign_weights(const ConvertRequest& request);
 
-// .safetensors: a model file; .h5: Keras weights.
-void write_converted(const Model& model, const std::string& destination);
+// To request.destination. .safetensors: a model file, or with PyTorch's names the tensors alone; .h5: Keras
+// weights; .pth: a PyTorch state dict.
+void write_converted(const Model& model, const ConvertRequest& request);
 
 }  // namespace headstart

@@ -13,11 +13,11 @@
 namespace headstart {
 
 struct ModelRequest {
-  std::string model;    // a name of the zoo, else a model file
-  std::string weights;  // with a name: "imagenet" (the default), "none" (fresh), or a weight file
+  std::string model{};    // a name of the zoo, else a model file
+  std::string weights{};  // with a name: "imagenet" (the default), "none" (fresh), or a weight file
   ArchitectureOptions architecture{};
-  std::string class_index;  // file of class names; empty: looked up, see find_class_index
-  std::uint64_t seed = 0;   // of fresh parameters
+  std::string class_index{};  // file of class names; empty: looked up, see find_class_index
+  std::uint64_t seed = 0;     // of fresh parameters
 };
 
 // Whether `name` is one of architectures().

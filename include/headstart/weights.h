@@ -15,20 +15,25 @@
 
 namespace headstart {
 
-enum class WeightFormat { keras_h5, tfjs, pytorch, safetensors };
+enum class WeightFormat { keras_h5, tfjs, pytorch, safetensors, onnx };
 
 // A file's tensors under the file's own names and layouts, in the file's order.
 struct WeightFile {
   WeightFormat format = WeightFormat::safetensors;
   Parameters tensors{};
   // Keras: one entry a layer group with weights, in file order: its name and the names (keys of `tensors`) of
-  // its weights.
+  // its weights. ONNX: one entry a node with weights, also with their kinds ("weight", "bias",
+  // "running_mean") and a number for its place in the network (0: not known).
   struct Layer {
     std::string name;
-    std::vector<std::string> weights;
+    std::vector<std::string> weights{};
+    std::vector<std::string> kinds{};
+    std::uint64_t place = 0;
   };
   std::vector<Layer> layers{};
-  std::string architecture_json{};  // Keras model_config / tfjs modelTopology, else empty
+  std::string architecture_json{};         // Keras model_config / tfjs modelTopology, else empty
+  std::vector<std::string> class_names{};  // of a whole model that has them beside it, else empty
+  std::string producer{};                  // ONNX: who exported it ("pytorch", "tf2onnx")
   // Keras: the kernels were trained as true convolutions (Theano), so they are rotated by 180 degrees. Known
   // from the file's `backend` or from its name ("..._th_kernels.h5"); unknown in most files.
   std::optional<bool> rotated_kernels{};
@@ -45,13 +50,17 @@ Graph graph_of(const WeightFile& file);
 struct WeightReport {
   struct Mapped {
     std::string parameter, source;
-    std::string transform;  // "", "transposed", "flatten order"
+    std::string transform;  // "", "transposed", "flatten order", "folded" (see `folded`)
   };
   std::vector<Mapped> mapped;
   std::vector<std::string> missing;     // parameters of the graph that the file lacks
   std::vector<std::string> unused;      // tensors of the file that the graph has no place for
   std::vector<std::string> mismatched;  // "name: expected (3, 3, 3, 64), received (7, 7, 3, 64)"
-  std::int64_t parameters = 0;          // elements mapped
+  // ONNX: batch normalisations that the exporter folded into the convolution before them. They are set to
+  // identities (beta is the convolution's bias), so that the network computes the same.
+  std::vector<std::string> folded;
+  std::string matched_by;       // "names", "automatic names", "places in the network", "order"
+  std::int64_t parameters = 0;  // elements mapped
 };
 
 struct MappedWeights {
@@ -60,15 +69,21 @@ struct MappedWeights {
 };
 
 // Maps a file onto the graph: Keras files by layer name, else by order; PyTorch names by the family's name
-// map. A file with a top loads into a graph without one (its top is unused, reported). Throws Error with the
-// differences when a parameter is missing or has another shape.
-MappedWeights map_weights(const Graph& graph, const WeightFile& file);
+// map; ONNX by the names that the exporter left, else by the layers' places in the network. Takes the file,
+// so that no tensor is in memory twice: pass it with std::move when it is not needed any more. A file with a
+// top loads into a graph without one (its top is unused, reported). Throws Error with the differences when a
+// parameter is missing or has another shape.
+MappedWeights map_weights(const Graph& graph, WeightFile file);
 // Never throws for differences: the report says them.
-MappedWeights map_weights_leniently(const Graph& graph, const WeightFile& file);
+MappedWeights map_weights_leniently(const Graph& graph, WeightFile file);
 
-// Writes by the extension of `path`: .safetensors (our names), .h5 (Keras legacy weights file), .pth (PyTorch
-// state dict).
-void write_weights(const Graph& graph, const Parameters& parameters, const std::string& path);
+// Of the tensors in a .safetensors file: "conv1/kernel" in our layouts, or "conv1.weight" in PyTorch's.
+enum class TensorNames { headstart, torch };
+
+// Writes by the extension of `path`: .safetensors, .h5 (Keras legacy weights file), .pth (PyTorch state
+// dict). Names of PyTorch are torchvision's where the network is one of torchvision's.
+void write_weights(const Graph& graph, const Parameters& parameters, const std::string& path,
+                   TensorNames names = TensorNames::headstart);
 
 // Where a network's published weights are.
 struct WeightSource {

@@ -18,6 +18,9 @@ struct ArchitectureOptions {
   double alpha = 1.0;                       // width multiplier (MobileNets)
   bool include_top = true;
   int classes = 0;  // 0: the network's default
+  // Whose network of a name that Keras and torchvision both have, where no weights tell; Keras's when not
+  // given.
+  std::optional<Flavour> flavour{};
 };
 
 // One row of the zoo.

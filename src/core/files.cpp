@@ -232,6 +232,17 @@ MappedFile::MappedFile(const std::string& path) {
                                         [size = size_](std::uint8_t* p) { ::munmap(p, size); });
 }
 
+void release_pages(std::span<const std::uint8_t> part) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(part.data());
+  const auto first = (begin + page - 1) / page * page;
+  const auto last = (begin + part.size()) / page * page;
+  if (first < last) {
+    ::madvise(reinterpret_cast<void*>(first), last - first,
+              MADV_DONTNEED);  // NOLINT(performance-no-int-to-ptr)
+  }
+}
+
 void write_file_atomically(const std::string& path, const std::function<void(std::ostream&)>& write) {
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {

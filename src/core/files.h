@@ -32,6 +32,10 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
+// Gives back the memory of the whole pages in a part of a mapped file or of the heap whose content is not
+// needed any more. Reading there again gives the file's content, or zeros.
+void release_pages(std::span<const std::uint8_t> part);
+
 // Writes a temporary file beside `path`, flushes it to disk and renames it over `path`. When anything fails
 // (disk full, an exception in `write`) the old file stays, the temporary file is removed, and an Error is
 // thrown.

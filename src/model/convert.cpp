@@ -22,16 +22,16 @@ std::string extension_of(const std::string& path) {
 
 Conversion read_foreign_weights(const ConvertRequest& request) {
   const std::string extension = extension_of(request.destination);
-  if (extension != ".safetensors" && extension != ".h5") {
-    throw Error(fmt::format("[convert] expected a destination called .safetensors or .h5; received {}",
+  if (extension != ".safetensors" && extension != ".h5" && extension != ".pth" && extension != ".pt") {
+    throw Error(fmt::format("[convert] expected a destination called .safetensors, .h5 or .pth; received {}",
                             request.destination));
   }
-  const WeightFile file = read_weight_file(request.source);
-  const Architecture& row =
-      architecture(request.architecture, weight_flavour(request.architecture, file, request.source));
+  WeightFile file = read_weight_file(request.source);
+  const Architecture& row = architecture(
+      request.architecture, flavour_for(request.architecture, file, request.source, request.options.flavour));
   Conversion result;
   result.model = describe_architecture(row, request.options);
-  auto mapped = map_weights_leniently(result.model.graph, file);
+  auto mapped = map_weights_leniently(result.model.graph, std::move(file));
   result.model.parameters = std::move(mapped.parameters);
   result.model.provenance["weights"] = request.source;
   result.report = std::move(mapped.report);
@@ -39,11 +39,11 @@ Conversion read_foreign_weights(const ConvertRequest& request) {
   return result;
 }
 
-void write_converted(const Model& model, const std::string& destination) {
-  if (extension_of(destination) == ".safetensors") {
-    save_model(model, destination);
+void write_converted(const Model& model, const ConvertRequest& request) {
+  if (extension_of(request.destination) == ".safetensors" && request.names == TensorNames::headstart) {
+    save_model(model, request.destination);
   } else {
-    write_weights(model.graph, model.parameters, destination);
+    write_weights(model.graph, model.parameters, request.destination, request.names);
   }
 }
 

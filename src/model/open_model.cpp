@@ -29,13 +29,15 @@ bool has_architecture_options(const ArchitectureOptions& options) {
   const ArchitectureOptions defaults;
   return options.height != defaults.height || options.width != defaults.width ||
          options.channels != defaults.channels || options.alpha != defaults.alpha ||
-         options.include_top != defaults.include_top || options.classes != defaults.classes;
+         options.include_top != defaults.include_top || options.classes != defaults.classes ||
+         options.flavour.has_value();
 }
 
 // Weight files of others hold no graph or none that is trusted: they need the network's name.
 bool is_foreign_weight_file(const std::string& path) {
   const std::string extension = lower(std::filesystem::path(path).extension().string());
-  constexpr std::string_view kExtensions[] = {".h5", ".keras", ".pth", ".pt", ".th", ".json", ".onnx"};
+  constexpr std::string_view kExtensions[] = {".h5", ".keras", ".pth",  ".pt",
+                                              ".th", ".json",  ".onnx", ".zip"};
   return std::find(std::begin(kExtensions), std::end(kExtensions), extension) != std::end(kExtensions);
 }
 
@@ -51,6 +53,13 @@ std::string guess_preprocessing(const Graph& graph) {
     std::erase(text, '_');
     return lower(text);
   };
+  // MobileNets by their layers: Teachable Machine calls its base "model1".
+  for (const auto& node : graph.nodes()) {
+    const auto name = node.name.substr(node.name.rfind('/') + 1);
+    if (name == "expanded_conv_depthwise" || name == "conv_dw_1") {
+      return "tf";
+    }
+  }
   std::vector<std::string> names{letters(graph.name())};
   for (const auto& scope : graph.scopes()) {
     names.push_back(letters(scope.name.substr(scope.name.rfind('/') + 1)));
@@ -71,7 +80,7 @@ std::string guess_preprocessing(const Graph& graph) {
 
 // Someone's whole Keras model: its graph is in the file, how its pictures were prepared is not.
 Model open_foreign_model(const std::string& path) {
-  const auto file = read_weight_file(path);
+  auto file = read_weight_file(path);
   if (file.architecture_json.empty()) {
     throw Error(
         fmt::format("[model] expected a network or a model file; received {}, which holds weights alone; "
@@ -80,7 +89,12 @@ Model open_foreign_model(const std::string& path) {
   }
   Model model;
   model.graph = graph_of(file);
-  model.parameters = map_weights(model.graph, file).parameters;
+  auto class_names = std::move(file.class_names);
+  model.parameters = map_weights(model.graph, std::move(file)).parameters;
+  const auto outputs = static_cast<std::size_t>(element_count(model.graph.output_shape()));
+  if (class_names.size() == outputs || (outputs == 1 && class_names.size() == 2)) {
+    model.class_names = std::move(class_names);
+  }
   const auto& shape = model.graph.input_shape();
   if (shape.size() != 3) {
     throw Error(
@@ -120,7 +134,7 @@ Model open_model_file(const ModelRequest& request) {
 }
 
 std::string fetch_imagenet(const ModelRequest& request, Progress& progress) {
-  const Architecture& row = architecture(request.model);
+  const Architecture& row = architecture(request.model, request.architecture.flavour);
   const ArchitectureOptions& options = request.architecture;
   const int size = options.height > 0 ? options.height : row.input_size;
   const auto weights = official_weights(row.name, options.alpha, size, options.include_top, row.flavour);
@@ -146,8 +160,10 @@ void add_class_names(Model& model, const ModelRequest& request, const std::strin
 bool is_zoo_name(const std::string& name) { return find_architecture(name) != nullptr; }
 
 Model describe_model(const ModelRequest& request) {
-  return is_zoo_name(request.model) ? describe_architecture(architecture(request.model), request.architecture)
-                                    : open_model_file(request);
+  return is_zoo_name(request.model)
+             ? describe_architecture(architecture(request.model, request.architecture.flavour),
+                                     request.architecture)
+             : open_model_file(request);
 }
 
 Model open_model(const ModelRequest& request, Progress& progress) {
@@ -164,10 +180,14 @@ Model open_model(const ModelRequest& request, Progress& progress) {
   }
   const bool imagenet = request.weights.empty() || request.weights == "imagenet";
   const std::string path = imagenet ? fetch_imagenet(request, progress) : request.weights;
-  const WeightFile file = read_weight_file(path);
-  Model model = describe_architecture(architecture(request.model, weight_flavour(request.model, file, path)),
-                                      request.architecture);
-  model.parameters = map_weights(model.graph, file).parameters;
+  WeightFile file = read_weight_file(path);
+  const auto flavour = flavour_for(request.model, file, path, request.architecture.flavour);
+  Model model = describe_architecture(architecture(request.model, flavour), request.architecture);
+  auto mapped = map_weights(model.graph, std::move(file));
+  model.parameters = std::move(mapped.parameters);
+  if (const auto count = mapped.report.folded.size(); count > 0) {
+    model.provenance["folded"] = fmt::format("{} batch normalisations, by the exporter", count);
+  }
   model.provenance["weights"] = path;
   add_class_names(model, request, path);
   return model;

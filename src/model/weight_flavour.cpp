@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "headstart/error.h"
 #include "headstart/model.h"
 
@@ -30,6 +32,9 @@ std::optional<Flavour> weight_flavour(const std::string& architecture, const Wei
   if (rows < 2) {
     return std::nullopt;
   }
+  if (file.format == WeightFormat::onnx) {
+    return file.producer == "pytorch" ? Flavour::torch : Flavour::keras;
+  }
   if (file.format != WeightFormat::safetensors) {
     return file.format == WeightFormat::pytorch ? Flavour::torch : Flavour::keras;
   }
@@ -41,6 +46,19 @@ std::optional<Flavour> weight_flavour(const std::string& architecture, const Wei
     return entry.first.find('/') == std::string::npos && entry.first.find('.') != std::string::npos;
   });
   return torch_names ? Flavour::torch : Flavour::keras;
+}
+
+std::optional<Flavour> flavour_for(const std::string& architecture, const WeightFile& file,
+                                   const std::string& path, std::optional<Flavour> asked) {
+  const auto told = weight_flavour(architecture, file, path);
+  if (told && asked && *told != *asked) {
+    const auto name = [](Flavour flavour) { return flavour == Flavour::torch ? "torch" : "keras"; };
+    throw Error(
+        fmt::format("[model] expected weights of the flavour {} of {}; received {}, which is {}; leave out "
+                    "--flavour",
+                    name(*asked), architecture, path, name(*told)));
+  }
+  return told ? told : asked;
 }
 
 }  // namespace headstart

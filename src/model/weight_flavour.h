@@ -14,4 +14,9 @@ namespace headstart {
 std::optional<Flavour> weight_flavour(const std::string& architecture, const WeightFile& file,
                                       const std::string& path);
 
+// The flavour to build for a file's weights: what the file tells, else what was asked for. Throws Error when
+// both are there and differ.
+std::optional<Flavour> flavour_for(const std::string& architecture, const WeightFile& file,
+                                   const std::string& path, std::optional<Flavour> asked);
+
 }  // namespace headstart

@@ -21,6 +21,7 @@ static_assert(std::endian::native == std::endian::little, "weight files are litt
 struct SharedBytes {
   std::shared_ptr<std::uint8_t> data;
   std::size_t size = 0;
+  bool mapped = false;  // a mapped file, of which parts can be given back
   std::span<const std::uint8_t> span() const { return {data.get(), size}; }
 };
 

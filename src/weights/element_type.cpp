@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/files.h"
+
 namespace headstart {
 namespace {
 
@@ -114,7 +116,16 @@ Tensor tensor_from_file(const SharedBytes& file, std::uint64_t offset, Shape sha
             std::shared_ptr<float>(file.data, reinterpret_cast<float*>(file.data.get() + offset))};
   }
   Tensor tensor(std::move(shape));
-  convert_to_float(type, order, bytes, tensor.values());
+  constexpr std::size_t kPiece = std::size_t{1} << 20;  // elements
+  const auto width = element_size(type);
+  for (std::size_t first = 0; first < count; first += kPiece) {
+    const auto length = std::min(kPiece, static_cast<std::size_t>(count) - first);
+    const auto piece = bytes.subspan(first * width, length * width);
+    convert_to_float(type, order, piece, tensor.values().subspan(first, length));
+    if (file.mapped) {
+      release_pages(piece);
+    }
+  }
   return tensor;
 }
 

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "weights/keras_v3.h"
+#include "weights/places.h"
 #include "weights/torchvision_names.h"
 
 namespace headstart {
@@ -186,6 +187,41 @@ void match_rest(const std::vector<TargetLayer>& targets, const Source& source, M
   }
 }
 
+std::string place_text(std::uint64_t place) { return place == 0 ? "" : std::to_string(place); }
+
+// As shape_of_place says it of a layer of ours.
+std::string shape_text(const SourceLayer& layer) {
+  if (layer.place == 0 || layer.weights.empty()) {
+    return "";
+  }
+  const auto& shape = layer.weights[0].tensor->shape();
+  return place_of_weight(shape.size() == 4 ? "Conv" : shape.size() == 2 ? "Dense" : "Norm", shape);
+}
+
+// The k-th target of a key goes with the k-th source of it; targets without a key by their names.
+template <typename TargetKey, typename SourceKey>
+Matching match_each(const Graph& graph, const std::vector<TargetLayer>& targets, const Source& source,
+                    TargetKey target_key, SourceKey source_key) {
+  std::map<std::string, std::vector<std::size_t>> sources;
+  for (std::size_t i = source.layers.size(); i > 0; --i) {
+    if (auto key = source_key(source.layers[i - 1]); !key.empty()) {
+      sources[std::move(key)].push_back(i - 1);  // the first at the back
+    }
+  }
+  Matching matching(targets.size());
+  std::set<std::size_t> used;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (const auto found = sources.find(target_key(targets[i]));
+        found != sources.end() && !found->second.empty()) {
+      matching[i] = found->second.back();
+      used.insert(found->second.back());
+      found->second.pop_back();
+    }
+  }
+  match_names(graph, targets, source, matching, used);
+  return matching;
+}
+
 bool is_chain(const Graph& graph) {
   return std::all_of(graph.nodes().begin(), graph.nodes().end(),
                      [](const Node& node) { return node.inputs.size() <= 1; });
@@ -204,13 +240,29 @@ std::vector<TargetLayer> target_layers(const Graph& graph) {
   return targets;
 }
 
-std::vector<Matching> candidate_matchings(const Graph& graph, const std::vector<TargetLayer>& targets,
-                                          const Source& source) {
+std::vector<Candidate> candidate_matchings(const Graph& graph, const std::vector<TargetLayer>& targets,
+                                           const Source& source) {
   const Matching nothing(targets.size());
-  std::vector<Matching> candidates;
+  std::vector<Candidate> candidates;
   {
     std::set<std::size_t> used;
-    match_names(graph, targets, source, candidates.emplace_back(nothing), used);
+    match_names(graph, targets, source, candidates.emplace_back(nothing, "names").matching, used);
+  }
+  if (source.may_be_folded) {
+    const auto places = places_of(graph);
+    candidates.push_back({match_each(
+                              graph, targets, source,
+                              [&](const TargetLayer& target) {
+                                return place_text(places[static_cast<std::size_t>(target.id)]);
+                              },
+                              [](const SourceLayer& layer) { return place_text(layer.place); }),
+                          "places in the network"});
+    candidates.push_back(
+        {match_each(
+             graph, targets, source,
+             [&](const TargetLayer& target) { return shape_of_place(graph, target.id); }, shape_text),
+         "order among layers of one shape"});
+    return candidates;
   }
   // PyTorch's modules are in no fixed order where branches meet, so order counts for chains only.
   if (source.layout == WeightLayout::torch && !is_chain(graph)) {
@@ -220,12 +272,13 @@ std::vector<Matching> candidate_matchings(const Graph& graph, const std::vector<
   auto ranked = nothing;
   match_ranks(by_rank(targets), source, ranked, used);
   match_names(graph, targets, source, ranked, used);
-  candidates.push_back(ranked);
+  candidates.push_back({ranked, "automatic names"});
   match_rest(targets, source, ranked, used);
-  candidates.push_back(std::move(ranked));
+  candidates.push_back({std::move(ranked), "automatic names, the rest by order"});
   std::set<std::size_t> classed;
-  match_ranks(by_class(graph, targets), source, candidates.emplace_back(nothing), classed);
-  match_rest(targets, source, candidates.emplace_back(nothing), {});
+  match_ranks(by_class(graph, targets), source, candidates.emplace_back(nothing, "classes").matching,
+              classed);
+  match_rest(targets, source, candidates.emplace_back(nothing, "order").matching, {});
   return candidates;
 }
 

@@ -23,10 +23,15 @@ std::vector<TargetLayer> target_layers(const Graph& graph);
 // For each target the index of its source layer. No source is used twice.
 using Matching = std::vector<std::optional<std::size_t>>;
 
+struct Candidate {
+  Matching matching;
+  const char* by = "";  // what it goes by, for people
+};
+
 // Every plausible matching, the most trustworthy first: by equal names; automatic names (conv2d_188) by rank
-// among their kind, the others by name; by class and number (Keras 3); by order. Which of them is right is
-// told by kinds and shapes.
-std::vector<Matching> candidate_matchings(const Graph& graph, const std::vector<TargetLayer>& targets,
-                                          const Source& source);
+// among their kind, the others by name; by class and number (Keras 3); by order. ONNX: by names; by places in
+// the network; by order among layers of one shape. Which of them is right is told by kinds and shapes.
+std::vector<Candidate> candidate_matchings(const Graph& graph, const std::vector<TargetLayer>& targets,
+                                           const Source& source);
 
 }  // namespace headstart

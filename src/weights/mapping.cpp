@@ -1,10 +1,13 @@
 // Maps a weight file onto a graph: match layers, check kinds and shapes, convert layouts, report.
 #include <algorithm>
+#include <map>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/files.h"
 #include "headstart/error.h"
 #include "headstart/weights.h"
 #include "weights/layer_matching.h"
@@ -16,13 +19,14 @@
 namespace headstart {
 namespace {
 
-// One parameter and where it comes from.
+// One parameter and where it comes from: a weight of the file, or a constant.
 struct Move {
   NodeId node = 0;
   std::string parameter;
   Shape shape;
   const SourceWeight* weight = nullptr;
   Transform transform = Transform::none;
+  float constant = 0.0F;
 };
 
 struct Plan {
@@ -57,6 +61,7 @@ struct SourceHints {
   WeightLayout layout = WeightLayout::keras;
   bool channels_first = false;  // Keras 1 "th" ordering: OIHW kernels, flattened as C, H, W
   bool rotated = false;         // Theano kernels
+  bool flattened_hwc = false;   // PyTorch's layouts, but flattened as ours
 };
 
 bool is_convolution(const Graph& graph, NodeId id) {
@@ -68,7 +73,7 @@ Transform transform_for(const Graph& graph, NodeId id, const std::string& spec, 
   const bool dense = std::holds_alternative<Dense>(op);
   const bool order_matters = dense && !flattened_shape(graph, id).empty();
   if (hints.layout == WeightLayout::torch) {
-    return torch_transform(op, spec, order_matters);
+    return torch_transform(op, spec, order_matters && !hints.flattened_hwc);
   }
   if (spec != "kernel") {
     return Transform::none;
@@ -106,8 +111,63 @@ std::int64_t multiplier_of(const Op& op) {
   return depthwise == nullptr ? 1 : depthwise->depth_multiplier;
 }
 
+const SourceWeight* bias_of(const SourceLayer& layer) {
+  const auto found = std::find_if(layer.weights.begin(), layer.weights.end(),
+                                  [](const SourceWeight& weight) { return weight.kind == "bias"; });
+  return found == layer.weights.end() ? nullptr : &*found;
+}
+
+// For the target of a batch norm that was folded away: the index of the convolution's target that took it up.
+std::optional<std::size_t> folded_into(const Graph& graph, const std::vector<TargetLayer>& targets,
+                                       const Source& source, const Matching& matching, std::size_t norm) {
+  const auto& node = graph.node(targets[norm].id);
+  if (!source.may_be_folded || matching[norm] || !std::holds_alternative<BatchNormalization>(node.op)) {
+    return std::nullopt;
+  }
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const auto& op = graph.node(targets[i].id).op;
+    const bool convolution =
+        std::holds_alternative<Conv2D>(op) || std::holds_alternative<DepthwiseConv2D>(op);
+    if (convolution && matching[i] && node.inputs.front() == targets[i].id) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
+bool has_bias(const TargetLayer& target) {
+  return std::any_of(target.specs.begin(), target.specs.end(),
+                     [](const ParameterSpec& spec) { return spec.name == "bias"; });
+}
+
+// gamma (x - mean) / sqrt(variance + epsilon) + beta becomes x + bias, the bias being the convolution's where
+// ours has none.
+void plan_identity(const Graph& graph, const TargetLayer& norm, const TargetLayer& convolution,
+                   const SourceLayer& layer, Plan& plan) {
+  const auto& op = std::get<BatchNormalization>(graph.node(norm.id).op);
+  const auto* bias = has_bias(convolution) ? nullptr : bias_of(layer);
+  for (const auto& spec : norm.specs) {
+    Move move{.node = norm.id, .parameter = norm.name + "/" + spec.name, .shape = spec.shape};
+    if (spec.name == "gamma") {
+      move.constant = 1.0F;
+    } else if (spec.name == "moving_variance") {
+      move.constant = 1.0F - op.epsilon;
+    } else if (spec.name == "beta" && bias != nullptr && bias->tensor->shape() == spec.shape) {
+      move.weight = bias;
+      bias = nullptr;
+    }
+    plan.moves.push_back(std::move(move));
+  }
+  if (bias != nullptr) {
+    plan.report.mismatched.push_back(fmt::format("{}: expected a beta for the folded bias {} {}", norm.name,
+                                                 bias->key, to_string(bias->tensor->shape())));
+  }
+  plan.report.folded.push_back(norm.name);
+}
+
+// `leave`: a weight of the layer that belongs elsewhere.
 void plan_layer(const Graph& graph, const TargetLayer& target, const SourceLayer& layer,
-                const SourceHints& hints, Plan& plan) {
+                const SourceWeight* leave, const SourceHints& hints, Plan& plan) {
   std::set<const SourceWeight*> used;
   for (std::size_t i = 0; i < target.specs.size(); ++i) {
     const auto& spec = target.specs[i];
@@ -132,7 +192,7 @@ void plan_layer(const Graph& graph, const TargetLayer& target, const SourceLayer
   }
   // A bias that the graph has no place for is another network, not a spare tensor.
   for (const auto& weight : layer.weights) {
-    if (!used.contains(&weight)) {
+    if (&weight != leave && !used.contains(&weight)) {
       plan.report.mismatched.push_back(fmt::format("{}: expected no such parameter, received {} {}",
                                                    target.name, weight.key,
                                                    to_string(weight.tensor->shape())));
@@ -142,7 +202,7 @@ void plan_layer(const Graph& graph, const TargetLayer& target, const SourceLayer
 
 Plan make_plan(const Graph& graph, const std::vector<TargetLayer>& targets, const Source& source,
                const Matching& matching, std::optional<bool> rotated_kernels) {
-  SourceHints hints{.layout = source.layout};
+  SourceHints hints{.layout = source.layout, .flattened_hwc = source.flattened_hwc};
   if (source.layout == WeightLayout::keras) {
     hints.channels_first = has_channels_first_kernels(graph, targets, source, matching);
     // OIHW kernels in a Keras file are Theano's unless the file says otherwise.
@@ -150,10 +210,20 @@ Plan make_plan(const Graph& graph, const std::vector<TargetLayer>& targets, cons
   }
   Plan plan;
   std::set<std::size_t> used;
+  std::set<std::size_t> took_up;  // convolutions with a batch norm in them
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (const auto convolution = folded_into(graph, targets, source, matching, i)) {
+      took_up.insert(*convolution);
+    }
+  }
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (matching[i]) {
       used.insert(*matching[i]);
-      plan_layer(graph, targets[i], source.layers[*matching[i]], hints, plan);
+      const auto& layer = source.layers[*matching[i]];
+      const bool leaves_bias = took_up.contains(i) && !has_bias(targets[i]);
+      plan_layer(graph, targets[i], layer, leaves_bias ? bias_of(layer) : nullptr, hints, plan);
+    } else if (const auto convolution = folded_into(graph, targets, source, matching, i)) {
+      plan_identity(graph, targets[i], targets[*convolution], source.layers[*matching[*convolution]], plan);
     } else {
       for (const auto& spec : targets[i].specs) {
         plan.report.missing.push_back(targets[i].name + "/" + spec.name);
@@ -181,21 +251,64 @@ std::string summary(const char* what, const std::vector<std::string>& names) {
                      names.size() > listed ? ", ..." : "");
 }
 
-}  // namespace
-
-MappedWeights map_weights_leniently(const Graph& graph, const WeightFile& file) {
-  const auto source = source_layers(file);
+Plan best_plan(const Graph& graph, const Source& source, std::optional<bool> rotated_kernels) {
   const auto targets = target_layers(graph);
   std::optional<Plan> best;
-  for (const auto& matching : candidate_matchings(graph, targets, source)) {
-    auto plan = make_plan(graph, targets, source, matching, file.rotated_kernels);
+  for (const auto& [matching, by] : candidate_matchings(graph, targets, source)) {
+    auto plan = make_plan(graph, targets, source, matching, rotated_kernels);
     if (!best || plan.problems() < best->problems()) {
       best = std::move(plan);
+      best->report.matched_by = by;
     }
   }
-  MappedWeights result{.parameters = {}, .report = std::move(best->report)};
-  for (const auto& move : best->moves) {
-    auto tensor = apply(move.transform, *move.weight->tensor, move.shape, flattened_shape(graph, move.node));
+  return std::move(*best);
+}
+
+// A tensor that was taken out of its file is nobody else's: its memory can go while it is being transposed,
+// so that a large one is not in memory twice.
+void give_back(std::span<const float> consumed) {
+  release_pages({reinterpret_cast<const std::uint8_t*>(consumed.data()), consumed.size_bytes()});
+}
+
+// Takes tensors out of a file; what several layers share is copied but the last time.
+class TensorStock {
+ public:
+  TensorStock(WeightFile& file, const std::vector<Move>& moves) : file_(file) {
+    for (const auto& move : moves) {
+      if (move.weight != nullptr) {
+        ++uses_[move.weight->key];
+      }
+    }
+  }
+
+  Tensor take(const std::string& key) {
+    auto& tensor = file_.tensors.at(key);
+    return --uses_.at(key) == 0 ? std::move(tensor) : tensor;
+  }
+
+ private:
+  WeightFile& file_;
+  std::map<std::string, int> uses_;
+};
+
+}  // namespace
+
+MappedWeights map_weights_leniently(const Graph& graph, WeightFile file) {
+  const auto source = source_layers(file);
+  auto plan = best_plan(graph, source, file.rotated_kernels);
+  MappedWeights result{.parameters = {}, .report = std::move(plan.report)};
+  TensorStock stock(file, plan.moves);
+  for (const auto& move : plan.moves) {
+    result.report.parameters += element_count(move.shape);
+    if (move.weight == nullptr) {
+      Tensor constant(move.shape);
+      std::fill_n(constant.data(), constant.size(), move.constant);
+      result.parameters.insert(move.parameter, std::move(constant));
+      result.report.mapped.push_back({move.parameter, fmt::format("{}", move.constant), "folded"});
+      continue;
+    }
+    auto tensor = apply(move.transform, stock.take(move.weight->key), move.shape,
+                        flattened_shape(graph, move.node), give_back);
     auto change = describe(move.transform);
     if (tensor.shape() != move.shape) {
       tensor = resample_positions(graph, move.node, tensor);
@@ -203,13 +316,12 @@ MappedWeights map_weights_leniently(const Graph& graph, const WeightFile& file) 
     }
     result.parameters.insert(move.parameter, std::move(tensor));
     result.report.mapped.push_back({move.parameter, move.weight->key, std::move(change)});
-    result.report.parameters += element_count(move.shape);
   }
   return result;
 }
 
-MappedWeights map_weights(const Graph& graph, const WeightFile& file) {
-  auto result = map_weights_leniently(graph, file);
+MappedWeights map_weights(const Graph& graph, WeightFile file) {
+  auto result = map_weights_leniently(graph, std::move(file));
   const auto& report = result.report;
   if (!report.missing.empty() || !report.mismatched.empty()) {
     throw Error(fmt::format(

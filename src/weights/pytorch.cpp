@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "weights/element_type.h"
 #include "weights/pickle.h"
@@ -211,7 +212,10 @@ class StateDictReader {
     budget_ -= count;
     const auto first = bytes.offset + static_cast<std::uint64_t>(offset) * width;
     if (is_contiguous(shape, strides)) {
-      return tensor_from_file(bytes.file, first, std::move(shape), storage.type, ByteOrder::little, kTag);
+      auto tensor =
+          tensor_from_file(bytes.file, first, std::move(shape), storage.type, ByteOrder::little, kTag);
+      // Tied weights in the file are two parameters here.
+      return aliased_.insert(storage.key).second ? std::move(tensor) : Tensor(tensor);
     }
     return gather(shape, strides, bytes.file.data.get() + first, storage.type);
   }
@@ -219,6 +223,7 @@ class StateDictReader {
   const Pickle& pickle_;
   StorageLookup lookup_;
   std::uint64_t budget_;
+  std::set<std::string> aliased_;  // storages that a tensor may share
 };
 
 Parameters read_zip(const SharedBytes& file) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "weights/timm_names.h"
 #include "weights/torchvision_names.h"
 
 namespace headstart {
@@ -125,8 +126,10 @@ TorchName torch_name(std::string_view key) {
 std::vector<SourceLayer> torch_layers(const WeightFile& file) {
   std::vector<SourceLayer> layers;
   std::map<std::string, std::size_t, std::less<>> index;
+  const TimmNames timm(file.tensors);
   for (const auto& [key, tensor] : file.tensors) {
     auto [layer, kind] = torch_name(key);
+    layer = timm.torchvision(layer).value_or(layer);
     if (kind != "num_batches_tracked") {
       layer_named(layers, index, layer, layer)
           .weights.push_back({.key = key, .kind = std::move(kind), .tensor = &tensor});
@@ -146,6 +149,31 @@ std::vector<SourceLayer> our_layers(const WeightFile& file) {
   return layers;
 }
 
+// Layers without a place are what no node took: they go by their names alone.
+std::vector<SourceLayer> onnx_layers(const WeightFile& file) {
+  std::vector<SourceLayer> layers;
+  for (const auto& layer : file.layers) {
+    SourceLayer source{.group = layer.name, .name = layer.name, .place = layer.place};
+    for (std::size_t i = 0; layer.place != 0 && i < layer.weights.size(); ++i) {
+      const auto& key = layer.weights[i];
+      source.weights.push_back({.key = key, .kind = layer.kinds[i], .tensor = &file.tensors.at(key)});
+    }
+    if (!source.weights.empty()) {
+      layers.push_back(std::move(source));
+    }
+  }
+  std::map<std::string, std::size_t, std::less<>> index;
+  for (const auto& layer : file.layers) {
+    for (std::size_t i = 0; layer.place == 0 && i < layer.weights.size(); ++i) {
+      const auto& key = layer.weights[i];
+      auto [name, kind] = torch_name(key);
+      layer_named(layers, index, name, name)
+          .weights.push_back({.key = key, .kind = std::move(kind), .tensor = &file.tensors.at(key)});
+    }
+  }
+  return layers;
+}
+
 // safetensors files hold our names ("conv1/kernel") or PyTorch's ("conv1.weight").
 bool has_torch_names(const WeightFile& file) {
   return std::any_of(file.tensors.begin(), file.tensors.end(), [](const auto& entry) {
@@ -161,6 +189,11 @@ Source source_layers(const WeightFile& file) {
       (file.format == WeightFormat::safetensors && has_torch_names(file))) {
     source.layout = WeightLayout::torch;
     source.layers = torch_layers(file);
+  } else if (file.format == WeightFormat::onnx) {
+    source.layout = WeightLayout::torch;
+    source.layers = onnx_layers(file);
+    source.may_be_folded = true;
+    source.flattened_hwc = file.producer.starts_with("tf2onnx") || file.producer.starts_with("keras2onnx");
   } else if (file.format == WeightFormat::safetensors) {
     source.layers = our_layers(file);
   } else {

@@ -1,6 +1,7 @@
 // The tensors of a weight file grouped by layer, under one vocabulary for all formats.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,12 +26,15 @@ struct SourceLayer {
   std::string
       group;         // name of the Keras layer group it stands in ("vgg16" of a nested model), else as `name`
   std::string name;  // "block1_conv1", "layer1.0.bn1"
-  std::vector<SourceWeight> weights;
+  std::vector<SourceWeight> weights{};
+  std::uint64_t place = 0;  // in the network (weights/places.h); 0: not known
 };
 
 struct Source {
   WeightLayout layout = WeightLayout::keras;
   std::vector<SourceLayer> layers;  // in the file's order
+  bool may_be_folded = false;       // ONNX: a convolution may have taken up the batch norm behind it
+  bool flattened_hwc = false;       // PyTorch's layouts, but flattened as H, W, C: exported from TensorFlow
 };
 
 // Nested Keras models are taken apart by the names of their weights; `module.` is dropped from PyTorch names

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -74,15 +74,6 @@ Entry entry_from(const json& weight) {
   return entry;
 }
 
-void check_shard_path(const std::string& name) {
-  const std::filesystem::path path(name);
-  const bool escapes = std::any_of(path.begin(), path.end(), [](const auto& part) { return part == ".."; });
-  if (name.empty() || path.is_absolute() || escapes || name.find('\0') != std::string::npos) {
-    throw Error(
-        fmt::format("[{}] expected a shard's path inside the model's folder; received {}", kTag, name));
-  }
-}
-
 const json& array(const json& object, const char* key) {
   const auto& value = json_member(object, key, kTag);
   if (!value.is_array()) {
@@ -102,7 +93,7 @@ SharedBytes group_bytes(const json& group, std::uint64_t expected, const Sibling
       throw Error(fmt::format("[{}] expected the names of shards; received {}", kTag, path.type_name()));
     }
     const auto name = path.get<std::string>();
-    check_shard_path(name);
+    check_sibling_path(name, kTag);
     if (!seen.insert(name).second) {
       throw Error(fmt::format("[{}] the shard {} stands twice in the manifest", kTag, name));
     }
@@ -137,17 +128,26 @@ Tensor tensor_from(const Entry& entry, const SharedBytes& bytes, std::uint64_t o
   return tensor;
 }
 
-// "conv1_bn/gamma" belongs to the layer "conv1_bn".
-void add_to_layer(const std::string& name, std::vector<WeightFile::Layer>& layers) {
+// What the groups of a manifest have named so far.
+struct Seen {
+  std::set<std::string> shards;
+  std::map<std::string, std::size_t> layers;  // to their index
+};
+
+// "conv1_bn/gamma" belongs to the layer "conv1_bn", whose statistics may come much later: a nested model
+// keeps them at its end.
+void add_to_layer(const std::string& name, std::map<std::string, std::size_t>& index,
+                  std::vector<WeightFile::Layer>& layers) {
   const auto slash = name.rfind('/');
   const auto layer = slash == std::string::npos ? name : name.substr(0, slash);
-  if (layers.empty() || layers.back().name != layer) {
-    layers.push_back({.name = layer, .weights = {}});
+  const auto [found, fresh] = index.emplace(layer, layers.size());
+  if (fresh) {
+    layers.push_back({.name = layer});
   }
-  layers.back().weights.push_back(name);
+  layers[found->second].weights.push_back(name);
 }
 
-void read_group(const json& group, const Sibling& sibling, std::set<std::string>& seen, WeightFile& result) {
+void read_group(const json& group, const Sibling& sibling, Seen& seen, WeightFile& result) {
   std::vector<Entry> entries;
   std::uint64_t total = 0;
   for (const auto& weight : array(group, "weights")) {
@@ -159,11 +159,11 @@ void read_group(const json& group, const Sibling& sibling, std::set<std::string>
     }
     total += bytes;
   }
-  const auto bytes = group_bytes(group, total, sibling, seen);
+  const auto bytes = group_bytes(group, total, sibling, seen.shards);
   std::uint64_t offset = 0;
   for (const auto& entry : entries) {
     result.tensors.insert(entry.name, tensor_from(entry, bytes, offset));
-    add_to_layer(entry.name, result.layers);
+    add_to_layer(entry.name, seen.layers, result.layers);
     offset += entry.bytes();
   }
 }
@@ -191,7 +191,7 @@ WeightFile read_tfjs(const SharedBytes& model_json, const Sibling& sibling) {
                     kTag));
   }
   WeightFile result{.format = WeightFormat::tfjs};
-  std::set<std::string> seen;
+  Seen seen;
   for (const auto& group : array(model, "weightsManifest")) {
     read_group(group, sibling, seen, result);
   }

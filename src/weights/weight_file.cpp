@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <filesystem>
 #include <new>
+#include <optional>
 
 #include "core/files.h"
 #include "headstart/text.h"
 #include "weights/keras_config.h"
 #include "weights/keras_h5.h"
 #include "weights/keras_v3.h"
+#include "weights/labels.h"
+#include "weights/onnx.h"
+#include "weights/onnx_file.h"
 #include "weights/pytorch.h"
 #include "weights/safetensors.h"
 #include "weights/tfjs.h"
@@ -19,7 +23,7 @@ namespace {
 
 SharedBytes map_file(const std::string& path) {
   const MappedFile file(path);
-  return {file.data(), file.size()};
+  return {.data = file.data(), .size = file.size(), .mapped = true};
 }
 
 // The official names say it: "vgg16_weights_th_dim_ordering_th_kernels.h5".
@@ -33,9 +37,29 @@ std::optional<bool> rotated_by_name(const std::string& file_name) {
   return std::nullopt;
 }
 
-}  // namespace
+// A Teachable Machine export as it is downloaded: a tfjs or Keras model with its labels.
+std::optional<std::string> model_in_archive(const ZipArchive& archive) {
+  if (archive.find_suffix("/data.pkl")) {  // PyTorch
+    return std::nullopt;
+  }
+  auto found = archive.find_suffix("model.json");
+  return found ? found : archive.find_suffix(".h5");
+}
 
-WeightFile read_weight_bytes(const SharedBytes& file, const std::string& file_name, const Sibling& sibling) {
+WeightFile read_model_in_archive(ZipArchive& archive, const std::string& model) {
+  const auto folder = model.substr(0, model.rfind('/') + 1);
+  const auto content = archive.read(model);
+  if (ZipArchive::is_zip(content)) {  // no archives in archives in archives
+    throw Error(fmt::format("[zip] expected a model as {}; received another archive", model.substr(0, 200)));
+  }
+  return read_weight_bytes(content, model,
+                           [&](const std::string& name) { return archive.read(folder + name); });
+}
+
+WeightFile read_format(const SharedBytes& file, const std::string& file_name, const Sibling& sibling) {
+  if (file_name.ends_with(".onnx")) {
+    return read_onnx(file, sibling);
+  }
   if (is_keras_h5(file)) {
     auto result = read_keras_h5(file);
     if (const auto rotated = rotated_by_name(file_name)) {
@@ -51,6 +75,9 @@ WeightFile read_weight_bytes(const SharedBytes& file, const std::string& file_na
     if (is_keras_archive(archive)) {
       return read_keras_archive(archive);
     }
+    if (const auto model = model_in_archive(archive)) {
+      return read_model_in_archive(archive, *model);
+    }
   }
   if (is_pytorch(file)) {
     return {.format = WeightFormat::pytorch, .tensors = read_pytorch(file)};
@@ -58,9 +85,32 @@ WeightFile read_weight_bytes(const SharedBytes& file, const std::string& file_na
   if (is_tfjs(file)) {
     return read_tfjs(file, sibling);
   }
+  if (is_onnx(file)) {
+    return read_onnx(file, sibling);
+  }
   throw Error(
-      "[weights] expected Keras .h5 or .keras, PyTorch .pth, safetensors or a tfjs model.json; received "
+      "[weights] expected Keras .h5 or .keras, PyTorch .pth, safetensors, ONNX or a tfjs model.json; "
+      "received "
       "other content");
+}
+
+}  // namespace
+
+void check_sibling_path(const std::string& path, std::string_view tag) {
+  const std::filesystem::path parts(path);
+  const bool escapes = std::any_of(parts.begin(), parts.end(), [](const auto& part) { return part == ".."; });
+  if (path.empty() || parts.is_absolute() || escapes || path.find('\0') != std::string::npos) {
+    throw Error(
+        fmt::format("[{}] expected a path inside the model's folder; received {}", tag, path.substr(0, 200)));
+  }
+}
+
+WeightFile read_weight_bytes(const SharedBytes& file, const std::string& file_name, const Sibling& sibling) {
+  auto result = read_format(file, file_name, sibling);
+  if (!result.architecture_json.empty() && result.class_names.empty()) {
+    result.class_names = read_labels(sibling);
+  }
+  return result;
 }
 
 WeightFile read_weight_file(const std::string& path) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <variant>
+#include <vector>
 
 #include "headstart/error.h"
 
@@ -25,22 +26,42 @@ Tensor permuted(const Shape& shape, const Tensor& source, Index index) {
   return result;
 }
 
-Tensor from_oihw(const Tensor& source, const Shape& shape) {
-  const auto height = shape[0];
-  const auto width = shape[1];
-  const auto inputs = shape[2];
-  return permuted(shape, source, [=](auto y, auto x, auto in, auto out) {
-    return ((out * inputs + in) * height + y) * width + x;
+// (outputs, columns) -> (columns, outputs) of `shape`, where column c goes to row `row_of(c)`. A few outputs
+// at a time: the source is read once from front to back, and the destination is written in whole cache lines.
+template <typename RowOf>
+Tensor transposed(const Tensor& source, const Shape& shape, std::int64_t outputs, const Consumed& consumed,
+                  RowOf row_of) {
+  constexpr std::int64_t kTogether = 32;
+  Tensor result(shape);
+  const auto columns = outputs == 0 ? 0 : source.size() / outputs;
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(columns));
+  for (std::int64_t column = 0; column < columns; ++column) {
+    rows[static_cast<std::size_t>(column)] = row_of(column);
+  }
+  for (std::int64_t first = 0; first < outputs; first += kTogether) {
+    const auto count = std::min(kTogether, outputs - first);
+    const float* from = source.data() + first * columns;
+    for (std::int64_t column = 0; column < columns; ++column) {
+      float* to = result.data() + rows[static_cast<std::size_t>(column)] * outputs + first;
+      for (std::int64_t i = 0; i < count; ++i) {
+        to[i] = from[i * columns + column];
+      }
+    }
+    consumed({from, static_cast<std::size_t>(count * columns)});
+  }
+  return result;
+}
+
+// Column (in, y, x) of a kernel (out, in, kh, kw) is row (y, x, in) of one of `shape` (kh, kw, in, out).
+Tensor from_oihw(const Tensor& source, const Shape& shape, const Consumed& consumed) {
+  const auto pixels = shape[0] * shape[1];
+  return transposed(source, shape, shape[3], consumed, [pixels, inputs = shape[2]](std::int64_t column) {
+    return column % pixels * inputs + column / pixels;
   });
 }
 
-Tensor from_depthwise(const Tensor& source, const Shape& shape) {
-  const auto height = shape[0];
-  const auto width = shape[1];
-  const auto multiplier = shape[3];
-  return permuted(shape, source, [=](auto y, auto x, auto channel, auto m) {
-    return ((channel * multiplier + m) * height + y) * width + x;
-  });
+Tensor from_depthwise(const Tensor& source, const Shape& shape, const Consumed& consumed) {
+  return transposed(source, shape, shape[2] * shape[3], consumed, [](std::int64_t pixel) { return pixel; });
 }
 
 Tensor rotated(const Tensor& source) {
@@ -60,17 +81,14 @@ std::int64_t channels_first_row(std::int64_t row, const Shape& flattened) {
   return row % channels * pixels + row / channels;
 }
 
-Tensor from_dense(const Tensor& source, const Shape& shape, const Shape& flattened) {
-  Tensor result(shape);
-  const auto inputs = shape[0];
-  const auto outputs = shape[1];
-  for (std::int64_t in = 0; in < inputs; ++in) {
-    const auto row = flattened.empty() ? in : channels_first_row(in, flattened);
-    for (std::int64_t out = 0; out < outputs; ++out) {
-      result[in * outputs + out] = source[out * inputs + row];
-    }
-  }
-  return result;
+// `flattened`: column (c, y, x) is row (y, x, c); empty where both are in one order.
+Tensor from_dense(const Tensor& source, const Shape& shape, const Shape& flattened,
+                  const Consumed& consumed) {
+  const auto pixels = flattened.empty() ? 1 : flattened[0] * flattened[1];
+  const auto channels = flattened.empty() ? 1 : flattened[2];
+  return transposed(source, shape, shape[1], consumed, [&](std::int64_t column) {
+    return flattened.empty() ? column : column % pixels * channels + column / pixels;
+  });
 }
 
 Tensor with_rows_reordered(const Tensor& source, const Shape& shape, const Shape& flattened) {
@@ -134,27 +152,30 @@ std::optional<Shape> transformed_shape(Transform transform, const Shape& shape, 
   throw Error("[weights] expected a transform; received none of them");
 }
 
-Tensor apply(Transform transform, const Tensor& tensor, const Shape& expected, const Shape& flattened) {
+Tensor apply(Transform transform, Tensor tensor, const Shape& expected, const Shape& flattened,
+             const Consumed& consumed) {
   switch (transform) {
     case Transform::none:
       return tensor;
     case Transform::rotate:
       return rotated(tensor);
     case Transform::oihw:
-      return from_oihw(tensor, expected);
+      return from_oihw(tensor, expected, consumed);
     case Transform::oihw_rotate:
-      return rotated(from_oihw(tensor, expected));
+      return rotated(from_oihw(tensor, expected, consumed));
     case Transform::depthwise:
-      return from_depthwise(tensor, expected);
+      return from_depthwise(tensor, expected, consumed);
     case Transform::dense:
-      return from_dense(tensor, expected, {});
+      return from_dense(tensor, expected, {}, consumed);
     case Transform::dense_channels_first:
-      return from_dense(tensor, expected, flattened);
+      return from_dense(tensor, expected, flattened, consumed);
     case Transform::rows_channels_first:
       return with_rows_reordered(tensor, expected, flattened);
     case Transform::channels:
-    case Transform::tokens:
-      return Tensor(tensor).reshaped(transformed_shape(transform, tensor.shape(), 1).value());
+    case Transform::tokens: {
+      auto shape = transformed_shape(transform, tensor.shape(), 1).value();
+      return std::move(tensor).reshaped(std::move(shape));
+    }
   }
   throw Error("[weights] expected a transform; received none of them");
 }

@@ -1,7 +1,9 @@
 // Between the tensor layouts of other frameworks and ours (Keras's).
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "headstart/graph.h"
@@ -33,8 +35,12 @@ std::string describe(Transform transform);
 // depthwise kernel.
 std::optional<Shape> transformed_shape(Transform transform, const Shape& shape, std::int64_t multiplier);
 
+// Hears which part of a source was read for the last time, so that its memory can be given back.
+using Consumed = std::function<void(std::span<const float>)>;
+
 // `flattened`: the (H, W, C) that a dense layer's inputs were flattened from.
-Tensor apply(Transform transform, const Tensor& tensor, const Shape& expected, const Shape& flattened);
+Tensor apply(Transform transform, Tensor tensor, const Shape& expected, const Shape& flattened,
+             const Consumed& consumed);
 
 // The other way: what `apply` makes this tensor of. For the transforms of PyTorch's layouts.
 Tensor invert(Transform transform, const Tensor& tensor, const Shape& flattened);

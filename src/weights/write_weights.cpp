@@ -10,10 +10,13 @@
 
 namespace headstart {
 
-void write_weights(const Graph& graph, const Parameters& parameters, const std::string& path) {
+void write_weights(const Graph& graph, const Parameters& parameters, const std::string& path,
+                   TensorNames names) {
   check_parameters(graph, parameters);
   const auto extension = lower(std::filesystem::path(path).extension().string());
-  if (extension == ".safetensors") {
+  if (extension == ".safetensors" && names == TensorNames::torch) {
+    write_safetensors(path, torch_state_dict(graph, parameters), {{"format", "pt"}});
+  } else if (extension == ".safetensors") {
     write_safetensors(path, parameters, {{"format", "headstart"}});
   } else if (extension == ".h5") {
     write_keras_h5(graph, parameters, path);

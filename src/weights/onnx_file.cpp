@@ -1,0 +1,239 @@
+#include "weights/onnx_file.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "weights/element_type.h"
+#include "weights/protobuf.h"
+
+namespace headstart {
+namespace {
+
+constexpr const char* kTag = "onnx";
+constexpr std::size_t kMaximumRank = 32;
+constexpr std::size_t kMaximumName = 300;  // layers repeat the names of tensors that they share
+
+using Bytes = std::span<const std::uint8_t>;
+
+// Calls `take` with every field of a message.
+template <typename Take>
+void for_each_field(Bytes message, Take take) {
+  ProtobufReader reader(message, kTag);
+  while (const auto field = reader.next()) {
+    take(*field);
+  }
+}
+
+// Field numbers are those of onnx.proto; fields that are not named here have no meaning for weights.
+
+void parse_external(Bytes entry, OnnxTensor& tensor) {
+  std::string_view key;
+  std::string_view value;
+  for_each_field(
+      entry, [&](const ProtobufField& field) { (field.number == 1 ? key : value) = as_text(field.bytes); });
+  if (key == "location") {
+    tensor.external = value;
+  } else if (key == "offset") {
+    tensor.external_offset = value;
+  } else if (key == "length") {
+    tensor.external_length = value;
+  }
+}
+
+OnnxTensor parse_tensor(Bytes message) {
+  OnnxTensor tensor;
+  constexpr std::uint64_t kDims = 1, kType = 2, kFloats = 4, kName = 8, kRaw = 9, kDoubles = 10,
+                          kExternal = 13;
+  for_each_field(message, [&](const ProtobufField& field) {
+    if (field.number == kDims) {
+      append_integers(field, kTag, tensor.shape);
+    } else if (field.number == kType) {
+      tensor.type = static_cast<std::int64_t>(field.value);
+    } else if (field.number == kName) {
+      tensor.name = as_text(field.bytes);
+    } else if (field.number == kRaw || field.number == kFloats || field.number == kDoubles) {
+      tensor.has_other_values = tensor.has_other_values || !field.has_bytes || !tensor.raw.empty();
+      tensor.raw = field.bytes;
+    } else if (field.number == kExternal) {
+      parse_external(field.bytes, tensor);
+    } else if (field.number > kType && field.number < 12) {
+      tensor.has_other_values = true;
+    }
+  });
+  if (tensor.shape.size() > kMaximumRank) {
+    throw Error(fmt::format("[{}] expected tensors of up to {} axes; received {}", kTag, kMaximumRank,
+                            tensor.shape.size()));
+  }
+  if (tensor.name.size() > kMaximumName) {
+    throw Error(fmt::format("[{}] expected names of tensors of up to {} bytes; received {}", kTag,
+                            kMaximumName, tensor.name.size()));
+  }
+  element_count(tensor.shape);  // throws for negative extents and overflow
+  return tensor;
+}
+
+void parse_attribute(Bytes message, OnnxNode& node) {
+  std::string_view name;
+  std::int64_t integer = 0;
+  std::vector<std::int64_t> integers;
+  std::optional<OnnxTensor> tensor;
+  constexpr std::uint64_t kName = 1, kInteger = 3, kTensor = 5, kIntegers = 8;
+  for_each_field(message, [&](const ProtobufField& field) {
+    if (field.number == kName) {
+      name = as_text(field.bytes);
+    } else if (field.number == kInteger) {
+      integer = static_cast<std::int64_t>(field.value);
+    } else if (field.number == kTensor) {
+      tensor = parse_tensor(field.bytes);
+    } else if (field.number == kIntegers) {
+      append_integers(field, kTag, integers);
+    }
+  });
+  if (name == "transA") {
+    node.transpose_a = integer != 0;
+  } else if (name == "transB") {
+    node.transpose_b = integer != 0;
+  } else if (name == "kernel_shape") {
+    node.kernel = std::move(integers);
+  } else if (name == "value" && tensor) {
+    node.constants.push_back(std::move(*tensor));
+  }
+}
+
+OnnxNode parse_node(Bytes message) {
+  OnnxNode node;
+  constexpr std::uint64_t kInput = 1, kOutput = 2, kName = 3, kOp = 4, kAttribute = 5;
+  for_each_field(message, [&](const ProtobufField& field) {
+    if (field.number == kInput) {
+      node.inputs.push_back(as_text(field.bytes));
+    } else if (field.number == kOutput) {
+      node.outputs.push_back(as_text(field.bytes));
+    } else if (field.number == kName) {
+      node.name = as_text(field.bytes);
+    } else if (field.number == kOp) {
+      node.op = as_text(field.bytes);
+    } else if (field.number == kAttribute) {
+      parse_attribute(field.bytes, node);
+    }
+  });
+  return node;
+}
+
+void parse_graph(Bytes message, OnnxModel& model) {
+  constexpr std::uint64_t kNode = 1, kInitializer = 5;
+  for_each_field(message, [&](const ProtobufField& field) {
+    if (field.number == kNode) {
+      model.nodes.push_back(parse_node(field.bytes));
+    } else if (field.number == kInitializer) {
+      model.initializers.push_back(parse_tensor(field.bytes));
+    }
+  });
+}
+
+std::optional<ElementType> float_type(std::int64_t type) {
+  switch (type) {
+    case 1:
+      return ElementType::f32;
+    case 10:
+      return ElementType::f16;
+    case 11:
+      return ElementType::f64;
+    case 16:
+      return ElementType::bf16;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::uint64_t number_from(std::string_view text, std::uint64_t otherwise) {
+  std::uint64_t value = otherwise;
+  const auto* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (!text.empty() && (error != std::errc{} || rest != end)) {
+    throw Error(fmt::format("[{}] expected a number as offset or length of external data; received {}", kTag,
+                            text.substr(0, 100)));
+  }
+  return value;
+}
+
+void check_size(const OnnxTensor& tensor, std::uint64_t bytes) {
+  const auto needed =
+      static_cast<std::uint64_t>(element_count(tensor.shape)) * element_size(float_type(tensor.type).value());
+  if (tensor.has_other_values || needed != bytes) {
+    throw Error(fmt::format("[{}] the tensor {} of shape {} needs {} bytes; received {}; it is damaged", kTag,
+                            tensor.name.substr(0, 100), to_string(tensor.shape), needed, bytes));
+  }
+}
+
+}  // namespace
+
+bool is_onnx(const SharedBytes& file) {
+  constexpr std::uint64_t kVersion = 1, kGraph = 7, kLast = 25;
+  try {
+    ProtobufReader reader(file.span(), kTag);
+    bool has_graph = false;
+    for (bool first = true; const auto field = reader.next(); first = false) {
+      if ((first && (field->number != kVersion || field->has_bytes)) || field->number == 0 ||
+          field->number > kLast) {
+        return false;
+      }
+      has_graph = has_graph || (field->number == kGraph && field->has_bytes);
+    }
+    return has_graph;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+OnnxModel parse_onnx(const SharedBytes& file) {
+  OnnxModel model;
+  constexpr std::uint64_t kProducer = 2, kGraph = 7;
+  for_each_field(file.span(), [&](const ProtobufField& field) {
+    if (field.number == kProducer) {
+      model.producer = as_text(field.bytes);
+    } else if (field.number == kGraph) {
+      parse_graph(field.bytes, model);
+    }
+  });
+  return model;
+}
+
+bool is_float_tensor(const OnnxTensor& tensor) { return float_type(tensor.type).has_value(); }
+
+Tensor OnnxTensors::read(const OnnxTensor& tensor) {
+  if (!tensor.external.empty()) {
+    return read_external(tensor);
+  }
+  check_size(tensor, tensor.raw.size());
+  if (tensor.raw.empty()) {
+    return Tensor(tensor.shape);
+  }
+  const auto offset = static_cast<std::uint64_t>(tensor.raw.data() - file_.data.get());
+  return tensor_from_file(file_, offset, tensor.shape, float_type(tensor.type).value(), ByteOrder::little,
+                          kTag);
+}
+
+Tensor OnnxTensors::read_external(const OnnxTensor& tensor) {
+  const std::string location(tensor.external);
+  check_sibling_path(location, kTag);
+  auto found = externals_.find(location);
+  if (found == externals_.end()) {
+    auto file = sibling_(location);
+    const auto size = file.size;
+    found = externals_.emplace(location, External{std::move(file), size}).first;
+  }
+  auto& [file, budget] = found->second;
+  const auto offset = number_from(tensor.external_offset, 0);
+  const auto length = number_from(tensor.external_length, file.size - std::min(offset, file.size));
+  check_size(tensor, length);
+  if (length > budget) {
+    throw Error(fmt::format("[{}] the tensors take more bytes of {} than it has; it is damaged", kTag,
+                            location.substr(0, 200)));
+  }
+  budget -= length;
+  return tensor_from_file(file, offset, tensor.shape, float_type(tensor.type).value(), ByteOrder::little,
+                          kTag);
+}
+
+}  // namespace headstart
