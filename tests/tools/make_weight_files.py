@@ -163,12 +163,42 @@ def make_torch():
         torch.save({"epoch": 3, "best": 0.5, "state_dict": {"module." + k: v for k, v in state.items()},
                     "optimizer": {"state": {}, "param_groups": [{"lr": 0.1, "params": [0, 1]}]}},
                    FOLDER / f"{name}_checkpoint.pth", _use_new_zipfile_serialization=zip_form)
+    torch.save({"model": dict(state), "args": None}, FOLDER / "zip_model.pth")  # as torchvision's references save
     model = torch.nn.Sequential(torch.nn.Linear(2, 2))
     torch.save(model, FOLDER / "whole_module.pth")  # a pickled Python class: to be refused by name
 
 
+def make_teachable():
+    """keras_model.h5 as Teachable Machine's download, out of what make_tfjs_files.cjs wrote beside it."""
+    folder = FOLDER / "teachable"
+    model = json.loads((folder / "model.json").read_text())
+    data = (folder / "weights.bin").read_bytes()
+    topology = model["modelTopology"]
+    config = topology["model_config"] if "model_config" in topology else topology
+    tensors, at = {}, 0
+    for entry in model["weightsManifest"][0]["weights"]:
+        count = int(numpy.prod(entry["shape"]))
+        tensors[entry["name"]] = numpy.frombuffer(data, "<f4", count, at).reshape(entry["shape"])
+        at += 4 * count
+    with h5py.File(folder / "keras_model.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"] = "2.8.0"
+        weights = file.create_group("model_weights")
+        weights.attrs["layer_names"] = variable(["sequential_1", "sequential_3"])
+        # One group a nested model; its statistics come last.
+        for layer, names in (("sequential_1", [n for n in tensors if not n.startswith("dense")]),
+                             ("sequential_3", [n for n in tensors if n.startswith("dense")])):
+            group = weights.create_group(layer)
+            names = sorted(names, key=lambda name: "moving_" in name)
+            group.attrs["weight_names"] = variable([name + ":0" for name in names])
+            for name in names:
+                group.create_dataset(name + ":0", data=tensors[name])
+    (folder / "labels.txt").write_text("0 cat\n1 dog\n2 nobody\n")
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
+    make_teachable()
     make_h5()
     make_v3()
     make_torch()

@@ -171,10 +171,19 @@ std::vector<Seed> tfjs_seeds() {
        {{"a", Bytes(13, 1)}}}};
 }
 
+std::vector<Seed> onnx_seeds() {
+  return {golden_seed("folded.onnx"),
+          golden_seed("nameless.onnx"),
+          golden_seed("kept.onnx"),
+          {"external.onnx", golden("external.onnx"), {{"external.bin", golden("external.bin")}}}};
+}
+
 TEST(Fuzz, KerasH5) { fuzz(h5_seeds(), 20'000); }
 TEST(Fuzz, Torch) { fuzz(torch_seeds(), 20'000); }
 TEST(Fuzz, Safetensors) { fuzz(safetensors_seeds(), 20'000); }
 TEST(Fuzz, Tfjs) { fuzz(tfjs_seeds(), 20'000); }
+
+TEST(Fuzz, Onnx) { fuzz(onnx_seeds(), 20'000); }
 
 TEST(Fuzz, RealFiles) {
   std::vector<Seed> seeds;
@@ -188,7 +197,7 @@ TEST(Fuzz, RealFiles) {
 }
 
 TEST(Truncation, OfEveryFormatIsAnError) {
-  for (const auto& seeds : {h5_seeds(), torch_seeds(), safetensors_seeds(), tfjs_seeds()}) {
+  for (const auto& seeds : {h5_seeds(), torch_seeds(), safetensors_seeds(), tfjs_seeds(), onnx_seeds()}) {
     for (const auto& seed : seeds) {
       truncate_everywhere(seed);
     }

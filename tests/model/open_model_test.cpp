@@ -1,0 +1,135 @@
+// From a name and a source of weights to a model: tops, class names, and what each misuse is told.
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "headstart/convert.h"
+#include "headstart/error.h"
+#include "headstart/open_model.h"
+#include "headstart/weights.h"
+#include "support/paths.h"
+
+namespace headstart::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class OpenModelFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("headstart_open_" + std::to_string(::getpid()));
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string written(const std::string& name, const std::string& text) const {
+    std::ofstream(path(name)) << text;
+    return path(name);
+  }
+
+ private:
+  fs::path folder_;
+};
+
+// A small network of the zoo.
+ModelRequest small(const std::string& weights, bool include_top = true, int classes = 3) {
+  return {.model = "mobilenet",
+          .weights = weights,
+          .architecture = {
+              .height = 32, .width = 32, .alpha = 0.25, .include_top = include_top, .classes = classes}};
+}
+
+Model open(const ModelRequest& request) {
+  Progress progress;
+  return open_model(request, progress);
+}
+
+// A model file, or a name without weights.
+ModelRequest only(const std::string& model) {
+  ModelRequest request;
+  request.model = model;
+  return request;
+}
+
+std::string error_of(const ModelRequest& request) {
+  try {
+    open(request);
+  } catch (const Error& problem) {
+    return problem.what();
+  }
+  return "no error";
+}
+
+TEST_F(OpenModelFiles, AFileWithATopFillsBoth) {
+  const Model whole = open(small("none"));
+  write_weights(whole.graph, whole.parameters, path("whole.h5"));
+  const Model again = open(small(path("whole.h5")));
+  EXPECT_EQ(again.parameters.size(), whole.parameters.size());
+  EXPECT_EQ(again.provenance.at("weights"), path("whole.h5"));
+  const Model base = open(small(path("whole.h5"), false));
+  EXPECT_LT(base.parameters.size(), whole.parameters.size());
+  EXPECT_EQ(base.parameters.at("conv1/kernel")[7], whole.parameters.at("conv1/kernel")[7]);
+}
+
+TEST_F(OpenModelFiles, AFileWithoutATopFillsNone) {
+  const Model base = open(small("none", false));
+  write_weights(base.graph, base.parameters, path("base.h5"));
+  EXPECT_NO_THROW(open(small(path("base.h5"), false)));
+  const auto message = error_of(small(path("base.h5")));
+  EXPECT_NE(message.find("conv_preds"), std::string::npos) << message;
+}
+
+TEST_F(OpenModelFiles, AnotherNumberOfClassesIsSaid) {
+  const Model whole = open(small("none"));
+  write_weights(whole.graph, whole.parameters, path("whole.h5"));
+  const auto message = error_of(small(path("whole.h5"), true, 4));
+  EXPECT_NE(message.find("expected (1, 1, 256, 4), received (1, 1, 256, 3)"), std::string::npos) << message;
+}
+
+TEST_F(OpenModelFiles, NamesAndFilesThatAreNone) {
+  EXPECT_NE(error_of(only("vgg61")).find("vgg16"), std::string::npos);
+  EXPECT_NE(error_of(only(path("none.safetensors"))).find("neither"), std::string::npos);
+  EXPECT_NE(error_of(small(path("none.h5"))).find("none.h5"), std::string::npos);
+  EXPECT_NE(error_of({.model = "lenet5", .weights = "imagenet"}).find("published"), std::string::npos);
+}
+
+TEST_F(OpenModelFiles, AModelFileTakesNoOptions) {
+  const Model whole = open(small("none"));
+  save_model(whole, path("model.safetensors"));
+  EXPECT_NO_THROW(open(only(path("model.safetensors"))));
+  EXPECT_NE(error_of({.model = path("model.safetensors"), .weights = "none"}).find("leave out"),
+            std::string::npos);
+  EXPECT_NE(error_of({.model = path("model.safetensors"), .architecture = {.flavour = Flavour::torch}})
+                .find("leave out"),
+            std::string::npos);
+}
+
+TEST_F(OpenModelFiles, WeightsAloneNeedANetworksName) {
+  const Model whole = open(small("none"));
+  write_weights(whole.graph, whole.parameters, path("whole.h5"));
+  EXPECT_NE(error_of(only(path("whole.h5"))).find("--weights"), std::string::npos);
+}
+
+TEST_F(OpenModelFiles, ClassNamesFromAFileOfEitherKind) {
+  auto request = small("none", true, 2);
+  request.class_index = written("index.json", R"({"0": ["n01", "cat"], "1": ["n02", "dog"]})");
+  Model model = open(small("none", true, 2));
+  read_class_index(model, request.class_index);
+  EXPECT_EQ(model.class_names, (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_EQ(model.class_ids, (std::vector<std::string>{"n01", "n02"}));
+  read_class_index(model, written("labels.txt", "cat\ndog\r\n\n"));
+  EXPECT_EQ(model.class_names, (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_THROW(read_class_index(model, written("three.txt", "a\nb\nc\n")), Error);
+  EXPECT_THROW(read_class_index(model, written("holes.json", R"({"0": ["n", "a"], "2": ["n", "b"]})")),
+               Error);
+}
+
+TEST_F(OpenModelFiles, ConvertRefusesADestinationBeforeAnyWork) {
+  EXPECT_THROW(read_foreign_weights(
+                   {.source = path("no.h5"), .destination = path("out.npz"), .architecture = "vgg16"}),
+               Error);
+}
+
+}  // namespace
+}  // namespace headstart::test
