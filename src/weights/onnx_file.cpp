@@ -188,14 +188,20 @@ bool is_onnx(const SharedBytes& file) {
 
 OnnxModel parse_onnx(const SharedBytes& file) {
   OnnxModel model;
-  constexpr std::uint64_t kProducer = 2, kGraph = 7;
+  constexpr std::uint64_t kProducer = 2, kGraph = 7, kOpset = 8;
+  bool has_opset = false;
   for_each_field(file.span(), [&](const ProtobufField& field) {
+    has_opset = has_opset || field.number == kOpset;
     if (field.number == kProducer) {
       model.producer = as_text(field.bytes);
     } else if (field.number == kGraph) {
       parse_graph(field.bytes, model);
     }
   });
+  if (!has_opset) {  // every model has one, often as its last field
+    throw Error(
+        fmt::format("[{}] expected an ONNX model; received one without operator set; it is truncated", kTag));
+  }
   return model;
 }
 

@@ -141,7 +141,9 @@ std::string number(int field_number, int value) {
   return {static_cast<char>(field_number << 3), static_cast<char>(value)};
 }
 
-std::string model_of(const std::string& graph) { return number(1, 7) + field(7, graph); }
+std::string model_of(const std::string& graph) {
+  return number(1, 7) + field(7, graph) + field(8, number(2, 13));
+}
 
 // y = Gemm(x, w): w is (inputs 2, outputs 1), not transposed.
 std::string gemm_model(const std::string& tensor) {
