@@ -1,4 +1,5 @@
 // The training program behind its public face.
+#include <algorithm>
 #include <memory>
 
 #include <fmt/format.h>

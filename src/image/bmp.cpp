@@ -1,4 +1,5 @@
 // BMP by stb_image, with the checks that it leaves out: the size limit and a file shorter than its pixels.
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <memory>

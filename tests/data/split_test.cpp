@@ -1,6 +1,7 @@
 // Stratified and grouped splits, and the folders made of them.
 #include "headstart/split.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>

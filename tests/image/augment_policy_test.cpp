@@ -2,6 +2,7 @@
 // drawn.
 #include "image/augment_policy.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 

@@ -1,6 +1,8 @@
 // Golden pictures made by tools/make_image_golden.py and the pattern that it draws too.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "core/files.h"

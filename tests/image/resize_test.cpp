@@ -1,4 +1,7 @@
 // Resizing against Pillow, OpenCV's definitions and the geometry of fits.
+#include <algorithm>
+#include <cmath>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 

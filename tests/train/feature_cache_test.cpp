@@ -1,6 +1,7 @@
 // The record file: found again, damaged, torn, full, evicted.
 #include "train/feature_cache.h"
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <numeric>
