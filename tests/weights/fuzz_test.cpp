@@ -1,6 +1,7 @@
 // Damaged files, deterministically: every truncation or bit flip gives tensors or an Error, never a crash.
 // Run under AddressSanitizer in CI. HEADSTART_FUZZ_SECONDS=120 runs each reader that long (the default is
 // bounded by a count).
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>

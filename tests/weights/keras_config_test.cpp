@@ -1,4 +1,6 @@
 // Whole Keras models described by their own config, as Keras 2, Keras 3 and TensorFlow.js write it.
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 // Malformed files written by hand: every one is an Error that says what is wrong, and none costs memory.
+#include <algorithm>
 #include <functional>
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // Mapping of files onto graphs: names, ranks, order, layouts, and what a misfit reports.
+#include <algorithm>
 #include <filesystem>
 #include <numeric>
 

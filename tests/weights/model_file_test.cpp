@@ -1,4 +1,5 @@
 // The model file: everything comes back, and whatever is wrong in it is an Error.
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 

@@ -1,5 +1,7 @@
 // ONNX files of PyTorch's exporter (tests/tools/make_onnx_files.py) as a source of weights, and malformed
 // ones.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "headstart/model.h"

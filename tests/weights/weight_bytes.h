@@ -1,6 +1,7 @@
 // Weight files as bytes in memory, for tests that damage them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <map>
