@@ -141,6 +141,8 @@ class OnnxReader {
       place.what = node.op;
     } else if (node.op == "Concat") {
       place.kind = PlaceNode::Kind::concat;
+    } else if (node.op == "Add" || node.op == "Mul" || node.op == "Sum") {
+      place.kind = PlaceNode::Kind::join;
     }
     for (const auto output : node.outputs) {
       makers_[output] = nodes_.size();
