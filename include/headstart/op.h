@@ -3,6 +3,7 @@
 
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "headstart/tensor.h"
 
@@ -247,9 +248,10 @@ struct Dropout {
   Granularity granularity = Granularity::element;
 };
 
-struct Rescaling {  // x * scale + offset
-  float scale = 1.0F;
-  float offset = 0.0F;
+// x * scale + offset with constants, one for all channels or one for each (last axis).
+struct Rescaling {
+  std::vector<float> scale{1.0F};
+  std::vector<float> offset{0.0F};
 };
 
 using Op = std::variant<Input, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D, Dense, MaxPooling2D,

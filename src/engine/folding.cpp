@@ -58,6 +58,14 @@ ScaleShift form_of(const Scale&, const Node& node, const Parameters& parameters)
   return {.scale = {gamma.begin(), gamma.end()}, .shift = std::vector<float>(gamma.size())};
 }
 
+ScaleShift form_of(const Rescaling& op, const Node& node, const Parameters&) {
+  const auto channels = static_cast<std::size_t>(node.shape.back());
+  const auto spread = [channels](const std::vector<float>& values) {
+    return values.size() == channels ? values : std::vector<float>(channels, values.front());
+  };
+  return {.scale = spread(op.scale), .shift = spread(op.offset)};
+}
+
 ScaleShift form_of(const auto&, const Node&, const Parameters&) {
   throw std::logic_error("an op that does more than scale and shift");
 }
@@ -66,7 +74,7 @@ ScaleShift form_of(const auto&, const Node&, const Parameters&) {
 
 bool only_scales_and_shifts(const Op& op) {
   return std::holds_alternative<BatchNormalization>(op) || std::holds_alternative<Scale>(op) ||
-         std::holds_alternative<Normalization>(op);
+         std::holds_alternative<Normalization>(op) || std::holds_alternative<Rescaling>(op);
 }
 
 ScaleShift inference_form(const Node& node, const Parameters& parameters) {

@@ -15,7 +15,8 @@ namespace headstart {
 struct ScaleShift {
   std::vector<float> scale, shift;
 };
-// Whether that is all the op does when it is not trained: BatchNormalization, Scale, Normalization.
+// Whether that is all the op does when it is not trained: BatchNormalization, Scale, Normalization,
+// Rescaling.
 bool only_scales_and_shifts(const Op& op);
 ScaleShift inference_form(const Node& node, const Parameters& parameters);
 

@@ -152,7 +152,9 @@ Value FrozenLowering::lower_node(NodeId id) {
           [&](const OneOf<Flatten, Reshape> auto&) { return view(input_of(node), node.shape); },
           [&](const Dropout&) { return input_of(node); },
           [&](const Rescaling& op) {
-            return eltwise(node.name, input_of(node), {A::eltwise_linear, op.scale, op.offset});
+            return op.scale.size() == 1 && op.offset.size() == 1
+                       ? eltwise(node.name, input_of(node), {A::eltwise_linear, op.scale[0], op.offset[0]})
+                       : scale_and_shift(node);
           }},
       node.op);
 }

@@ -118,62 +118,55 @@ Value TrainingLowering::lower_node(NodeId id) {
   const auto& input = shape_of(node.inputs[0]);
   using A = dnnl::algorithm;
   return std::visit(
-      Overloaded{
-          [](const Input&) -> Value { throw std::logic_error("the input is never trainable"); },
-          [&](const Conv2D& op) {
-            return convolution(id, geometry_of(op, input.back()), op.use_bias, op.activation,
-                               op.weight_normalization);
-          },
-          [&](const DepthwiseConv2D& op) {
-            return convolution(id, geometry_of(op, input.back()), op.use_bias, op.activation, false);
-          },
-          [&](const Conv2DTranspose& op) { return transposed(id, op); },
-          [&](const SeparableConv2D& op) { return separable(id, op); },
-          [&](const Dense& op) { return dense(id, op); },
-          [&](const MaxPooling2D& op) {
-            return pool(id, A::pooling_max,
-                        pooling_window(op.pool, op.strides, op.padding, input, node.shape));
-          },
-          [&](const AveragePooling2D& op) {
-            return pool(id,
-                        op.count_padding ? A::pooling_avg_include_padding : A::pooling_avg_exclude_padding,
-                        pooling_window(op.pool, op.strides, op.padding, input, node.shape));
-          },
-          [&](const GlobalAveragePooling2D&) {
-            return pool(id, A::pooling_avg_exclude_padding, global_window(input));
-          },
-          [&](const GlobalMaxPooling2D&) { return pool(id, A::pooling_max, global_window(input)); },
-          [&](const ZeroPadding2D& op) { return pad(id, op); },
-          [&](const ActivationLayer& op) { return activate(id, op.activation); },
-          [&](const BatchNormalization& op) { return normalize(id, op); },
-          [&](const LayerNormalization& op) { return normalize_rows(id, op); },
-          [&](const Scale&) { return scale(id); },
-          [&](const Normalization&) { return standardize(id); },
-          [&](const GroupNormalization& op) { return normalize_groups(id, op); },
-          [&](const LocalResponseNormalization& op) { return normalize_locally(id, op); },
-          [&](const UpSampling2D& op) { return upsample(id, op); },
-          [&](const SelfAttention& op) { return attend(id, op); },
-          [&](const ClassToken&) { return prepend_token(id); },
-          [&](const PositionEmbedding&) { return add_position(id); },
-          [&](const Cropping2D& op) {
-            return part(id, image_of(desc_of(input), op.top, op.left, desc_of(node.shape)));
-          },
-          [&](const ChannelShuffle& op) { return shuffle(id, op); },
-          [&](const ChannelSlice& op) {
-            return part(id, channels_of(desc_of(input), op.begin, desc_of(node.shape)));
-          },
-          [&](const Add&) { return add(id); },
-          [&](const Multiply&) { return multiply(id); },
-          [&](const Concatenate&) { return concatenate(id); },
-          [&](const OneOf<Flatten, Reshape> auto&) { return same(id); },
-          [&](const Dropout& op) { return is_random(node) ? dropout(id, op) : same(id); },
-          [&](const Rescaling& op) {
-            on_backward(id, [this, id, op](const Value& diff) {
-              add_gradient(node_at(id).inputs[0],
-                           eltwise(node_at(id).name, diff, {A::eltwise_linear, op.scale, 0.0F}));
-            });
-            return eltwise(node.name, value_of(node.inputs[0]), {A::eltwise_linear, op.scale, op.offset});
-          }},
+      Overloaded{[](const Input&) -> Value { throw std::logic_error("the input is never trainable"); },
+                 [&](const Conv2D& op) {
+                   return convolution(id, geometry_of(op, input.back()), op.use_bias, op.activation,
+                                      op.weight_normalization);
+                 },
+                 [&](const DepthwiseConv2D& op) {
+                   return convolution(id, geometry_of(op, input.back()), op.use_bias, op.activation, false);
+                 },
+                 [&](const Conv2DTranspose& op) { return transposed(id, op); },
+                 [&](const SeparableConv2D& op) { return separable(id, op); },
+                 [&](const Dense& op) { return dense(id, op); },
+                 [&](const MaxPooling2D& op) {
+                   return pool(id, A::pooling_max,
+                               pooling_window(op.pool, op.strides, op.padding, input, node.shape));
+                 },
+                 [&](const AveragePooling2D& op) {
+                   return pool(
+                       id, op.count_padding ? A::pooling_avg_include_padding : A::pooling_avg_exclude_padding,
+                       pooling_window(op.pool, op.strides, op.padding, input, node.shape));
+                 },
+                 [&](const GlobalAveragePooling2D&) {
+                   return pool(id, A::pooling_avg_exclude_padding, global_window(input));
+                 },
+                 [&](const GlobalMaxPooling2D&) { return pool(id, A::pooling_max, global_window(input)); },
+                 [&](const ZeroPadding2D& op) { return pad(id, op); },
+                 [&](const ActivationLayer& op) { return activate(id, op.activation); },
+                 [&](const BatchNormalization& op) { return normalize(id, op); },
+                 [&](const LayerNormalization& op) { return normalize_rows(id, op); },
+                 [&](const Scale&) { return scale(id); },
+                 [&](const Normalization&) { return standardize(id); },
+                 [&](const GroupNormalization& op) { return normalize_groups(id, op); },
+                 [&](const LocalResponseNormalization& op) { return normalize_locally(id, op); },
+                 [&](const UpSampling2D& op) { return upsample(id, op); },
+                 [&](const SelfAttention& op) { return attend(id, op); },
+                 [&](const ClassToken&) { return prepend_token(id); },
+                 [&](const PositionEmbedding&) { return add_position(id); },
+                 [&](const Cropping2D& op) {
+                   return part(id, image_of(desc_of(input), op.top, op.left, desc_of(node.shape)));
+                 },
+                 [&](const ChannelShuffle& op) { return shuffle(id, op); },
+                 [&](const ChannelSlice& op) {
+                   return part(id, channels_of(desc_of(input), op.begin, desc_of(node.shape)));
+                 },
+                 [&](const Add&) { return add(id); },
+                 [&](const Multiply&) { return multiply(id); },
+                 [&](const Concatenate&) { return concatenate(id); },
+                 [&](const OneOf<Flatten, Reshape> auto&) { return same(id); },
+                 [&](const Dropout& op) { return is_random(node) ? dropout(id, op) : same(id); },
+                 [&](const Rescaling&) { return rescale(id); }},
       node.op);
 }
 

@@ -119,6 +119,7 @@ class TrainingLowering {
   };
   Affine affine(const Node& node, bool has_gamma, bool has_beta);
   void add_affine_gradients(NodeId id, const Affine& affine, Arguments& arguments);
+  Value constant(const std::vector<float>& values);
   Value constant(std::int64_t count, float value);
   struct ChannelStatistics {
     Value mean{}, variance{};
@@ -139,6 +140,7 @@ class TrainingLowering {
   void update_statistics(const Node& node, const BatchNormalization& op, const Value& mean,
                          const Value& variance);
   Value scale(NodeId id);
+  Value rescale(NodeId id);
   Value standardize(NodeId id);
   Value normalize_rows(NodeId id, const LayerNormalization& op);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/folding.h"
 #include "engine/kernels.h"
 #include "engine/training_lowering.h"
 
@@ -11,10 +12,14 @@ using dnnl::prop_kind;
 using onednn::Desc;
 using Flags = dnnl::normalization_flags;
 
-Value TrainingLowering::constant(std::int64_t count, float value) {
-  const auto constant = emitter_.persistent(vector_desc(count));
-  std::fill_n(static_cast<float*>(emitter_.memory(constant).get_data_handle()), count, value);
+Value TrainingLowering::constant(const std::vector<float>& values) {
+  const auto constant = emitter_.persistent(vector_desc(static_cast<std::int64_t>(values.size())));
+  std::ranges::copy(values, static_cast<float*>(emitter_.memory(constant).get_data_handle()));
   return constant;
+}
+
+Value TrainingLowering::constant(std::int64_t count, float value) {
+  return constant(std::vector<float>(static_cast<std::size_t>(count), value));
 }
 
 TrainingLowering::Affine TrainingLowering::affine(const Node& node, bool has_gamma, bool has_beta) {
@@ -201,6 +206,15 @@ Value TrainingLowering::scale(NodeId id) {
   const auto channels = node.shape.back();
   return normalize_channels(id, {.mean = constant(channels, 0.0F), .variance = constant(channels, 1.0F)},
                             affine(node, true, false), 0.0F);
+}
+
+// As a batch norm with mean 0 and variance 1, whose gamma and beta are constants.
+Value TrainingLowering::rescale(NodeId id) {
+  const auto& node = node_at(id);
+  const auto channels = node.shape.back();
+  const auto form = inference_form(node, {});
+  return normalize_channels(id, {.mean = constant(channels, 0.0F), .variance = constant(channels, 1.0F)},
+                            {.scale = constant(form.scale), .shift = constant(form.shift)}, 0.0F);
 }
 
 // The variance below which Keras divides by 1e-7 is raised to that floor.

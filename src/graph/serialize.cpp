@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "graph/op_fields.h"
 #include "headstart/error.h"
@@ -60,6 +61,9 @@ Json to_json(int value) { return value; }
 Json to_json(bool value) { return value; }
 Json to_json(float value) { return static_cast<double>(value); }
 Json to_json(const Shape& shape) { return shape; }
+Json to_json(const std::vector<float>& values) {
+  return values.size() == 1 ? to_json(values.front()) : Json(values);
+}
 Json to_json(const Size2& size) { return {size.height, size.width}; }
 
 Json to_json(const Padding& padding) {
@@ -163,6 +167,19 @@ void from_json_value(const Json& json, const std::string& key, float& value) {
     fail("a finite number for \"" + key + "\"", json.type_name());
   }
   value = static_cast<float>(number);
+}
+
+// A single number stands for a list of one.
+void from_json_value(const Json& json, const std::string& key, std::vector<float>& values) {
+  constexpr std::size_t kMostNumbers = 1 << 16;
+  if (json.is_array() && (json.empty() || json.size() > kMostNumbers)) {
+    fail("1 to " + std::to_string(kMostNumbers) + " numbers for \"" + key + "\"",
+         std::to_string(json.size()));
+  }
+  values.assign(json.is_array() ? json.size() : 1, 0.0F);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    from_json_value(json.is_array() ? json[i] : json, key, values[i]);
+  }
 }
 
 void from_json_value(const Json& json, const std::string& key, Shape& shape) {

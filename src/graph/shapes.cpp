@@ -291,6 +291,17 @@ Shape drop(const Dropout& op, const Shape& input) {
   return input;
 }
 
+Shape rescale(const Rescaling& op, const Shape& input) {
+  for (const std::vector<float>* constants : {&op.scale, &op.offset}) {
+    if (constants->size() != 1 && static_cast<std::int64_t>(constants->size()) != input.back()) {
+      throw Error("[shape] expected one constant or " + std::to_string(input.back()) +
+                  ", one for each channel; received " + std::to_string(constants->size()) +
+                  "; correct the layer");
+    }
+  }
+  return input;
+}
+
 Shape normalise(const BatchNormalization& op, const Shape& input) {
   if (!(op.epsilon > 0.0F) || !(op.momentum >= 0.0F && op.momentum <= 1.0F)) {
     throw Error("[shape] expected a positive epsilon and a momentum from 0 to 1; received " +
@@ -385,7 +396,8 @@ Shape infer_shape(const Op& op, const std::vector<Shape>& inputs) {
             return pool_globally(pooling.keep_dims, image(inputs));
           },
           [&](const ZeroPadding2D& padding) { return zero_pad(padding, image(inputs)); },
-          [&](const OneOf<ActivationLayer, Rescaling, Scale, Normalization> auto&) { return single(inputs); },
+          [&](const OneOf<ActivationLayer, Scale, Normalization> auto&) { return single(inputs); },
+          [&](const Rescaling& rescaling) { return rescale(rescaling, single(inputs)); },
           [&](const BatchNormalization& normalization) { return normalise(normalization, single(inputs)); },
           [&](const LayerNormalization& layer) { return normalise_rows(layer, single(inputs)); },
           [&](const SelfAttention& layer) { return attend(layer, tokens(inputs)); },

@@ -68,8 +68,9 @@ NodeId add_layer(Graph& graph, const json& layer, const std::vector<NodeId>& inp
     return output;
   }
   const auto name = name_of(layer);
+  const auto rank = inputs.empty() ? 0 : graph.node(inputs[0]).shape.size();
   const auto id =
-      graph.add(name, op_from_keras(class_name, name, json_member(layer, "config", kTag)), inputs);
+      graph.add(name, op_from_keras(class_name, name, json_member(layer, "config", kTag), rank), inputs);
   graph.set_trainable(id, trainable(layer));
   return id;
 }

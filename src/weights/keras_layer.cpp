@@ -1,11 +1,13 @@
 #include "weights/keras_layer.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <map>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -22,7 +24,8 @@ constexpr int kLargest = 1 << 24;  // of any count in a layer
 // The config of one layer, read with Keras's defaults and with errors that name the layer.
 class Config {
  public:
-  Config(const std::string& layer, const json& values) : layer_(layer), values_(values) {
+  Config(const std::string& layer, const json& values, std::size_t rank = 0)
+      : layer_(layer), values_(values), rank_(rank) {
     if (!values.is_object()) {
       fail("a config", values);
     }
@@ -59,6 +62,18 @@ class Config {
     return value.get<float>();
   }
   float number_or(const char* key, float otherwise) const { return has(key) ? number(at(key)) : otherwise; }
+
+  // One number, or a list of them.
+  std::vector<float> numbers_or(const char* key, float otherwise) const {
+    if (!has(key) || !at(key).is_array()) {
+      return {number_or(key, otherwise)};
+    }
+    std::vector<float> numbers;
+    for (const auto& value : at(key)) {
+      numbers.push_back(number(value));
+    }
+    return numbers;
+  }
 
   bool flag_or(const char* key, bool otherwise) const {
     if (has(key) && !at(key).is_boolean()) {
@@ -122,7 +137,7 @@ class Config {
       return;
     }
     const auto& axis = at("axis").is_array() && at("axis").size() == 1 ? at("axis")[0] : at("axis");
-    if (axis != -1 && axis != 3) {
+    if (axis != -1 && axis != rank_) {
       fail("the last axis", axis);
     }
   }
@@ -131,6 +146,7 @@ class Config {
   static inline const json kValid = "valid";
   const std::string& layer_;
   const json& values_;
+  std::size_t rank_;  // of what goes in, without the batch
 };
 
 Op convolution(const Config& config) {
@@ -271,8 +287,40 @@ Op group_normalisation(const Config& config) {
                             .center = config.flag_or("center", true)};
 }
 
+// With the statistics in the config it has no weights and is a rescaling.
+Op standardisation(const Config& config) {
+  config.require_last_axis();
+  if (!config.has("mean") && !config.has("variance")) {
+    return Normalization{};
+  }
+  const auto mean = config.numbers_or("mean", 0.0F);
+  const auto variance = config.numbers_or("variance", 1.0F);
+  if (mean.size() != variance.size() || config.flag_or("invert", false)) {
+    config.fail("as many means as variances, not inverted", config.at("mean"));
+  }
+  constexpr float kSmallestDeviation = 1e-7F;
+  Rescaling result{.scale = {}, .offset = {}};
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    const float deviation = std::max(std::sqrt(variance[i]), kSmallestDeviation);
+    result.scale.push_back(1.0F / deviation);
+    result.offset.push_back(-mean[i] / deviation);
+  }
+  return result;
+}
+
+// Whole samples or channels by a noise_shape with ones.
 Op dropout(const Config& config, Dropout::Granularity granularity) {
-  return Dropout{.rate = config.number_or("rate", 0.5F), .granularity = granularity};
+  Dropout result{.rate = config.number_or("rate", 0.5F), .granularity = granularity};
+  if (config.has("noise_shape")) {
+    const auto& noise = config.at("noise_shape");
+    const json sample = {nullptr, 1, 1, 1};
+    const json channel = {nullptr, 1, 1, nullptr};
+    if (noise != sample && noise != channel) {
+      config.fail("a noise_shape of whole samples or channels", noise);
+    }
+    result.granularity = noise == sample ? Dropout::Granularity::sample : Dropout::Granularity::channel;
+  }
+  return result;
 }
 
 Op reshape(const Config& config) {
@@ -333,9 +381,10 @@ const std::map<std::string_view, Builder>& builders() {
       {"Reshape", reshape},
       {"Dropout", [](const Config& c) { return dropout(c, Dropout::Granularity::element); }},
       {"SpatialDropout2D", [](const Config& c) { return dropout(c, Dropout::Granularity::channel); }},
+      {"Normalization", standardisation},
       {"Rescaling",
        [](const Config& c) -> Op {
-         return Rescaling{c.number_or("scale", 1.0F), c.number_or("offset", 0.0F)};
+         return Rescaling{c.numbers_or("scale", 1.0F), c.numbers_or("offset", 0.0F)};
        }},
   };
   return layer_builders;
@@ -343,7 +392,8 @@ const std::map<std::string_view, Builder>& builders() {
 
 }  // namespace
 
-Op op_from_keras(const std::string& class_name, const std::string& layer, const json& values) {
+Op op_from_keras(const std::string& class_name, const std::string& layer, const json& values,
+                 std::size_t rank) {
   const auto found = builders().find(class_name);
   if (found == builders().end()) {
     throw Error(
@@ -351,7 +401,7 @@ Op op_from_keras(const std::string& class_name, const std::string& layer, const 
                     "without it",
                     layer, class_name.substr(0, 100)));
   }
-  const Config config(layer, values);
+  const Config config(layer, values, rank);
   config.require_channels_last();
   return found->second(config);
 }

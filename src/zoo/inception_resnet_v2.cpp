@@ -63,7 +63,7 @@ NodeId residual(Graph& graph, NodeId x, const std::vector<std::vector<Unit>>& br
   NodeId up = graph.add(name + "_mixed", Concatenate{}, outputs);
   up = graph.add(name + "_conv",
                  Conv2D{.filters = static_cast<int>(graph.node(x).shape[2]), .padding = Padding::same()}, up);
-  up = graph.add(name + "_scale", Rescaling{.scale = scale}, up);
+  up = graph.add(name + "_scale", Rescaling{.scale = {scale}}, up);
   return graph.add(name, Add{}, std::vector<NodeId>{x, up});
 }
 

@@ -93,7 +93,7 @@ NodeId inverted_residual(Graph& graph, NodeId input, const Block& block, int num
 Graph mobilenet_v3(const char* name, std::span<const Block> blocks, int last_filters,
                    const ArchitectureOptions& options) {
   Graph graph = start(name, options);
-  NodeId x = graph.add("rescaling", Rescaling{.scale = 1.0F / 127.5F, .offset = -1.0F}, graph.output());
+  NodeId x = graph.add("rescaling", Rescaling{.scale = {1.0F / 127.5F}, .offset = {-1.0F}}, graph.output());
   const Conv2D first{.filters = 16,
                      .kernel = square(3),
                      .strides = square(2),

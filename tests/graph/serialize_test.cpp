@@ -22,7 +22,7 @@ using test::expect_equal;
 Graph every_op() {
   Graph graph("every \"op\"");
   NodeId x = graph.add("input", Input{{12, 13, 4}}, std::vector<NodeId>{});
-  x = graph.add("rescaling", Rescaling{.scale = 1.0F / 255.0F, .offset = -0.1F}, x);
+  x = graph.add("rescaling", Rescaling{.scale = {1.0F / 255.0F}, .offset = {-0.1F, 0.0F, 0.1F, 0.2F}}, x);
   x = graph.add(
       "pad",
       ZeroPadding2D{.top = 1, .bottom = 2, .left = 3, .right = 4, .channels_before = 1, .channels_after = 3},

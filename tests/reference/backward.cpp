@@ -257,8 +257,8 @@ struct BackwardVisitor {
 
   std::vector<Array> operator()(const Rescaling& op) const {
     Array gradient = diff;
-    for (double& value : gradient.values) {
-      value *= static_cast<double>(op.scale);
+    for (std::size_t i = 0; i < gradient.values.size(); ++i) {
+      gradient.values[i] *= static_cast<double>(op.scale[i % op.scale.size()]);
     }
     return {std::move(gradient)};
   }

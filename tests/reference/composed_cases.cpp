@@ -270,7 +270,7 @@ Case norms_that_are_not_folded() {
 
 Case preprocessing_layers() {
   Sketch s;
-  NodeId x = s.layer("rescale", Rescaling{.scale = 0.5F}, s.input({8, 8, 3}));
+  NodeId x = s.layer("rescale", Rescaling{.scale = {0.5F}}, s.input({8, 8, 3}));
   x = s.layer("normalize", Normalization{}, x);
   x = s.layer("pad", ZeroPadding2D{.bottom = 1, .right = 1}, x);
   s.norm("bn", s.layer("conv", Conv2D{.filters = 8, .kernel = k3, .strides = {2, 2}}, x));
@@ -335,7 +335,7 @@ Case activation_between_dense_layers() {
 
 Case small_cnn() {
   Sketch s;
-  NodeId x = s.layer("scale", Rescaling{.scale = 0.5F, .offset = 0.1F}, s.input({14, 14, 1}));
+  NodeId x = s.layer("scale", Rescaling{.scale = {0.5F}, .offset = {0.1F}}, s.input({14, 14, 1}));
   x = s.layer("conv_1", Conv2D{.filters = 8, .kernel = k3, .activation = kRelu}, x);
   x = s.layer("pool_1", MaxPooling2D{.pool = {2, 2}, .strides = {2, 2}}, x);
   x = s.layer("conv_2", Conv2D{.filters = 12, .kernel = k3, .activation = kRelu}, x);

@@ -174,8 +174,12 @@ struct ForwardVisitor {
 
   Array operator()(const Rescaling& op) const {
     Array output = input();
-    for (double& value : output.values) {
-      value = value * static_cast<double>(op.scale) + static_cast<double>(op.offset);
+    const auto channels = static_cast<std::size_t>(output.shape.back());
+    for (std::size_t i = 0; i < output.values.size(); ++i) {
+      const auto constant = [&](const std::vector<float>& values) {
+        return static_cast<double>(values.size() == 1 ? values[0] : values[i % channels]);
+      };
+      output.values[i] = output.values[i] * constant(op.scale) + constant(op.offset);
     }
     return output;
   }

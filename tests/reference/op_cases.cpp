@@ -331,7 +331,10 @@ void append_joins_and_rearrangements(std::vector<Case>& cases) {
   cases.push_back(behind_stem("flatten", {3, 4, 5}, Flatten{}));
   cases.push_back(behind_stem("reshape", {3, 4, 6}, Reshape{{4, 9, 2}}));
   cases.push_back(behind_stem("reshape_to_image", {24}, Reshape{{2, 3, 4}}));
-  cases.push_back(behind_stem("rescaling", {4, 4, 3}, Rescaling{.scale = 0.25F, .offset = -1.5F}));
+  cases.push_back(behind_stem("rescaling", {4, 4, 3}, Rescaling{.scale = {0.25F}, .offset = {-1.5F}}));
+  cases.push_back(behind_stem("rescaling_by_channel", {4, 4, 3},
+                              Rescaling{.scale = {0.25F, -2.0F, 1.5F}, .offset = {-1.5F, 0.25F, 0.5F}}));
+  cases.push_back(behind_stem("rescaling_flat", {3}, Rescaling{.scale = {0.25F, -2.0F, 1.5F}}));
   cases.push_back(behind_stem("dropout_at_rest", {4, 4, 8}, Dropout{.rate = 0.0F}));
 }
 

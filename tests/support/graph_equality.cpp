@@ -3,6 +3,7 @@
 
 #include <type_traits>
 #include <variant>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -18,6 +19,10 @@ struct FieldCollector {
     for (const std::int64_t extent : shape) {
       numbers.push_back(static_cast<double>(extent));
     }
+  }
+  void operator()(const char*, const std::vector<float>& values) {
+    numbers.push_back(static_cast<double>(values.size()));
+    numbers.insert(numbers.end(), values.begin(), values.end());
   }
   void operator()(const char*, const Size2& size) {
     numbers.push_back(size.height);

@@ -129,7 +129,7 @@ TEST(KerasConfig, ReadsEveryLayerThatHeadstartHas) {
   const auto text = sequential(
       "all",
       layer("InputLayer", "in", R"("batch_input_shape":[null,32,32,3])") + "," +
-          layer("Rescaling", "scale", R"("scale":0.5,"offset":-1)") + "," +
+          layer("Rescaling", "scale", R"("scale":0.5,"offset":[-1,-1.5,-2])") + "," +
           layer("ZeroPadding2D", "pad", R"("padding":[[0,1],[2,3]])") + "," +
           layer("SeparableConv2D", "sep",
                 R"("filters":6,"kernel_size":[3,3],"strides":[2,2],"padding":"same")") +
