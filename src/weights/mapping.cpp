@@ -190,9 +190,11 @@ void plan_layer(const Graph& graph, const TargetLayer& target, const SourceLayer
     }
     plan.moves.push_back({target.id, std::move(name), spec.shape, weight, transform});
   }
-  // A bias that the graph has no place for is another network, not a spare tensor.
+  // A bias that the graph has no place for is another network, not a spare tensor. Keras's Normalization has
+  // a count besides, of the pictures it was adapted to.
+  const bool may_count = std::holds_alternative<Normalization>(graph.node(target.id).op);
   for (const auto& weight : layer.weights) {
-    if (&weight != leave && !used.contains(&weight)) {
+    if (&weight != leave && !used.contains(&weight) && !may_count) {
       plan.report.mismatched.push_back(fmt::format("{}: expected no such parameter, received {} {}",
                                                    target.name, weight.key,
                                                    to_string(weight.tensor->shape())));

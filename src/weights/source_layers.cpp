@@ -13,7 +13,7 @@
 namespace headstart {
 namespace {
 
-constexpr std::array<std::string_view, 11> kKerasKinds{"kernel",
+constexpr std::array<std::string_view, 14> kKerasKinds{"kernel",
                                                        "bias",
                                                        "gamma",
                                                        "beta",
@@ -23,7 +23,10 @@ constexpr std::array<std::string_view, 11> kKerasKinds{"kernel",
                                                        "pointwise_kernel",
                                                        "recurrent_kernel",
                                                        "class_token",
-                                                       "position_embedding"};
+                                                       "position_embedding",
+                                                       "mean",
+                                                       "variance",
+                                                       "count"};
 
 struct SplitName {
   std::string_view layer, weight;

@@ -49,6 +49,54 @@ constexpr KerasRow kKerasRows[] = {
      "c13680b51ded0fb44dff2d8f86ac8bb1"},
 };
 
+struct BareRow {
+  std::string_view name, folder, file, file_no_top, checksum, checksum_no_top;
+};
+
+// Those whose files are called otherwise: MD5 or SHA-256.
+constexpr std::string_view kKerasApplications = "https://storage.googleapis.com/keras-applications";
+constexpr BareRow kBareRows[] = {
+    {"efficientnet_b0", "", "efficientnetb0.h5", "efficientnetb0_notop.h5",
+     "902e53a9f72be733fc0bcb005b3ebbac", "50bc09e76180e00e4465e1a485ddc09d"},
+    {"efficientnet_b1", "", "efficientnetb1.h5", "efficientnetb1_notop.h5",
+     "1d254153d4ab51201f1646940f018540", "74c4e6b3e1f6a1eea24c589628592432"},
+    {"efficientnet_b2", "", "efficientnetb2.h5", "efficientnetb2_notop.h5",
+     "b15cce36ff4dcbd00b6dd88e7857a6ad", "111f8e2ac8aa800a7a99e3239f7bfb39"},
+    {"efficientnet_b3", "", "efficientnetb3.h5", "efficientnetb3_notop.h5",
+     "ffd1fdc53d0ce67064dc6a9c7960ede0", "af6d107764bb5b1abb91932881670226"},
+    {"efficientnet_b4", "", "efficientnetb4.h5", "efficientnetb4_notop.h5",
+     "18c95ad55216b8f92d7e70b3a046e2fc", "ebc24e6d6c33eaebbd558eafbeedf1ba"},
+    {"efficientnet_b5", "", "efficientnetb5.h5", "efficientnetb5_notop.h5",
+     "ace28f2a6363774853a83a0b21b9421a", "38879255a25d3c92d5e44e04ae6cec6f"},
+    {"efficientnet_b6", "", "efficientnetb6.h5", "efficientnetb6_notop.h5",
+     "165f6e37dce68623721b423839de8be5", "9ecce42647a20130c1f39a5d4cb75743"},
+    {"efficientnet_b7", "", "efficientnetb7.h5", "efficientnetb7_notop.h5",
+     "8c03f828fec3ef71311cd463b6759d99", "cbcfe4450ddf6f3ad90b1b398090fe4a"},
+    {"efficientnet_v2_b0", "efficientnet_v2", "efficientnetv2-b0.h5", "efficientnetv2-b0_notop.h5",
+     "21ecbf6da12460d5c40bb2f29ceb2188", "893217f2bb855e2983157299931e43ff"},
+    {"efficientnet_v2_b1", "efficientnet_v2", "efficientnetv2-b1.h5", "efficientnetv2-b1_notop.h5",
+     "069f0534ff22adf035c89e2d9547a9dc", "0e80663031ca32d657f9caa404b6ec37"},
+    {"efficientnet_v2_b2", "efficientnet_v2", "efficientnetv2-b2.h5", "efficientnetv2-b2_notop.h5",
+     "424e49f28180edbde1e94797771950a7", "1dfe2e7a5d45b6632553a8961ea609eb"},
+    {"efficientnet_v2_b3", "efficientnet_v2", "efficientnetv2-b3.h5", "efficientnetv2-b3_notop.h5",
+     "1f1fc43bd98a6e4fd8fdfd551e02c7a0", "f6abf7b5849ac99a89b50dd3fd532856"},
+    {"efficientnet_v2_s", "efficientnet_v2", "efficientnetv2-s.h5", "efficientnetv2-s_notop.h5",
+     "e1d88a8495beba45748fedd0cecbe016", "af0682fb74e8c54910f2d4393339c070"},
+    {"efficientnet_v2_m", "efficientnet_v2", "efficientnetv2-m.h5", "efficientnetv2-m_notop.h5",
+     "a3bf6aa3276309f4fc6a34aa114c95cd", "1b8dc055df72dde80d614482840fe342"},
+    {"convnext_tiny", "convnext", "convnext_tiny.h5", "convnext_tiny_notop.h5",
+     "8ae6e78ce2933352b1ef4008e6dd2f17bc40771563877d156bc6426c7cf503ff",
+     "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1"},
+    {"convnext_small", "convnext", "convnext_small.h5", "convnext_small_notop.h5",
+     "ce1277d8f1ee5a0ef0e171469089c18f5233860ceaf9b168049cb9263fd7483c",
+     "6fc8009faa2f00c1c1dfce59feea9b0745eb260a7dd11bee65c8e20843da6eab"},
+    {"convnext_base", "convnext", "convnext_base.h5", "convnext_base_notop.h5",
+     "52cbb006d3dadd03f6e095a8ca1aca47aecdd75acb4bc74bce1f5c695d0086e6",
+     "40a20c5548a5e9202f69735ecc06c990e6b7c9d2de39f0361e27baeb24cb7c45"},
+    {"nasnet_mobile", "nasnet", "NASNet-mobile.h5", "NASNet-mobile-no-top.h5",
+     "020fb642bf7360b370c678b08e0adf61", "1ed92395b5b598bdda52abe5c0dbfd63"},
+};
+
 struct TorchRow {
   std::string_view name,
       file;  // the eight or ten digits behind the last dash are the beginning of the SHA-256
@@ -113,6 +161,24 @@ constexpr TorchRow kTorchRows[] = {
     {"vit_b_32", "vit_b_32-d86f8d99.pth"},
     {"vit_l_16", "vit_l_16-852ce7e3.pth"},
     {"vit_l_32", "vit_l_32-c7638314.pth"},
+};
+
+struct MobileNetV3Row {
+  std::string_view name;
+  double alpha = 1.0;
+  std::string_view variant, checksum, checksum_no_top;
+};
+
+// MD5, as in keras/applications/mobilenet_v3.py.
+constexpr MobileNetV3Row kMobileNetV3Rows[] = {
+    {"mobilenet_v3_large", 0.75, "large_224_0.75", "765b44a33ad4005b3ac83185abf1d0eb",
+     "40af19a13ebea4e2ee0c676887f69a2e"},
+    {"mobilenet_v3_large", 1.0, "large_224_1.0", "59e551e166be033d707958cf9e29a6a7",
+     "07fb09a5933dd0c8eaafa16978110389"},
+    {"mobilenet_v3_small", 0.75, "small_224_0.75", "cb65d4e5be93758266aa0a7f2c6708b7",
+     "ebdb5cc8e0b497cd13a7c275d475c819"},
+    {"mobilenet_v3_small", 1.0, "small_224_1.0", "8768d4c2e7dee89b9d02b2d03d65d862",
+     "d3e8ec802a04aa4fc771ee12a9a9b836"},
 };
 
 struct MobileNetRow {
@@ -196,6 +262,30 @@ std::optional<WeightSource> mobilenet_v2(double alpha, int size, bool include_to
   return std::nullopt;
 }
 
+std::optional<WeightSource> mobilenet_v3(std::string_view name, double alpha, bool include_top) {
+  for (const auto& row : kMobileNetV3Rows) {
+    if (row.name == name && equal(alpha, row.alpha)) {
+      return source(
+          fmt::format("{}/mobilenet_v3", kKeras),
+          fmt::format("weights_mobilenet_v3_{}_float{}.h5", row.variant, include_top ? "" : "_no_top_v2"),
+          include_top ? row.checksum : row.checksum_no_top);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<WeightSource> bare_keras_weights(std::string_view name, bool include_top) {
+  for (const auto& row : kBareRows) {
+    if (row.name == name) {
+      return source(
+          row.folder.empty() ? std::string(kKerasApplications) : fmt::format("{}/{}", kKeras, row.folder),
+          std::string(include_top ? row.file : row.file_no_top),
+          include_top ? row.checksum : row.checksum_no_top);
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<WeightSource> keras_weights(const std::string& architecture, double alpha, int input_size,
                                           bool include_top) {
   if (architecture == "mobilenet") {
@@ -203,6 +293,9 @@ std::optional<WeightSource> keras_weights(const std::string& architecture, doubl
   }
   if (architecture == "mobilenet_v2") {
     return mobilenet_v2(alpha, input_size, include_top);
+  }
+  if (architecture.starts_with("mobilenet_v3")) {
+    return mobilenet_v3(architecture, alpha, include_top);
   }
   for (const auto& row : kKerasRows) {
     if (row.name == architecture) {
@@ -212,7 +305,7 @@ std::optional<WeightSource> keras_weights(const std::string& architecture, doubl
           include_top ? row.checksum : row.checksum_no_top);
     }
   }
-  return std::nullopt;
+  return bare_keras_weights(architecture, include_top);
 }
 
 std::optional<WeightSource> torch_weights(const std::string& architecture, double alpha) {

@@ -45,6 +45,36 @@ Graph densenet121(const ArchitectureOptions& options);
 Graph densenet169(const ArchitectureOptions& options);
 Graph densenet201(const ArchitectureOptions& options);
 
+// efficientnet_keras.cpp
+Graph efficientnet_b0(const ArchitectureOptions& options);
+Graph efficientnet_b1(const ArchitectureOptions& options);
+Graph efficientnet_b2(const ArchitectureOptions& options);
+Graph efficientnet_b3(const ArchitectureOptions& options);
+Graph efficientnet_b4(const ArchitectureOptions& options);
+Graph efficientnet_b5(const ArchitectureOptions& options);
+Graph efficientnet_b6(const ArchitectureOptions& options);
+Graph efficientnet_b7(const ArchitectureOptions& options);
+Graph efficientnet_v2_b0(const ArchitectureOptions& options);
+Graph efficientnet_v2_b1(const ArchitectureOptions& options);
+Graph efficientnet_v2_b2(const ArchitectureOptions& options);
+Graph efficientnet_v2_b3(const ArchitectureOptions& options);
+Graph efficientnet_v2_s(const ArchitectureOptions& options);
+Graph efficientnet_v2_m(const ArchitectureOptions& options);
+
+// convnext_keras.cpp
+Graph convnext_tiny(const ArchitectureOptions& options);
+Graph convnext_small(const ArchitectureOptions& options);
+Graph convnext_base(const ArchitectureOptions& options);
+
+// nasnet.cpp
+Graph nasnet_mobile(const ArchitectureOptions& options);
+
+// bn_inception.cpp
+Graph inception_v2(const ArchitectureOptions& options);
+
+// inception_v4.cpp
+Graph inception_v4(const ArchitectureOptions& options);
+
 // squeezenet.cpp
 Graph squeezenet(const ArchitectureOptions& options);
 Graph squeezenet1_0(const ArchitectureOptions& options);

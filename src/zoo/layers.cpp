@@ -31,6 +31,15 @@ void add_keras_top(Graph& graph, NodeId x, const ArchitectureOptions& options) {
   }
 }
 
+Rescaling imagenet_standardization(float white) {
+  Rescaling standardization{.scale = {}, .offset = {}};
+  for (std::size_t c = 0; c < kImageNetMean.size(); ++c) {
+    standardization.scale.push_back(1.0F / (kImageNetDeviation[c] * white));
+    standardization.offset.push_back(-kImageNetMean[c] / kImageNetDeviation[c]);
+  }
+  return standardization;
+}
+
 ZeroPadding2D correct_pad(const Shape& input, int kernel) {
   const int half = kernel / 2;
   return {.top = half - static_cast<int>(1 - input[0] % 2),

@@ -6,7 +6,9 @@ namespace headstart {
 
 // Published figures: Keras's and torchvision's tables; torchvision's first weights; timm's results table for
 // its networks. Inception v3 is counted without its auxiliary classifier (27,161,264 with). torchvision's
-// GoogLeNet and Inception v3 remap their input to what "tf" gives.
+// GoogLeNet and Inception v3 remap their input to what "tf" gives. EfficientNetB0 to B7 count
+// a scalar of Keras's Normalization that we do not have. Inception v2 and v4: Cadene's figures; the port's
+// mean of red is 128 where "caffe" has 123.68.
 // clang-format off
 const std::vector<Architecture>& architectures() {  // NOLINT(readability-function-size): it is one table
   using enum Flavour;
@@ -35,6 +37,24 @@ const std::vector<Architecture>& architectures() {  // NOLINT(readability-functi
       {.name = "densenet121", .title = "DenseNet121", .preprocessing = "torch", .top1 = 75.0, .top5 = 92.3, .depth = 121, .parameters = 8'062'504, .build = zoo::densenet121},
       {.name = "densenet169", .title = "DenseNet169", .preprocessing = "torch", .top1 = 76.2, .top5 = 93.2, .depth = 169, .parameters = 14'307'880, .build = zoo::densenet169},
       {.name = "densenet201", .title = "DenseNet201", .preprocessing = "torch", .top1 = 77.3, .top5 = 93.6, .depth = 201, .parameters = 20'242'984, .build = zoo::densenet201},
+      {.name = "efficientnet_b0", .title = "EfficientNetB0", .preprocessing = "none", .top1 = 77.1, .top5 = 93.3, .parameters = 5'330'571, .build = zoo::efficientnet_b0},
+      {.name = "efficientnet_b1", .title = "EfficientNetB1", .input_size = 240, .preprocessing = "none", .top1 = 79.1, .top5 = 94.4, .parameters = 7'856'239, .build = zoo::efficientnet_b1},
+      {.name = "efficientnet_b2", .title = "EfficientNetB2", .input_size = 260, .preprocessing = "none", .top1 = 80.1, .top5 = 94.9, .parameters = 9'177'569, .build = zoo::efficientnet_b2},
+      {.name = "efficientnet_b3", .title = "EfficientNetB3", .input_size = 300, .preprocessing = "none", .top1 = 81.6, .top5 = 95.7, .parameters = 12'320'535, .build = zoo::efficientnet_b3},
+      {.name = "efficientnet_b4", .title = "EfficientNetB4", .input_size = 380, .preprocessing = "none", .top1 = 82.9, .top5 = 96.4, .parameters = 19'466'823, .build = zoo::efficientnet_b4},
+      {.name = "efficientnet_b5", .title = "EfficientNetB5", .input_size = 456, .preprocessing = "none", .top1 = 83.6, .top5 = 96.7, .parameters = 30'562'527, .build = zoo::efficientnet_b5},
+      {.name = "efficientnet_b6", .title = "EfficientNetB6", .input_size = 528, .preprocessing = "none", .top1 = 84.0, .top5 = 96.8, .parameters = 43'265'143, .build = zoo::efficientnet_b6},
+      {.name = "efficientnet_b7", .title = "EfficientNetB7", .input_size = 600, .preprocessing = "none", .top1 = 84.3, .top5 = 97.0, .parameters = 66'658'687, .build = zoo::efficientnet_b7},
+      {.name = "efficientnet_v2_b0", .title = "EfficientNetV2B0", .preprocessing = "none", .top1 = 78.7, .top5 = 94.3, .parameters = 7'200'312, .build = zoo::efficientnet_v2_b0},
+      {.name = "efficientnet_v2_b1", .title = "EfficientNetV2B1", .input_size = 240, .preprocessing = "none", .top1 = 79.8, .top5 = 95.0, .parameters = 8'212'124, .build = zoo::efficientnet_v2_b1},
+      {.name = "efficientnet_v2_b2", .title = "EfficientNetV2B2", .input_size = 260, .preprocessing = "none", .top1 = 80.5, .top5 = 95.1, .parameters = 10'178'374, .build = zoo::efficientnet_v2_b2},
+      {.name = "efficientnet_v2_b3", .title = "EfficientNetV2B3", .input_size = 300, .preprocessing = "none", .top1 = 82.0, .top5 = 95.8, .parameters = 14'467'622, .build = zoo::efficientnet_v2_b3},
+      {.name = "efficientnet_v2_s", .title = "EfficientNetV2S", .input_size = 384, .preprocessing = "none", .top1 = 83.9, .top5 = 96.7, .parameters = 21'612'360, .build = zoo::efficientnet_v2_s},
+      {.name = "efficientnet_v2_m", .title = "EfficientNetV2M", .input_size = 480, .preprocessing = "none", .top1 = 85.3, .top5 = 97.4, .parameters = 54'431'388, .build = zoo::efficientnet_v2_m},
+      {.name = "convnext_tiny", .title = "ConvNeXtTiny", .preprocessing = "none", .top1 = 81.3, .parameters = 28'589'128, .build = zoo::convnext_tiny},
+      {.name = "convnext_small", .title = "ConvNeXtSmall", .preprocessing = "none", .top1 = 82.3, .parameters = 50'223'688, .build = zoo::convnext_small},
+      {.name = "convnext_base", .title = "ConvNeXtBase", .preprocessing = "none", .top1 = 85.3, .parameters = 88'591'464, .build = zoo::convnext_base},
+      {.name = "nasnet_mobile", .title = "NASNetMobile", .top1 = 74.4, .top5 = 91.9, .parameters = 5'326'716, .build = zoo::nasnet_mobile},
 
       {.name = "squeezenet", .title = "SqueezeNet 1.1", .input_size = 227, .minimum_size = 48, .preprocessing = "caffe", .parameters = 1'235'496, .build = zoo::squeezenet},
       {.name = "squeezenet1_0", .title = "SqueezeNet 1.0", .flavour = torch, .minimum_size = 21, .preprocessing = "torch", .resize_to = 256, .top1 = 58.092, .top5 = 80.420, .parameters = 1'248'424, .build = zoo::squeezenet1_0},
@@ -52,6 +72,8 @@ const std::vector<Architecture>& architectures() {  // NOLINT(readability-functi
       {.name = "vgg19_bn", .title = "VGG19 with BN", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 74.218, .top5 = 91.842, .parameters = 143'678'248, .build = zoo::torch_vgg19_bn},
 
       {.name = "googlenet", .title = "GoogLeNet", .flavour = torch, .resize_to = 256, .top1 = 69.778, .top5 = 89.53, .parameters = 6'624'904, .build = zoo::googlenet},
+      {.name = "inception_v2", .title = "Inception v2 (BN-Inception)", .flavour = torch, .preprocessing = "caffe", .resize_to = 256, .top1 = 73.522, .top5 = 91.56, .parameters = 11'295'240, .build = zoo::inception_v2},
+      {.name = "inception_v4", .title = "Inception v4", .flavour = torch, .input_size = 299, .minimum_size = 75, .kernel = ResizeKernel::bicubic_aa, .resize_to = 342, .top1 = 80.062, .top5 = 94.926, .parameters = 42'679'816, .build = zoo::inception_v4},
       {.name = "inception_v3", .title = "Inception v3", .flavour = torch, .input_size = 299, .minimum_size = 75, .resize_to = 342, .top1 = 77.294, .top5 = 93.45, .parameters = 23'834'568, .build = zoo::torch_inception_v3},
 
       {.name = "resnet18", .title = "ResNet-18", .flavour = torch, .preprocessing = "torch", .resize_to = 256, .top1 = 69.758, .top5 = 89.078, .parameters = 11'689'512, .build = zoo::torch_resnet18},

@@ -168,6 +168,14 @@ TEST(OfficialWeights, AreThoseThatKerasAndTorchvisionPublish) {
             "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.4_224_no_top.h5");
   EXPECT_EQ(official_weights("mobilenet_v2", 0.5, 96, true)->file_name,
             "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.5_96.h5");
+  EXPECT_EQ(official_weights("mobilenet_v3_large", 0.75, 224, false)->file_name,
+            "weights_mobilenet_v3_large_224_0.75_float_no_top_v2.h5");
+  EXPECT_EQ(official_weights("efficientnet_b0", 1.0, 224, true)->url,
+            "https://storage.googleapis.com/keras-applications/efficientnetb0.h5");
+  EXPECT_EQ(official_weights("efficientnet_v2_s", 1.0, 384, false)->url,
+            "https://storage.googleapis.com/tensorflow/keras-applications/efficientnet_v2/"
+            "efficientnetv2-s_notop.h5");
+  EXPECT_EQ(official_weights("nasnet_mobile", 1.0, 224, false)->file_name, "NASNet-mobile-no-top.h5");
   EXPECT_EQ(official_weights("squeezenet1_1", 1.0, 224, true)->checksum, "b8a52dc0");
   EXPECT_EQ(official_weights("lenet5", 1.0, 32, true), std::nullopt);
 }

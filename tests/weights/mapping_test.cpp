@@ -128,6 +128,29 @@ Graph normalised_base(const std::string& name) {
   return graph;
 }
 
+// Keras's Normalization keeps a count that only adapting it needs; its ConvNeXt's layer scale is a variable
+// without a name.
+TEST(MapKeras, WeightsOfTheEfficientNetsAndConvNeXt) {
+  Graph graph("model");
+  NodeId x = graph.add("input", Input{{4, 4, 3}}, std::vector<NodeId>{});
+  x = graph.add("normalization", Normalization{}, x);
+  x = graph.add("stage_layer_scale", Scale{}, x);
+  graph.add("head_layernorm", LayerNormalization{}, x);
+  auto file = keras_file();
+  add_layer(file, "normalization_7",
+            {{"normalization_7/mean:0", ramp({3})},
+             {"normalization_7/variance:0", ramp({3}, 1)},
+             {"normalization_7/count:0", ramp({})}});
+  add_layer(file, "stage_layer_scale", {{"Variable:0", ramp({3}, 2)}});
+  add_layer(file, "head_layernorm",
+            {{"head_layernorm/gamma:0", ramp({3}, 3)}, {"head_layernorm/beta:0", ramp({3}, 4)}});
+  const auto mapped = map_weights(graph, file);
+  EXPECT_TRUE(same_values(mapped.parameters.at("normalization/mean"), ramp({3})));
+  EXPECT_TRUE(same_values(mapped.parameters.at("normalization/variance"), ramp({3}, 1)));
+  EXPECT_TRUE(same_values(mapped.parameters.at("stage_layer_scale/gamma"), ramp({3}, 2)));
+  EXPECT_TRUE(same_values(mapped.parameters.at("head_layernorm/beta"), ramp({3}, 4)));
+}
+
 TEST(MapKeras, NestedModelsByTheNamesOfTheirWeights) {
   Graph graph("outer");
   auto id = graph.add("input", Input{{4, 4, 3}}, std::vector<NodeId>{});
