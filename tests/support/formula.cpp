@@ -39,23 +39,23 @@ Tensor filled(const std::string& name, const Shape& shape, double offset, double
   return tensor;
 }
 
-double kernel_scale(const Op& op, const Shape& shape) {
-  const bool depthwise = std::holds_alternative<DepthwiseConv2D>(op);
+double kernel_scale(bool depthwise, const Shape& shape) {
   const std::int64_t fan_in = depthwise ? shape[0] * shape[1] : element_count(shape) / shape.back();
   return std::sqrt(6.0 / static_cast<double>(fan_in));
 }
 
 Tensor formula_parameter(const Op& op, const std::string& name, const ParameterSpec& spec) {
-  if (spec.name == "kernel") {
-    return filled(name, spec.shape, 0.0, kernel_scale(op, spec.shape));
+  if (spec.name.ends_with("kernel")) {
+    const bool depthwise = std::holds_alternative<DepthwiseConv2D>(op) || spec.name == "depthwise_kernel";
+    return filled(name, spec.shape, 0.0, kernel_scale(depthwise, spec.shape));
   }
-  if (spec.name == "bias" || spec.name == "beta" || spec.name == "moving_mean") {
+  if (spec.name == "bias" || spec.name == "beta" || spec.name.ends_with("mean")) {
     return filled(name, spec.shape, 0.0, 0.1);
   }
   if (spec.name == "gamma") {
     return filled(name, spec.shape, 1.0, 0.2);
   }
-  if (spec.name == "moving_variance") {
+  if (spec.name.ends_with("variance")) {
     return filled(name, spec.shape, 1.0, 0.3);
   }
   throw Error("[formula] expected a kind of parameter that the formula knows; received " + name +
