@@ -45,6 +45,7 @@ void print_entries(const std::vector<CacheEntry>& entries, bool as_json) {
     return;
   }
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(entries.size());
   for (const auto& entry : entries) {
     rows.push_back(
         {kind_name(entry), megabytes(entry.bytes), fmt::format("{:.1f}", entry.days_since_use), entry.path});
