@@ -238,8 +238,8 @@ void release_pages(std::span<const std::uint8_t> part) {
   const auto first = (begin + page - 1) / page * page;
   const auto last = (begin + part.size()) / page * page;
   if (first < last) {
-    ::madvise(reinterpret_cast<void*>(first), last - first,
-              MADV_DONTNEED);  // NOLINT(performance-no-int-to-ptr)
+    auto* const start = const_cast<std::uint8_t*>(part.data()) + (first - begin);
+    ::madvise(start, last - first, MADV_DONTNEED);
   }
 }
 

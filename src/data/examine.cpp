@@ -13,7 +13,7 @@ namespace {
 // A JPEG is decoded down to no less than this: all of its data are read, and the fingerprint needs no more.
 constexpr int kDecodedSide = 128;
 
-std::string without_tag(std::string message) {
+std::string without_tag(const std::string& message) {
   const auto end = message.find("] ");
   return message.starts_with('[') && end != std::string::npos ? message.substr(end + 2) : message;
 }

@@ -65,6 +65,7 @@ std::vector<float> inverse_norms(const float* kernel, std::int64_t rows, std::in
     squares[static_cast<std::size_t>(i % filters)] += value * value;
   }
   std::vector<float> inverse;
+  inverse.reserve(squares.size());
   for (const double square : squares) {
     inverse.push_back(square > 0.0 ? static_cast<float>(1.0 / std::sqrt(square)) : 0.0F);
   }

@@ -130,6 +130,7 @@ Value TrainingLowering::renormalize(NodeId id, const BatchNormalization& op, con
                                 own.scale,       own.shift,      r,           d,
                                 corrected.scale, corrected.shift};
   std::vector<dnnl::memory> m;
+  m.reserve(read.size());
   for (const auto& value : read) {
     m.push_back(emitter_.memory(value));
   }
