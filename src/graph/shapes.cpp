@@ -115,8 +115,8 @@ Shape spread(const Conv2DTranspose& conv, const Shape& input) {
     *side = std::max(*side, 0);
   }
   require_window(conv.kernel, conv.strides, conv.dilation, cut);
-  const Shape output{resolve_transposed(conv, true, input[0]).output,
-                     resolve_transposed(conv, false, input[1]).output, conv.filters};
+  Shape output{resolve_transposed(conv, true, input[0]).output,
+               resolve_transposed(conv, false, input[1]).output, conv.filters};
   if (output[0] < 1 || output[1] < 1 || output[0] > kLargestNumber || output[1] > kLargestNumber) {
     throw Error("[shape] expected a transposed convolution to an image of 1 to " +
                 std::to_string(kLargestNumber) + " pixels a side; received " + to_string(input) +
@@ -183,7 +183,7 @@ Shape crop(const Cropping2D& crop, const Shape& input) {
   for (const int side : {crop.top, crop.bottom, crop.left, crop.right}) {
     require_between("a cropping", side, 0);
   }
-  const Shape output{input[0] - crop.top - crop.bottom, input[1] - crop.left - crop.right, input[2]};
+  Shape output{input[0] - crop.top - crop.bottom, input[1] - crop.left - crop.right, input[2]};
   if (output[0] < 1 || output[1] < 1) {
     throw Error("[shape] expected a cropping that leaves something of the image; received one that takes " +
                 std::to_string(crop.top + crop.bottom) + "x" + std::to_string(crop.left + crop.right) +

@@ -88,6 +88,7 @@ double seconds_of_frozen_part(const Graph& graph, const Parameters& parameters, 
   const auto images = boundary_values(graph, {0}, kBatch);
   auto results = boundary_values(graph, cut.boundary, kBatch);
   std::vector<float*> destinations;
+  destinations.reserve(results.size());
   for (Tensor& result : results) {
     destinations.push_back(result.data());
   }
@@ -113,6 +114,7 @@ StepCost cost_of_step(const Graph& graph, Parameters& parameters, const Partitio
                            .batch_norm = stage.batch_norm});
   const auto boundary = boundary_values(graph, program.boundary(), batch);
   std::vector<const float*> sources;
+  sources.reserve(boundary.size());
   for (const Tensor& tensor : boundary) {
     sources.push_back(tensor.data());
   }
