@@ -16,11 +16,15 @@ nlohmann::json read_golden(const std::string& name) {
 
 Graph golden_graph(const nlohmann::json& golden) {
   const int size = golden.at("size").get<int>();
-  return build_architecture(architecture(golden.at("network").get<std::string>()),
-                            {.height = size,
-                             .width = size,
-                             .alpha = golden.at("alpha").get<double>(),
-                             .classes = golden.at("classes").get<int>()});
+  const bool torch = golden.value("flavour", "keras") == "torch";
+  const bool headless = golden.contains("base") || golden.value("pooled", false);
+  return build_architecture(
+      architecture(golden.at("network").get<std::string>(), torch ? Flavour::torch : Flavour::keras),
+      {.height = size,
+       .width = size,
+       .alpha = golden.value("alpha", 1.0),
+       .include_top = !headless,
+       .classes = golden.at("classes").get<int>()});
 }
 
 testing::AssertionResult matches_digest(const Tensor& tensor, const nlohmann::json& digest, double relative,

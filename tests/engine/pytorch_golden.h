@@ -1,4 +1,4 @@
-// Reading what tests/tools/make_golden.py stored.
+// Reading what tests/tools/make_golden.py and make_torchvision_golden.py stored.
 #pragma once
 
 #include <string>
@@ -14,7 +14,8 @@ namespace headstart::test {
 
 nlohmann::json read_golden(const std::string& name);
 
-// The zoo's network of a stored case.
+// The zoo's network of a stored case; without its top where the output of the base is stored, or where the
+// case has another.
 Graph golden_graph(const nlohmann::json& golden);
 
 // A tensor against its stored sum, norm and elements. The norm may differ by `relative` of itself or by

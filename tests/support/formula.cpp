@@ -44,10 +44,10 @@ double kernel_scale(bool depthwise, const Shape& shape) {
   return std::sqrt(6.0 / static_cast<double>(fan_in));
 }
 
-Tensor formula_parameter(const Op& op, const std::string& name, const ParameterSpec& spec) {
+Tensor formula_parameter(const Op& op, const std::string& name, const ParameterSpec& spec, double gain) {
   if (spec.name.ends_with("kernel")) {
     const bool depthwise = std::holds_alternative<DepthwiseConv2D>(op) || spec.name == "depthwise_kernel";
-    return filled(name, spec.shape, 0.0, kernel_scale(depthwise, spec.shape));
+    return filled(name, spec.shape, 0.0, kernel_scale(depthwise, spec.shape) * gain);
   }
   if (spec.name == "bias" || spec.name == "beta" || spec.name.ends_with("mean")) {
     return filled(name, spec.shape, 0.0, 0.1);
@@ -58,18 +58,21 @@ Tensor formula_parameter(const Op& op, const std::string& name, const ParameterS
   if (spec.name.ends_with("variance")) {
     return filled(name, spec.shape, 1.0, 0.3);
   }
+  if (spec.name == "class_token" || spec.name == "position_embedding") {
+    return filled(name, spec.shape, 0.0, 0.5);
+  }
   throw Error("[formula] expected a kind of parameter that the formula knows; received " + name +
               "; add it here and in the script");
 }
 
 }  // namespace
 
-Parameters formula_parameters(const Graph& graph) {
+Parameters formula_parameters(const Graph& graph, double gain) {
   Parameters parameters;
   for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes().size()); ++id) {
     for (const ParameterSpec& spec : parameter_specs(graph, id)) {
       const std::string name = graph.node(id).name + "/" + spec.name;
-      parameters.insert(name, formula_parameter(graph.node(id).op, name, spec));
+      parameters.insert(name, formula_parameter(graph.node(id).op, name, spec, gain));
     }
   }
   return parameters;

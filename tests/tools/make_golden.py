@@ -6,7 +6,7 @@ precision, so the figures are those of the mathematics and the tests' tolerances
 
 Parameters and images come from one formula (tests/support/formula.h is its twin): element i of the tensor called `name` is
 u(i, name) = 2 * (lowbias32(i * 0x9E3779B9 + fnv1a(name)) >> 8) / 2^24 - 1, uniform in [-1, 1), and then, rounded to float,
-    kernel           sqrt(6 / fan_in) * u     fan_in: product of all extents but the last; depthwise: kh * kw
+    kernel           sqrt(6 / fan_in) * gain * u     gain: 1 unless a case says another; fan_in: product of all extents but the last; depthwise: kh * kw
     bias, beta       0.1 * u
     gamma            1 + 0.2 * u
     moving_mean      0.1 * u
@@ -40,11 +40,11 @@ def unit(name, count):
     return 2.0 * (x >> np.uint32(8)).astype(np.float64) / 2.0**24 - 1.0
 
 
-def formula(name, shape, fan_in=None):
+def formula(name, shape, fan_in=None, gain=1.0):
     u = unit(name, math.prod(shape))
     kind = name.rsplit("/", 1)[1]
     if kind.endswith("kernel"):
-        values = math.sqrt(6.0 / (fan_in or math.prod(shape[:-1]))) * u
+        values = math.sqrt(6.0 / (fan_in or math.prod(shape[:-1]))) * gain * u
     else:
         values = {"bias": 0.1 * u, "beta": 0.1 * u, "gamma": 1.0 + 0.2 * u, "moving_mean": 0.1 * u,
                   "moving_variance": 1.0 + 0.3 * u}[kind]
@@ -205,12 +205,6 @@ def torchvision_vgg(x, depth, convolutions, classes):
     return fill(head, ["fc1", "fc2", "predictions"])(x)
 
 
-def torchvision_squeezenet(x, version, classes):
-    model = getattr(torchvision.models, version)(num_classes=classes)
-    kinds = (torch.nn.Conv2d,)
-    return fill(model, [name for name, module in model.named_modules() if isinstance(module, kinds)])(x)
-
-
 class SamePadded(torch.nn.Module):
     def __init__(self, conv):
         super().__init__()
@@ -266,8 +260,6 @@ def logits():
 
     add("vgg16", 64, lambda x: torchvision_vgg(x, "vgg16", (2, 2, 3, 3, 3), 10))
     add("vgg19", 32, lambda x: torchvision_vgg(x, "vgg19", (2, 2, 4, 4, 4), 10))
-    add("squeezenet1_0", 64, lambda x: torchvision_squeezenet(x, "squeezenet1_0", 10))
-    add("squeezenet1_1", 65, lambda x: torchvision_squeezenet(x, "squeezenet1_1", 10))
     add("mobilenet", 64, lambda x: mobilenet(Network(), x, 0.25, 10), alpha=0.25)
     add("mobilenet", 75, lambda x: mobilenet(Network(), x, 0.5, 10), alpha=0.5)
     for alpha, size in ((1.0, 64), (0.35, 75)):
