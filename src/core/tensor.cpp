@@ -1,5 +1,7 @@
 #include "headstart/tensor.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
@@ -13,17 +15,36 @@
 namespace headstart {
 namespace {
 
+[[noreturn]] void fail_to_allocate(std::size_t bytes) {
+  throw Error(fmt::format("[tensor] out of memory for {} bytes", bytes));
+}
+
+// Pages come from the system as zeros when they are first touched, so a large tensor that is filled bit by
+// bit never takes more memory than it has values.
+std::shared_ptr<float> allocate_pages(std::size_t bytes) {
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
+    fail_to_allocate(bytes);
+  }
+  return {static_cast<float*>(memory), [bytes](float* p) { ::munmap(p, bytes); }};
+}
+
+// Zeros.
 std::shared_ptr<float> allocate(std::int64_t count) {
   if (count == 0) {
     return nullptr;
   }
-  constexpr std::size_t kAlignment = 64;
+  constexpr std::size_t kAlignment = 64, kManyPages = std::size_t{1} << 22;
   const auto bytes =
       (static_cast<std::size_t>(count) * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment;
+  if (bytes >= kManyPages) {
+    return allocate_pages(bytes);
+  }
   auto* memory = static_cast<float*>(std::aligned_alloc(kAlignment, bytes));
   if (memory == nullptr) {
-    throw Error(fmt::format("[tensor] out of memory for {} bytes", bytes));
+    fail_to_allocate(bytes);
   }
+  std::fill_n(memory, count, 0.0F);
   return {memory, [](float* p) { std::free(p); }};
 }
 
@@ -43,9 +64,7 @@ std::int64_t element_count(const Shape& shape) {
 std::string to_string(const Shape& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
 
 Tensor::Tensor(Shape shape)
-    : shape_(std::move(shape)), size_(element_count(shape_)), storage_(allocate(size_)) {
-  std::fill_n(storage_.get(), size_, 0.0F);
-}
+    : shape_(std::move(shape)), size_(element_count(shape_)), storage_(allocate(size_)) {}
 
 Tensor::Tensor(Shape shape, std::span<const float> values)
     : shape_(std::move(shape)), size_(element_count(shape_)), storage_(allocate(size_)) {
