@@ -36,11 +36,23 @@ Json evaluation_json(const Evaluation& evaluation) {
                        {"f1", one.f1},
                        {"support", one.support}});
   }
+  Json bins = Json::array();
+  for (const auto& bin : evaluation.reliability) {
+    bins.push_back({{"low", bin.low},
+                    {"high", bin.high},
+                    {"images", bin.images},
+                    {"confidence", bin.confidence},
+                    {"accuracy", bin.accuracy}});
+  }
   return {{"images", evaluation.images},
           {"loss", evaluation.loss},
           {"accuracy", evaluation.accuracy},
           {"top5_accuracy", evaluation.top5_accuracy},
+          {"top", {{"k", evaluation.top}, {"accuracy", evaluation.top_accuracy}}},
           {"balanced_accuracy", evaluation.balanced_accuracy},
+          {"macro_f1", evaluation.macro_f1},
+          {"calibration_error", evaluation.calibration_error},
+          {"reliability", bins},
           {"classes", classes},
           {"confusion", evaluation.confusion}};
 }
@@ -102,10 +114,12 @@ void print_evaluation(const Evaluation& evaluation) {
   fmt::print("images             {}\n", evaluation.images);
   fmt::print("loss               {:.4f}\n", evaluation.loss);
   fmt::print("accuracy           {:.4f}\n", evaluation.accuracy);
-  if (evaluation.classes.size() > 5) {
-    fmt::print("top-5 accuracy     {:.4f}\n", evaluation.top5_accuracy);
+  if (evaluation.classes.size() > static_cast<std::size_t>(evaluation.top)) {
+    fmt::print("{:<18} {:.4f}\n", fmt::format("top-{} accuracy", evaluation.top), evaluation.top_accuracy);
   }
-  fmt::print("balanced accuracy  {:.4f}\n\n", evaluation.balanced_accuracy);
+  fmt::print("balanced accuracy  {:.4f}\n", evaluation.balanced_accuracy);
+  fmt::print("macro F1           {:.4f}\n", evaluation.macro_f1);
+  fmt::print("calibration error  {:.4f}\n\n", evaluation.calibration_error);
   print_classes(evaluation);
   fmt::print("\n");
   evaluation.classes.size() <= kLargestMatrix ? print_confusion(evaluation)
@@ -143,10 +157,18 @@ void add_evaluate(CLI::App& program) {
       ->type_name("NAME")
       ->check(CLI::IsMember({"train", "validation", "test", "all"}));
   command->add_flag("--strict", options->predict.strict, "An unreadable image is an error");
+  command
+      ->add_option("--top", options->predict.top, "Also count a label among the K most probable as right (5)")
+      ->type_name("K")
+      ->check(CLI::Range(1, 1'000'000));
+  add_test_time_augmentation_option(*command, options->predict);
   add_class_index_option(*command, options->request);
   add_predict_options(*command, options->predict);
   command->add_flag("--json", options->json, "One JSON document");
-  command->footer("Example:\n  headstart evaluate run/model.safetensors photos/ --split test");
+  command->footer(
+      "Examples:\n"
+      "  headstart evaluate run/model.safetensors photos/ --split test\n"
+      "  headstart evaluate run/model.safetensors photos/ --top 3 --tta --json");
   command->callback([options] { run_evaluate(*options); });
 }
 

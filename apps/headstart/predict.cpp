@@ -98,6 +98,7 @@ void add_predict(CLI::App& program, Outcome& outcome) {
       ->check(CLI::Range(1, 1'000'000));
   add_class_index_option(*command, options->request);
   add_predict_options(*command, options->predict);
+  add_test_time_augmentation_option(*command, options->predict);
   command->add_flag("--json", options->json, "One JSON document");
   command->footer(
       "Examples:\n"

@@ -29,4 +29,9 @@ void add_predict_options(CLI::App& command, PredictOptions& options) {
       ->check(CLI::Range(0, 4096));
 }
 
+void add_test_time_augmentation_option(CLI::App& command, PredictOptions& options) {
+  command.add_flag("--tta", options.test_time_augmentation,
+                   "Test-time augmentation: the mean of six views of each picture, at six times the work");
+}
+
 }  // namespace headstart::app

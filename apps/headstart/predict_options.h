@@ -12,5 +12,7 @@ void add_threads_option(CLI::App& command);
 void add_precision_option(CLI::App& command, Precision& precision);
 // --precision, --threads.
 void add_predict_options(CLI::App& command, PredictOptions& options);
+// --tta.
+void add_test_time_augmentation_option(CLI::App& command, PredictOptions& options);
 
 }  // namespace headstart::app

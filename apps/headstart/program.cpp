@@ -100,6 +100,9 @@ void add_commands(CLI::App& program, Outcome& outcome) {
   add_train(program, outcome);
   add_predict(program, outcome);
   add_evaluate(program);
+  add_calibrate(program);
+  add_report(program);
+  add_plot(program);
   add_models(program);
   add_summary(program);
   add_features(program, outcome);

@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "model_options.h"
 #include "predict_options.h"
 #include "run_config.h"
+#include "run_outputs.h"
 #include "train_console.h"
 #include "train_options.h"
 
@@ -109,7 +111,12 @@ void run_train(const TrainCommand& command, Outcome& outcome) {
   const DatasetSplits data = read_dataset(command.data);
   TrainConsole console;
   TrainObserver silent;
-  TrainObserver& observer = command.quiet ? silent : console;
+  std::optional<EventObserver> events;
+  TrainObserver& shown = command.quiet ? silent : console;
+  if (command.tensorboard) {
+    events.emplace(shown, command.train.out_directory);
+  }
+  TrainObserver& observer = events ? *events : shown;
   Model model = make_model(command, static_cast<int>(data.train.class_names.size()), observer.progress());
   if (command.plan) {
     return print_plan(plan_costs(model, data, command.train));
@@ -123,6 +130,7 @@ void run_train(const TrainCommand& command, Outcome& outcome) {
     console.message("skipped " + line);
   }
   print_result(command, result);
+  write_run_report(command, result, observer);
   if (result.interrupted) {
     console.message("interrupted; the same command with --resume goes on");
     outcome.exit_status = 1;
@@ -140,6 +148,9 @@ void add_train(CLI::App& program, Outcome& outcome) {
       ->add_option("--config", *config,
                    "config.json of a run, which is repeated; options given here come before it")
       ->type_name("FILE");
+  command->add_flag("--tensorboard", options->tensorboard, "Write TensorBoard's event files into --out");
+  command->add_flag("--no-report", options->no_report,
+                    "Do not write report.html, for which the model is measured once more");
   command->footer(
       "Examples:\n"
       "  headstart train photos/ --base mobilenet_v2 --out run/\n"

@@ -23,6 +23,8 @@ struct TrainCommand {
   bool find_rate = false;
   bool plan = false;
   double budget = 0.0;  // seconds; 0: none
+  bool tensorboard = false;
+  bool no_report = false;
 };
 
 void add_train_options(CLI::App& command, TrainCommand& options);

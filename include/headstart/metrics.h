@@ -17,12 +17,24 @@ struct ClassMetrics {
   std::int64_t support = 0;  // images of the class
 };
 
+// Images whose most probable class has a probability in (low, high].
+struct ReliabilityBin {
+  double low = 0, high = 1;
+  std::int64_t images = 0;
+  double confidence = 0, accuracy = 0;  // means; 0 in an empty bin
+};
+
 struct Evaluation {
   std::int64_t images = 0;
   double loss = 0;               // mean cross-entropy, probabilities clipped at 1e-7 as in Keras
   double accuracy = 0;           // the most probable class is the label; of equals the first counts
   double top5_accuracy = 0;      // the label is among the five most probable
   double balanced_accuracy = 0;  // mean recall of the classes that have images
+  double macro_f1 = 0;           // mean F1 of the classes that have images
+  int top = 5;                   // as asked for
+  double top_accuracy = 0;       // the label is among the `top` most probable
+  double calibration_error = 0;  // ECE: mean of |confidence - accuracy| over the bins, weighted by images
+  std::vector<ReliabilityBin> reliability;  // 15 of equal width
   std::vector<ClassMetrics> classes;
   std::vector<std::vector<std::int64_t>> confusion;  // [label][prediction]
 };
@@ -30,6 +42,12 @@ struct Evaluation {
 // `probabilities`: (N, classes); `labels`: N indices of `class_names`. Throws Error when the sizes do not fit
 // or N is 0.
 Evaluation measure(const Tensor& probabilities, const std::vector<int>& labels,
-                   const std::vector<std::string>& class_names);
+                   const std::vector<std::string>& class_names, int top = 5);
+
+// Wilson's score interval of a share, 95 %; (0, 1) without trials.
+struct Interval {
+  double low = 0, high = 1;
+};
+Interval wilson_interval(std::int64_t successes, std::int64_t trials);
 
 }  // namespace headstart

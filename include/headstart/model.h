@@ -18,6 +18,9 @@ struct Model {
   Preprocessing preprocessing{};
   std::vector<std::string> class_names;  // one for each output; "cat", "dog" for a sigmoid output of one unit
   std::vector<std::string> class_ids;    // WordNet ids ("n02112018") or empty
+  // What the logits are divided by before they become probabilities: fitted on held-out images
+  // (headstart/calibrate.h), so that of what is said with 0.8 about 80 % is right.
+  double temperature = 1.0;
   // Free text about where it came from and how it was trained: "architecture", "weights", "weights_sha256",
   // "created", ...
   std::map<std::string, std::string> provenance;

@@ -17,6 +17,10 @@ struct PredictOptions {
   Precision precision = Precision::automatic;
   int threads = 0;      // 0: all cores
   bool strict = false;  // an unreadable image throws in place of being left out
+  // classify and evaluate: the mean probabilities of six views (the picture, its mirror image, four corner
+  // crops of 7/8 of its sides, two of them mirrored); six times the work.
+  bool test_time_augmentation = false;
+  int top = 5;  // Evaluation::top
 };
 
 // The frozen program of chosen nodes, compiled once for each batch size that turns up and kept. Refers to the
@@ -63,6 +67,18 @@ ImageOutputs compute_outputs(const Model& model, const Dataset& dataset, const s
 // network ends in logits, and one sigmoid unit becomes the two columns 1 - p and p.
 Tensor class_probabilities(const Graph& graph, const Tensor& output);
 
+// The same at the model's temperature.
+Tensor class_probabilities(const Model& model, const Tensor& output);
+
+// Rows of class probabilities of the images that could be read.
+struct ClassTable {
+  Tensor probabilities;  // (rows, classes)
+  std::vector<int> samples;
+  std::vector<UnreadableImage> unreadable;
+};
+ClassTable classify_dataset(const Model& model, const Dataset& dataset, const PredictOptions& options,
+                            Progress& progress);
+
 // Throws Error when the model's output is not a vector of class scores.
 void require_classifier(const Model& model);
 // One name for each column of class_probabilities: the model's, else "0", "1", ...
@@ -82,6 +98,8 @@ std::vector<ImagePrediction> classify(const Model& model, const std::vector<std:
 
 struct DatasetEvaluation {
   Evaluation evaluation{};
+  ClassTable table{};
+  std::vector<int> labels;              // the model's class index of each row
   std::vector<std::string> unreadable;  // "path: reason"
 };
 // The data set's classes are matched to the model's by name. Throws Error when they differ or every image is

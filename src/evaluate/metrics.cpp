@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -57,43 +58,97 @@ std::vector<ClassMetrics> class_metrics(const std::vector<std::vector<std::int64
   return classes;
 }
 
-double mean_recall(const std::vector<ClassMetrics>& classes) {
+// Of the classes that have images.
+double mean_of(const std::vector<ClassMetrics>& classes, double ClassMetrics::*figure) {
   double sum = 0, present = 0;
   for (const auto& one : classes) {
-    sum += one.recall;
+    sum += one.support > 0 ? one.*figure : 0.0;
     present += one.support > 0 ? 1.0 : 0.0;
   }
   return ratio(sum, present);
 }
 
+// Collects confidences by bin, and their error in the end.
+class Reliability {
+ public:
+  Reliability() : bins_(kBins) {
+    for (std::size_t i = 0; i < kBins; ++i) {
+      bins_[i].low = static_cast<double>(i) / kBins;
+      bins_[i].high = static_cast<double>(i + 1) / kBins;
+    }
+  }
+  void add(double confidence, bool right) {
+    const double position = std::ceil(confidence * kBins) - 1.0;
+    auto& bin = bins_[static_cast<std::size_t>(std::clamp(position, 0.0, kBins - 1.0))];
+    ++bin.images;
+    bin.confidence += confidence;
+    bin.accuracy += right ? 1.0 : 0.0;
+  }
+  void finish(Evaluation& evaluation) {
+    for (auto& bin : bins_) {
+      const auto images = static_cast<double>(bin.images);
+      evaluation.calibration_error += std::abs(bin.confidence - bin.accuracy);
+      bin.confidence = ratio(bin.confidence, images);
+      bin.accuracy = ratio(bin.accuracy, images);
+    }
+    evaluation.calibration_error =
+        ratio(evaluation.calibration_error, static_cast<double>(evaluation.images));
+    evaluation.reliability = std::move(bins_);
+  }
+
+ private:
+  static constexpr std::size_t kBins = 15;
+  std::vector<ReliabilityBin> bins_;
+};
+
 }  // namespace
 
 Evaluation measure(const Tensor& probabilities, const std::vector<int>& labels,
-                   const std::vector<std::string>& class_names) {
+                   const std::vector<std::string>& class_names, int top) {
   constexpr double kSmallest = 1e-7;
   const std::size_t classes = class_names.size();
   check_sizes(probabilities, labels, classes);
   Evaluation result;
   result.confusion.assign(classes, std::vector<std::int64_t>(classes));
-  std::int64_t top5 = 0, right = 0;
+  result.top = top;
+  Reliability reliability;
+  std::int64_t top5 = 0, top_k = 0, right = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const auto row = probabilities.values().subspan(i * classes, classes);
     const auto label = static_cast<std::size_t>(labels[i]);
     const auto rank = rank_of(row, label);
     right += rank == 0 ? 1 : 0;
     top5 += rank < 5 ? 1 : 0;
+    top_k += rank < top ? 1 : 0;
     result.loss -= std::log(std::clamp(static_cast<double>(row[label]), kSmallest, 1.0 - kSmallest));
     const auto predicted = static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin());
     ++result.confusion[label][predicted];
+    reliability.add(static_cast<double>(row[predicted]), rank == 0);
   }
   const auto images = static_cast<double>(labels.size());
   result.images = static_cast<std::int64_t>(labels.size());
   result.loss /= images;
   result.accuracy = static_cast<double>(right) / images;
   result.top5_accuracy = static_cast<double>(top5) / images;
+  result.top_accuracy = static_cast<double>(top_k) / images;
   result.classes = class_metrics(result.confusion, class_names);
-  result.balanced_accuracy = mean_recall(result.classes);
+  result.balanced_accuracy = mean_of(result.classes, &ClassMetrics::recall);
+  result.macro_f1 = mean_of(result.classes, &ClassMetrics::f1);
+  reliability.finish(result);
   return result;
+}
+
+Interval wilson_interval(std::int64_t successes, std::int64_t trials) {
+  if (trials < 1) {
+    return {};
+  }
+  constexpr double kZ = 1.959963984540054;  // 95 % of the normal distribution, both sides
+  const auto n = static_cast<double>(trials);
+  const double share = static_cast<double>(successes) / n;
+  const double centre = share + kZ * kZ / (2.0 * n);
+  const double spread = kZ * std::sqrt(share * (1.0 - share) / n + kZ * kZ / (4.0 * n * n));
+  const double scale = 1.0 + kZ * kZ / n;
+  return {.low = std::max(0.0, (centre - spread) / scale), .high = std::min(1.0, (centre + spread) / scale)};
 }
 
 }  // namespace headstart

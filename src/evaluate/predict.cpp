@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "evaluate/views.h"
+#include "headstart/calibrate.h"
 #include "headstart/error.h"
 #include "headstart/extract.h"
 #include "headstart/losses.h"
@@ -49,6 +51,73 @@ std::vector<int> match_classes(const std::vector<std::string>& dataset,
     indices.push_back(static_cast<int>(found - model.begin()));
   }
   return indices;
+}
+
+// Rows of `outputs` for `views` views of each sample, one after the other; `samples` names the sample of each
+// row.
+ImageOutputs compute_views(const Model& model, const Dataset& dataset, const std::vector<NodeId>& outputs,
+                           int views, const PredictOptions& options, Progress& progress) {
+  const auto per_image = static_cast<std::size_t>(views);
+  std::vector<LoaderItem> items(dataset.samples.size() * per_image);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    items[i] = {.sample = static_cast<int>(i / per_image), .view = static_cast<int>(i % per_image)};
+  }
+  const auto count = static_cast<std::int64_t>(items.size());
+  ImageOutputs result;
+  for (const NodeId id : outputs) {
+    result.outputs.emplace_back(with_batch(count, model.graph.node(id).shape));
+  }
+  const bool few = count < kFewImages && options.precision == Precision::automatic;
+  ExtractOptions extraction{.outputs = outputs,
+                            .preprocessing = model.preprocessing,
+                            .precision = few ? Precision::f32 : options.precision,
+                            .threads = options.threads,
+                            .strict = options.strict};
+  if (views > 1) {
+    extraction.augment = [kernel = model.preprocessing.kernel](const Image& image, const LoaderItem& item) {
+      return test_view(image, item.view, kernel);
+    };
+  }
+  const auto append = [&](std::size_t item, std::span<const float* const> values) {
+    const auto row = static_cast<std::int64_t>(result.samples.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto size = element_count(model.graph.node(outputs[i]).shape);
+      std::copy_n(values[i], size, result.outputs[i].data() + row * size);
+    }
+    result.samples.push_back(items[item].sample);
+  };
+  progress.begin("computing", count);
+  result.unreadable = extract(dataset, items, model.graph, model.parameters, extraction, progress, append);
+  progress.end();
+  for (auto& output : result.outputs) {
+    output = first_rows(std::move(output), static_cast<std::int64_t>(result.samples.size()));
+  }
+  return result;
+}
+
+// Rows that follow each other and belong to one sample become their mean.
+void average_views(ClassTable& table) {
+  const auto classes = static_cast<std::size_t>(table.probabilities.shape()[1]);
+  const auto values = table.probabilities.values();
+  std::vector<int> samples;
+  for (std::size_t first = 0, last = 0; first < table.samples.size(); first = last) {
+    while (last < table.samples.size() && table.samples[last] == table.samples[first]) {
+      ++last;
+    }
+    for (std::size_t c = 0; c < classes; ++c) {
+      double sum = 0;
+      for (std::size_t row = first; row < last; ++row) {
+        sum += values[row * classes + c];
+      }
+      values[samples.size() * classes + c] = static_cast<float>(sum / static_cast<double>(last - first));
+    }
+    samples.push_back(table.samples[first]);
+  }
+  table.probabilities = first_rows(std::move(table.probabilities), static_cast<std::int64_t>(samples.size()));
+  table.samples = std::move(samples);
+  const auto same = [](const UnreadableImage& a, const UnreadableImage& b) { return a.sample == b.sample; };
+  table.unreadable.erase(std::unique(table.unreadable.begin(), table.unreadable.end(), same),
+                         table.unreadable.end());
 }
 
 }  // namespace
@@ -96,36 +165,7 @@ void Predictor::run_batch(const float* input, int batch, std::int64_t first, std
 
 ImageOutputs compute_outputs(const Model& model, const Dataset& dataset, const std::vector<NodeId>& outputs,
                              const PredictOptions& options, Progress& progress) {
-  const auto count = static_cast<std::int64_t>(dataset.samples.size());
-  ImageOutputs result;
-  for (const NodeId id : outputs) {
-    result.outputs.emplace_back(with_batch(count, model.graph.node(id).shape));
-  }
-  std::vector<LoaderItem> items(dataset.samples.size());
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    items[i].sample = static_cast<int>(i);
-  }
-  const bool few = count < kFewImages && options.precision == Precision::automatic;
-  const ExtractOptions extraction{.outputs = outputs,
-                                  .preprocessing = model.preprocessing,
-                                  .precision = few ? Precision::f32 : options.precision,
-                                  .threads = options.threads,
-                                  .strict = options.strict};
-  const auto append = [&](std::size_t item, std::span<const float* const> values) {
-    const auto row = static_cast<std::int64_t>(result.samples.size());
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const auto size = element_count(model.graph.node(outputs[i]).shape);
-      std::copy_n(values[i], size, result.outputs[i].data() + row * size);
-    }
-    result.samples.push_back(static_cast<int>(item));
-  };
-  progress.begin("computing", count);
-  result.unreadable = extract(dataset, items, model.graph, model.parameters, extraction, progress, append);
-  progress.end();
-  for (auto& output : result.outputs) {
-    output = first_rows(std::move(output), static_cast<std::int64_t>(result.samples.size()));
-  }
-  return result;
+  return compute_views(model, dataset, outputs, 1, options, progress);
 }
 
 void require_classifier(const Model& model) {
@@ -154,6 +194,24 @@ Tensor class_probabilities(const Graph& graph, const Tensor& output) {
   return columns;
 }
 
+Tensor class_probabilities(const Model& model, const Tensor& output) {
+  Tensor result = class_probabilities(model.graph, output);
+  apply_temperature(result, model.temperature);
+  return result;
+}
+
+ClassTable classify_dataset(const Model& model, const Dataset& dataset, const PredictOptions& options,
+                            Progress& progress) {
+  require_classifier(model);
+  const int views = options.test_time_augmentation ? kTestViews : 1;
+  auto computed = compute_views(model, dataset, {model.graph.output()}, views, options, progress);
+  ClassTable table{.probabilities = class_probabilities(model, computed.outputs[0]),
+                   .samples = std::move(computed.samples),
+                   .unreadable = std::move(computed.unreadable)};
+  average_views(table);
+  return table;
+}
+
 std::vector<std::string> class_labels(const Model& model) {
   const std::int64_t units = model.graph.output_shape().at(0);
   const auto columns = static_cast<std::size_t>(units == 1 ? 2 : units);
@@ -176,14 +234,11 @@ std::vector<ImagePrediction> classify(const Model& model, const std::vector<std:
     dataset.samples.push_back({.path = path, .label = -1, .group = ""});
     predictions.push_back({.path = path, .classes = {}, .error = ""});
   }
-  const auto computed = compute_outputs(model, dataset, {model.graph.output()}, options, progress);
+  const ClassTable computed = classify_dataset(model, dataset, options, progress);
   for (const auto& unreadable : computed.unreadable) {
     predictions[static_cast<std::size_t>(unreadable.sample)].error = unreadable.message;
   }
-  if (computed.samples.empty()) {
-    return predictions;
-  }
-  const Tensor table = class_probabilities(model.graph, computed.outputs[0]);
+  const Tensor& table = computed.probabilities;
   const auto columns = static_cast<std::size_t>(table.shape()[1]);
   for (std::size_t row = 0; row < computed.samples.size(); ++row) {
     const auto values = table.values().subspan(row * columns, columns);
@@ -204,18 +259,18 @@ DatasetEvaluation evaluate(const Model& model, const Dataset& dataset, const Pre
   require_classifier(model);
   const auto names = class_labels(model);
   const auto indices = match_classes(dataset.class_names, names);
-  const auto computed = compute_outputs(model, dataset, {model.graph.output()}, options, progress);
+  DatasetEvaluation result;
+  result.table = classify_dataset(model, dataset, options, progress);
+  const ClassTable& computed = result.table;
   if (computed.samples.empty()) {
     throw Error(
         fmt::format("[evaluate] expected images; none of the {} could be read", dataset.samples.size()));
   }
-  std::vector<int> labels;
   for (const int sample : computed.samples) {
     const int label = dataset.samples[static_cast<std::size_t>(sample)].label;
-    labels.push_back(indices.at(static_cast<std::size_t>(label)));
+    result.labels.push_back(indices.at(static_cast<std::size_t>(label)));
   }
-  DatasetEvaluation result;
-  result.evaluation = measure(class_probabilities(model.graph, computed.outputs[0]), labels, names);
+  result.evaluation = measure(computed.probabilities, result.labels, names, options.top);
   for (const auto& unreadable : computed.unreadable) {
     result.unreadable.push_back(fmt::format(
         "{}: {}", dataset.samples[static_cast<std::size_t>(unreadable.sample)].path, unreadable.message));

@@ -24,6 +24,7 @@ constexpr const char* kGraphKey = "headstart.graph";
 constexpr const char* kPreprocessingKey = "headstart.preprocessing";
 constexpr const char* kClassNamesKey = "headstart.class_names";
 constexpr const char* kClassIdsKey = "headstart.class_ids";
+constexpr const char* kTemperatureKey = "headstart.temperature";
 constexpr const char* kProvenanceKey = "headstart.provenance";
 
 // Text of people is kept even where it is not valid UTF-8 (a folder name as class name).
@@ -130,6 +131,20 @@ class Metadata {
   const std::map<std::string, std::string>& values_;
 };
 
+// Files that were never calibrated have none.
+double temperature_of(const std::map<std::string, std::string>& metadata) {
+  const auto found = metadata.find(kTemperatureKey);
+  if (found == metadata.end()) {
+    return 1.0;
+  }
+  const auto value = parse_json(found->second, kTag);
+  if (!value.is_number() || !(value.get<double>() >= 1e-3 && value.get<double>() <= 1e3)) {
+    throw Error(fmt::format("[{}] expected a number from 0.001 to 1000 as \"{}\"; received another value",
+                            kTag, kTemperatureKey));
+  }
+  return value.get<double>();
+}
+
 void check_classes(const Model& model) {
   const auto& shape = model.graph.output_shape();
   const auto outputs = static_cast<std::size_t>(shape.empty() ? 0 : shape.back());
@@ -162,13 +177,17 @@ Parameters parameters_in_order(const Graph& graph, Parameters&& tensors) {
 
 void save_model(const Model& model, const std::string& path) {
   check_parameters(model.graph, model.parameters);
-  write_safetensors(path, model.parameters,
-                    {{kVersionKey, kVersion},
-                     {kGraphKey, graph_to_json(model.graph)},
-                     {kPreprocessingKey, dump(preprocessing_to_json(model.preprocessing))},
-                     {kClassNamesKey, dump(json(model.class_names))},
-                     {kClassIdsKey, dump(json(model.class_ids))},
-                     {kProvenanceKey, dump(json(model.provenance))}});
+  std::map<std::string, std::string> metadata{
+      {kVersionKey, kVersion},
+      {kGraphKey, graph_to_json(model.graph)},
+      {kPreprocessingKey, dump(preprocessing_to_json(model.preprocessing))},
+      {kClassNamesKey, dump(json(model.class_names))},
+      {kClassIdsKey, dump(json(model.class_ids))},
+      {kProvenanceKey, dump(json(model.provenance))}};
+  if (model.temperature != 1.0) {
+    metadata[kTemperatureKey] = fmt::format("{}", model.temperature);
+  }
+  write_safetensors(path, model.parameters, metadata);
 }
 
 Model load_model(const std::string& path) {
@@ -188,6 +207,7 @@ Model load_model(const std::string& path) {
     model.class_names =
         strings_from_json(metadata.document(kClassNamesKey, json::value_t::array), "class names");
     model.class_ids = strings_from_json(metadata.document(kClassIdsKey, json::value_t::array), "class ids");
+    model.temperature = temperature_of(file.metadata);
     const auto provenance = metadata.document(kProvenanceKey, json::value_t::object);
     for (const auto& [key, value] : provenance.items()) {
       model.provenance[key] = json_string(provenance, key.c_str(), kTag);

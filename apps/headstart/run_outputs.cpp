@@ -1,0 +1,40 @@
+#include "run_outputs.h"
+
+#include <string>
+
+#include "headstart/error.h"
+#include "headstart/report.h"
+
+namespace headstart::app {
+
+void EventObserver::epoch_ends(const EpochProgress& progress) {
+  inner_.epoch_ends(progress);
+  if (progress.record) {
+    const EpochRecord& record = *progress.record;
+    writer_.add(record.epoch, {{"loss", record.loss},
+                               {"accuracy", record.accuracy},
+                               {"val_loss", record.val_loss},
+                               {"val_accuracy", record.val_accuracy},
+                               {"lr", record.learning_rate}});
+  }
+}
+
+void write_run_report(const TrainCommand& command, const TrainResult& result, TrainObserver& observer) {
+  if (command.no_report || result.interrupted || result.best_epoch == 0) {
+    return;
+  }
+  ReportRequest request{.run = command.train.out_directory,
+                        .data = command.data,
+                        .version = HEADSTART_VERSION,
+                        .seconds = result.seconds,
+                        .frozen = result.frozen};
+  request.predict.precision = command.train.precision;
+  request.predict.threads = command.train.threads;
+  try {
+    observer.message("report: " + write_report(request, observer.progress()));
+  } catch (const Error& error) {
+    observer.message(std::string("no report: ") + error.what());
+  }
+}
+
+}  // namespace headstart::app

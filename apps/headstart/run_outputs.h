@@ -1,0 +1,28 @@
+// What `train` leaves for people beside the model: the page of the run, TensorBoard's events.
+#pragma once
+
+#include "headstart/tensorboard.h"
+#include "headstart/train.h"
+#include "train_options.h"
+
+namespace headstart::app {
+
+// Passes everything on and writes the figures of each finished epoch as events.
+class EventObserver : public TrainObserver {
+ public:
+  EventObserver(TrainObserver& inner, const std::string& directory) : inner_(inner), writer_(directory) {}
+  void message(const std::string& line) override { inner_.message(line); }
+  void epoch_begins(int epoch, int epochs) override { inner_.epoch_begins(epoch, epochs); }
+  void step_done(const EpochProgress& progress) override { inner_.step_done(progress); }
+  void epoch_ends(const EpochProgress& progress) override;
+  Progress& progress() override { return inner_.progress(); }
+
+ private:
+  TrainObserver& inner_;
+  EventWriter writer_;
+};
+
+// RUN/report.html; a run is not lost for a report that cannot be written: the observer hears why.
+void write_run_report(const TrainCommand& command, const TrainResult& result, TrainObserver& observer);
+
+}  // namespace headstart::app

@@ -1,0 +1,190 @@
+// Pages, curves and event files: well-formed, escaped, self-contained.
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <string>
+
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "headstart/error.h"
+#include "headstart/image.h"
+#include "headstart/plot.h"
+#include "headstart/tensorboard.h"
+#include "report/charts.h"
+#include "report/render.h"
+#include "report/run_report.h"
+#include "report/thumbnail.h"
+#include "support/markup.h"
+
+namespace headstart {
+namespace {
+
+namespace fs = std::filesystem;
+
+using testing::HasSubstr;
+using testing::Not;
+
+class ReportTest : public testing::Test {
+ protected:
+  ReportTest() {
+    std::string pattern = (fs::temp_directory_path() / "headstart_report.XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+  }
+  ~ReportTest() override { fs::remove_all(folder_); }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  static std::string text_of(const std::string& file) {
+    std::ifstream stream(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+
+  fs::path folder_;
+};
+
+RunCurves run_of(const std::string& name, int epochs) {
+  RunCurves run{.name = name, .history = {}};
+  for (int epoch = 1; epoch <= epochs; ++epoch) {
+    run.history.push_back({.epoch = epoch,
+                           .stage = epoch <= epochs / 2 ? "head" : "fine_tune",
+                           .loss = 1.0 / epoch,
+                           .accuracy = 1.0 - 0.5 / epoch,
+                           .val_loss = 1.2 / epoch,
+                           .val_accuracy = 1.0 - 0.6 / epoch,
+                           .learning_rate = 0.001,
+                           .seconds = 1.5});
+  }
+  return run;
+}
+
+RunReport report_of(const std::string& text) {
+  const Image photo{.width = 40, .height = 30, .pixels = std::vector<std::uint8_t>(40 * 30 * 3, 90)};
+  const Thumbnail thumbnail{.uri = thumbnail_uri(photo), .caption = text, .detail = "0.98", .path = text};
+  const std::vector<float> probabilities{0.8F, 0.2F, 0.3F, 0.7F, 0.6F, 0.4F};
+  return {.title = text,
+          .facts = {{"data", text}, {text, "value"}},
+          .curves = run_of(text, 6),
+          .evaluation = measure(Tensor({3, 2}, probabilities), {0, 1, 1}, {text, "other"}),
+          .measured_on = text,
+          .mistakes = {thumbnail},
+          .uncertain = {thumbnail},
+          .views = {thumbnail},
+          .frozen = {{"head", text}},
+          .seconds = {{"training", "1.0 s"}},
+          .versions = {{"Headstart", text}},
+          .command = text};
+}
+
+TEST_F(ReportTest, PageIsWellFormedWhateverTheNamesAre) {
+  for (const auto* name : {"roses", "<script>alert('x')</script>", "\"quoted\" & 'so'", "a]]>b --><!--",
+                           "bytes \xFF\xFE \x01", "\xC3\xA9t\xC3\xA9"}) {
+    const std::string html = report_html(report_of(name));
+    EXPECT_EQ(test::markup_fault(html), "") << name;
+    EXPECT_THAT(html, Not(HasSubstr("<script")));
+    EXPECT_THAT(html, Not(HasSubstr("<!--")));
+  }
+}
+
+TEST_F(ReportTest, PageNeedsNothingFromElsewhere) {
+  const std::string html = report_html(report_of("roses"));
+  EXPECT_THAT(html, Not(HasSubstr("http")));
+  EXPECT_THAT(html, Not(HasSubstr("url(")));
+  EXPECT_THAT(html, HasSubstr("data:image/jpeg;base64,/9j/"));
+  for (const auto* title :
+       {"The run", "Curves", "Classes", "Confusion", "Reliability", "Most confident mistakes",
+        "Least certain", "Augmented views", "Frozen and trained", "Time", "To repeat it"}) {
+    EXPECT_THAT(html, HasSubstr(title));
+  }
+}
+
+TEST_F(ReportTest, PageWithoutMeasurementSaysSo) {
+  RunReport report = report_of("roses");
+  report.evaluation.reset();
+  report.measured_on = "the data are not there";
+  const std::string html = report_html(report);
+  EXPECT_EQ(test::markup_fault(html), "");
+  EXPECT_THAT(html, HasSubstr("the data are not there"));
+  EXPECT_THAT(html, Not(HasSubstr("Confusion")));
+}
+
+TEST(MarkupFault, FindsFaults) {
+  EXPECT_EQ(test::markup_fault("<!DOCTYPE html>\n<a b=\"c\"><br>x &amp; y</a>"), "");
+  EXPECT_NE(test::markup_fault("<a><b></a></b>"), "");
+  EXPECT_NE(test::markup_fault("<a>x & y</a>"), "");
+  EXPECT_NE(test::markup_fault("<a b=c></a>"), "");
+  EXPECT_NE(test::markup_fault("<a>"), "");
+}
+
+TEST_F(ReportTest, PlotsBothFormats) {
+  const std::vector<RunCurves> runs{run_of("plain", 10), run_of("a <b> \xFF", 5)};
+  plot_curves(runs, {}, path("c.svg"));
+  const std::string svg = text_of(path("c.svg"));
+  EXPECT_TRUE(svg.starts_with("<?xml")) << svg.substr(0, 40);
+  EXPECT_EQ(test::markup_fault(svg.substr(svg.find("?>") + 2)), "");
+  const std::regex circle("<circle");
+  // Both panels: 15 training epochs each, and two dots in the legend.
+  EXPECT_EQ(std::distance(std::sregex_iterator(svg.begin(), svg.end(), circle), std::sregex_iterator()), 32);
+  plot_curves(runs, {.smoothing = 0.8}, path("c.png"));
+  const Image png = read_image(path("c.png"));
+  EXPECT_GT(png.width, 1000);
+  EXPECT_GT(png.height, 500);
+  std::size_t inked = 0;
+  for (std::size_t i = 0; i < png.pixels.size(); i += 3) {
+    inked += png.pixels[i] < 128 ? 1U : 0U;
+  }
+  EXPECT_GT(inked, 2000U);  // letters, dots, lines
+  EXPECT_THROW(plot_curves(runs, {}, path("c.gif")), Error);
+  EXPECT_THROW(plot_curves({{.name = "none", .history = {}}}, {}, path("c.svg")), Error);
+}
+
+TEST_F(ReportTest, SmoothingIsTheCourses) {
+  // p = 0.8 p + 0.2 x, from the first value on.
+  RunCurves run{.name = "run", .history = {}};
+  for (int epoch = 1; epoch <= 3; ++epoch) {
+    const double value = epoch == 1 ? 1.0 : 0.0;
+    run.history.push_back({.epoch = epoch,
+                           .stage = "head",
+                           .loss = value,
+                           .accuracy = 0.5,
+                           .val_loss = value,
+                           .val_accuracy = 0.5});
+  }
+  // Where the second training loss stands between the third (0) and the first (1).
+  const auto second = [&](double smoothing) {
+    std::vector<double> heights;
+    const Drawing drawing = curves_drawing({run}, {.smoothing = smoothing});
+    for (const auto& mark : drawing.marks) {
+      if (const auto* dot = std::get_if<DotMark>(&mark); dot != nullptr && heights.size() < 3) {
+        heights.push_back(dot->at.y);
+      }
+    }
+    return (heights.at(2) - heights.at(1)) / (heights.at(2) - heights.at(0));
+  };
+  EXPECT_NEAR(second(0.0), 0.0, 1e-9);
+  EXPECT_NEAR(second(0.8), (0.8 - 0.64) / (1.0 - 0.64), 1e-9);
+}
+
+TEST_F(ReportTest, HistoryFilesAreRead) {
+  std::ofstream(path("history.csv")) << "epoch,stage,loss,accuracy,val_loss,val_accuracy,lr,seconds\n"
+                                        "1,head,0.5,0.75,0.625,0.7,0.001,2.5\n";
+  const auto run = read_run_curves(folder_.string());
+  ASSERT_EQ(run.history.size(), 1U);
+  EXPECT_EQ(run.history[0].val_loss, 0.625);
+  EXPECT_EQ(run.history[0].stage, "head");
+  for (const auto* wrong :
+       {"", "a,b\n1,2\n", "epoch,stage,loss,accuracy,val_loss,val_accuracy,lr,seconds\n1,head\n",
+        "epoch,stage,loss,accuracy,val_loss,val_accuracy,lr,seconds\nx,head,1,1,1,1,1,1\n"}) {
+    std::ofstream(path("wrong.csv")) << wrong;
+    EXPECT_THROW(read_run_curves(path("wrong.csv")), Error) << wrong;
+  }
+}
+
+TEST(Drawing, TextIsEscapedAndUtf8) {
+  EXPECT_EQ(escape_markup("<a href=\"x\">&'"), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;");
+  EXPECT_EQ(valid_utf8("\xC3\xA9 \xFF \xC0\xAF"), "\xC3\xA9 \xEF\xBF\xBD \xEF\xBF\xBD\xEF\xBF\xBD");
+}
+
+}  // namespace
+}  // namespace headstart
