@@ -111,12 +111,7 @@ void run_train(const TrainCommand& command, Outcome& outcome) {
   const DatasetSplits data = read_dataset(command.data);
   TrainConsole console;
   TrainObserver silent;
-  std::optional<EventObserver> events;
-  TrainObserver& shown = command.quiet ? silent : console;
-  if (command.tensorboard) {
-    events.emplace(shown, command.train.out_directory);
-  }
-  TrainObserver& observer = events ? *events : shown;
+  TrainObserver& observer = command.quiet ? silent : console;
   Model model = make_model(command, static_cast<int>(data.train.class_names.size()), observer.progress());
   if (command.plan) {
     return print_plan(plan_costs(model, data, command.train));
@@ -125,7 +120,11 @@ void run_train(const TrainCommand& command, Outcome& outcome) {
     return run_rate_finder(command, model, data, observer, outcome);
   }
   const TrainOptions options = within_budget(command, model, data, observer);
-  const TrainResult result = train(std::move(model), data, options, observer);
+  std::optional<EventObserver> events;
+  if (command.tensorboard) {
+    events.emplace(observer, options.out_directory);
+  }
+  const TrainResult result = train(std::move(model), data, options, events ? *events : observer);
   for (const auto& line : result.unreadable) {
     console.message("skipped " + line);
   }

@@ -44,7 +44,7 @@ std::uint32_t masked_crc(std::string_view bytes) {
 std::string varint(std::uint64_t value) {
   std::string bytes;
   for (; value >= 0x80U; value >>= 7U) {
-    bytes += static_cast<char>(value & 0x7FU | 0x80U);
+    bytes += static_cast<char>((value & 0x7FU) | 0x80U);
   }
   return bytes + static_cast<char>(value);
 }

@@ -12,6 +12,7 @@
 #include "headstart/image.h"
 #include "headstart/npy.h"
 #include "run_program.h"
+#include "support/markup.h"
 #include "support/paths.h"
 
 namespace headstart::test {
@@ -57,6 +58,19 @@ bool has_keys(const json& object, const std::vector<const char*>& keys) {
     }
   }
   return true;
+}
+
+// Well-formed, self-contained, with its sections.
+void expect_page(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  const std::string page((std::istreambuf_iterator<char>(stream)), {});
+  EXPECT_EQ(markup_fault(page), "");
+  EXPECT_EQ(page.find("http"), std::string::npos);
+  EXPECT_EQ(page.find("<script"), std::string::npos);
+  for (const char* part : {"<h2>Curves</h2>", "<h2>Confusion</h2>", "<h2>Least certain</h2>",
+                           "data:image/jpeg;base64,", "headstart train"}) {
+    EXPECT_NE(page.find(part), std::string::npos) << part;
+  }
 }
 
 TEST_F(CommandsTest, Models) {
@@ -106,7 +120,7 @@ TEST_F(CommandsTest, TrainEvaluatePredict) {
       run_program({"train", path("data"), "--base", "none", "--input-size", "32", "--head",
                    "conv:4,gap,dense:softmax", "--lr", "0.05", "--epochs", "20", "--out", path("run")});
   ASSERT_EQ(trained.status, 0) << trained.errors;
-  for (const char* file : {"model.safetensors", "history.csv", "config.json"}) {
+  for (const char* file : {"model.safetensors", "history.csv", "config.json", "report.html"}) {
     EXPECT_TRUE(std::filesystem::exists(folder_ / "run" / file)) << file;
   }
   const auto evaluation = document({"evaluate", path("run/model.safetensors"), path("data"), "--json"});
@@ -114,6 +128,22 @@ TEST_F(CommandsTest, TrainEvaluatePredict) {
                                     "classes", "confusion"}));
   EXPECT_EQ(evaluation["accuracy"], 1.0);
   EXPECT_TRUE(has_keys(evaluation["classes"][0], {"name", "precision", "recall", "f1", "support"}));
+  EXPECT_TRUE(has_keys(evaluation, {"top", "macro_f1", "calibration_error", "reliability"}));
+  expect_page(path("run/report.html"));
+  const auto calibration =
+      document({"calibrate", path("run/model.safetensors"), path("data"), "--split", "all", "--json"});
+  EXPECT_TRUE(has_keys(calibration, {"model", "images", "temperature", "before", "after"}));
+  EXPECT_LE(calibration["after"]["loss"], calibration["before"]["loss"]);
+  const auto calibrated =
+      document({"evaluate", path("run/model.safetensors"), path("data"), "--split", "all", "--json"});
+  EXPECT_NEAR(calibrated["loss"], calibration["after"]["loss"], 1e-6);
+  const auto averaged = document(
+      {"evaluate", path("run/model.safetensors"), path("data"), "--split", "all", "--tta", "--json"});
+  EXPECT_EQ(averaged["accuracy"], 1.0);
+  EXPECT_EQ(run_program({"report", path("run"), path("data")}).status, 0);
+  expect_page(path("run/report.html"));
+  EXPECT_EQ(run_program({"plot", path("run"), "--out", path("c.png")}).status, 0);
+  EXPECT_GT(read_image(path("c.png")).width, 1000);
   const auto again =
       run_program({"train", "--config", path("run/config.json"), "--out", path("again"), "--quiet"});
   EXPECT_EQ(again.status, 0) << again.errors;
