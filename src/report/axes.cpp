@@ -16,7 +16,7 @@ double tick_step(const Range& range, double count) {
   const double rough = (range.high - range.low) / count;
   const double power = std::pow(10.0, std::floor(std::log10(rough)));
   const double factor = rough / power;
-  return power * (factor <= 1.0 ? 1.0 : factor <= 2.0 ? 2.0 : factor <= 5.0 ? 5.0 : 10.0);
+  return power * (factor < 1.5 ? 1.0 : factor < 3.5 ? 2.0 : factor < 7.5 ? 5.0 : 10.0);
 }
 
 std::vector<double> ticks(const Range& range, double step) {

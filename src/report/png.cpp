@@ -39,6 +39,7 @@ struct MarkPainter {
     cairo_set_line_width(context, mark.width);
     cairo_set_line_join(context, CAIRO_LINE_JOIN_ROUND);
     cairo_set_dash(context, kDashes, mark.dashed ? 2 : 0, 0.0);
+    cairo_new_path(context);  // a text before leaves a point
     for (const auto& point : mark.points) {
       cairo_line_to(context, point.x, point.y);
     }
@@ -47,6 +48,7 @@ struct MarkPainter {
   void operator()(const DotMark& mark) const {
     constexpr double kTurn = 6.283185307179586;
     use(context, mark.ink);
+    cairo_new_path(context);
     cairo_arc(context, mark.at.x, mark.at.y, mark.radius, 0.0, kTurn);
     cairo_fill(context);
   }
