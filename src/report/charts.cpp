@@ -70,8 +70,12 @@ void draw_stages(const Panel& panel, const RunCurves& run, Drawing& drawing) {
     const double x = place(panel, run.history[i].epoch - 0.5, 0.0).x;
     drawing.marks.emplace_back(LineMark{
         .points = {{x, panel.top}, {x, panel.top + panel.height}}, .ink = Ink::muted, .dashed = true});
-    drawing.marks.emplace_back(
-        TextMark{.at = {x + 5.0, panel.top + 11.0}, .text = "fine-tuning", .size = 11.0, .ink = Ink::muted});
+    const bool room = x < panel.left + 0.75 * panel.width;
+    drawing.marks.emplace_back(TextMark{.at = {room ? x + 5.0 : x - 5.0, panel.top + 11.0},
+                                        .text = room ? "fine-tuning" : "then fine-tuning",
+                                        .anchor = room ? Anchor::start : Anchor::end,
+                                        .size = 11.0,
+                                        .ink = Ink::muted});
     return;
   }
 }

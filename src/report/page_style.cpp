@@ -46,6 +46,9 @@ pre { margin: 0 0 12px; padding: 12px 14px; background: var(--ground); border-ra
   main { padding: 12px 10px 40px; }
   section { padding: 14px 12px; }
   .tiles { grid-template-columns: 1fr 1fr; }
+  .chart { overflow-x: auto; }
+  .chart svg { min-width: 640px; }
+  .chart.small svg { min-width: 0; }
   .facts th, .facts td { display: block; width: auto; padding: 2px 0; border: 0; }
   .facts td { border-bottom: 1px solid var(--ink-grid); padding-bottom: 6px; }
 }

@@ -181,6 +181,20 @@ TEST_F(ReportTest, HistoryFilesAreRead) {
   }
 }
 
+TEST_F(ReportTest, LinesBeginAtTheirFirstPoint) {
+  Drawing drawing{.width = 100, .height = 60};
+  drawing.marks.emplace_back(TextMark{.at = {10, 15}, .text = "words"});
+  drawing.marks.emplace_back(LineMark{.points = {{60, 50}, {90, 50}}});
+  drawing.marks.emplace_back(TextMark{.at = {10, 15}, .text = "words"});
+  drawing.marks.emplace_back(DotMark{.at = {75, 50}});
+  write_drawing_png(drawing, 1.0, path("d.png"));
+  const Image png = read_image(path("d.png"));
+  for (int x = 0; x < 100; ++x) {  // nothing between the words and the line
+    EXPECT_EQ(png.pixels[static_cast<std::size_t>(3 * (30 * 100 + x))], 255) << x;
+  }
+  EXPECT_LT(png.pixels[std::size_t{3} * (50 * 100 + 70)], 200);
+}
+
 TEST(Drawing, TextIsEscapedAndUtf8) {
   EXPECT_EQ(escape_markup("<a href=\"x\">&'"), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;");
   EXPECT_EQ(valid_utf8("\xC3\xA9 \xFF \xC0\xAF"), "\xC3\xA9 \xEF\xBF\xBD \xEF\xBF\xBD\xEF\xBF\xBD");
