@@ -246,7 +246,8 @@ std::vector<Candidate> candidate_matchings(const Graph& graph, const std::vector
   std::vector<Candidate> candidates;
   {
     std::set<std::size_t> used;
-    match_names(graph, targets, source, candidates.emplace_back(nothing, "names").matching, used);
+    candidates.push_back({nothing, "names"});
+    match_names(graph, targets, source, candidates.back().matching, used);
   }
   if (source.may_be_folded) {
     const auto places = places_of(graph);

@@ -190,6 +190,7 @@ std::string shape_of_place(const Graph& graph, NodeId id) { return place_node(gr
 
 std::vector<std::uint64_t> places_of(const Graph& graph) {
   std::vector<PlaceNode> nodes;
+  nodes.reserve(graph.nodes().size());
   for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes().size()); ++id) {
     nodes.push_back(place_node(graph, id));
   }

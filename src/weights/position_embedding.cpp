@@ -48,11 +48,11 @@ struct Taps {
   std::array<double, 4> weights{};
 };
 
-// Keys's kernel with PyTorch's a = -0.75; positions beyond the ends read the ends.
+// Keys's kernel with PyTorch's a; positions beyond the ends read the ends.
 std::vector<Taps> cubic_taps(std::int64_t from, std::int64_t to) {
-  constexpr double a = -0.75;
-  const auto near = [](double d) { return ((a + 2) * d - (a + 3)) * d * d + 1; };
-  const auto far = [](double d) { return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a; };
+  constexpr double kA = -0.75;
+  const auto near = [](double d) { return ((kA + 2) * d - (kA + 3)) * d * d + 1; };
+  const auto far = [](double d) { return ((kA * d - 5 * kA) * d + 8 * kA) * d - 4 * kA; };
   std::vector<Taps> taps;
   for (std::int64_t i = 0; i < to; ++i) {
     const double position =
