@@ -27,7 +27,8 @@ void write_run_report(const TrainCommand& command, const TrainResult& result, Tr
                         .data = command.data,
                         .version = HEADSTART_VERSION,
                         .seconds = result.seconds,
-                        .frozen = result.frozen};
+                        .frozen = result.frozen,
+                        .validation_logits = result.validation_logits};
   request.predict.precision = command.train.precision;
   request.predict.threads = command.train.threads;
   try {

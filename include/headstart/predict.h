@@ -102,6 +102,8 @@ struct DatasetEvaluation {
   std::vector<int> labels;              // the model's class index of each row
   std::vector<std::string> unreadable;  // "path: reason"
 };
+// From class probabilities that are known already.
+DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, ClassTable table, int top);
 // The data set's classes are matched to the model's by name. Throws Error when they differ or every image is
 // unreadable.
 DatasetEvaluation evaluate(const Model& model, const Dataset& dataset, const PredictOptions& options,

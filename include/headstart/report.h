@@ -19,6 +19,7 @@ struct ReportRequest {
   // What only the training itself knows.
   std::optional<SecondsByPhase> seconds{};
   std::vector<FrozenReport> frozen{};
+  Tensor validation_logits{};  // TrainResult's; saves measuring the validation part once more
 };
 
 // Measures the run's model on the data's test part, else on its validation part (held out again as training

@@ -157,6 +157,9 @@ struct TrainResult {
   std::vector<FrozenReport> frozen;
   std::vector<std::string> unreadable;  // "path: reason"
   SecondsByPhase seconds{};
+  // (validation images, units) of the best epoch, in the order of the split; empty when not all of them were
+  // looked at, or when that epoch was before a resumption.
+  Tensor validation_logits{};
 };
 
 // Trains `model` on files (decoded with model.preprocessing) or on tensors. Class names are taken over from

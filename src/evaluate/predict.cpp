@@ -254,13 +254,11 @@ std::vector<ImagePrediction> classify(const Model& model, const std::vector<std:
   return predictions;
 }
 
-DatasetEvaluation evaluate(const Model& model, const Dataset& dataset, const PredictOptions& options,
-                           Progress& progress) {
-  require_classifier(model);
+DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, ClassTable table, int top) {
   const auto names = class_labels(model);
   const auto indices = match_classes(dataset.class_names, names);
   DatasetEvaluation result;
-  result.table = classify_dataset(model, dataset, options, progress);
+  result.table = std::move(table);
   const ClassTable& computed = result.table;
   if (computed.samples.empty()) {
     throw Error(
@@ -270,12 +268,19 @@ DatasetEvaluation evaluate(const Model& model, const Dataset& dataset, const Pre
     const int label = dataset.samples[static_cast<std::size_t>(sample)].label;
     result.labels.push_back(indices.at(static_cast<std::size_t>(label)));
   }
-  result.evaluation = measure(computed.probabilities, result.labels, names, options.top);
+  result.evaluation = measure(computed.probabilities, result.labels, names, top);
   for (const auto& unreadable : computed.unreadable) {
     result.unreadable.push_back(fmt::format(
         "{}: {}", dataset.samples[static_cast<std::size_t>(unreadable.sample)].path, unreadable.message));
   }
   return result;
+}
+
+DatasetEvaluation evaluate(const Model& model, const Dataset& dataset, const PredictOptions& options,
+                           Progress& progress) {
+  require_classifier(model);
+  match_classes(dataset.class_names, class_labels(model));  // before the work
+  return evaluate_table(model, dataset, classify_dataset(model, dataset, options, progress), options.top);
 }
 
 }  // namespace headstart

@@ -13,6 +13,7 @@
 #include "core/files.h"
 #include "headstart/error.h"
 #include "headstart/image.h"
+#include "headstart/losses.h"
 #include "headstart/summary.h"
 #include "headstart/text.h"
 #include "headstart/versions.h"
@@ -228,6 +229,21 @@ void add_seconds(const std::optional<SecondsByPhase>& seconds, RunReport& report
   report.seconds.push_back({"all epochs", text(sum)});
 }
 
+DatasetEvaluation measurement_of(const ReportRequest& request, const Model& model,
+                                 const DatasetSplits& splits, const Dataset& dataset, Progress& progress) {
+  const auto images = static_cast<std::int64_t>(dataset.samples.size());
+  const Tensor& logits = request.validation_logits;
+  if (splits.test || logits.empty() || logits.shape()[0] != images) {
+    return evaluate(model, dataset, request.predict, progress);
+  }
+  const auto activation = output_activation(model.graph);
+  ClassTable table;
+  table.probabilities = class_probabilities(model, probabilities(activation, logits));
+  table.samples.resize(dataset.samples.size());
+  std::iota(table.samples.begin(), table.samples.end(), 0);
+  return evaluate_table(model, dataset, std::move(table), request.predict.top);
+}
+
 void add_measurement(const ReportRequest& request, const RunConfig& config, const Model& model,
                      RunReport& report, Progress& progress) {
   const std::string path = request.data.empty() ? value_of(config.command, "data", "") : request.data;
@@ -240,7 +256,7 @@ void add_measurement(const ReportRequest& request, const RunConfig& config, cons
   }
   const DatasetSplits splits = read_data(path, config.train);
   const Dataset& dataset = splits.test ? *splits.test : *splits.validation;
-  auto measured = evaluate(model, dataset, request.predict, progress);
+  auto measured = measurement_of(request, model, splits, dataset, progress);
   report.measured_on = splits.test
                            ? "the test part"
                            : "the validation part, which also chose the best epoch: a little flattering";

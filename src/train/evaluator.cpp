@@ -26,14 +26,15 @@ LossAndAccuracy Evaluator::evaluate(const Parameters& parameters, BoundarySource
     items[i].sample = static_cast<int>(i * all / items.size());
   }
   source.begin(std::move(items));
+  all_logits_.clear();
   double loss = 0.0;
   std::size_t correct = 0, samples = 0;
   while (const BoundaryBatch* batch = source.next()) {
     program_.run(batch->tensors, std::span(&destination, 1));
     const std::size_t count = batch->labels.size();
-    const LossValue value =
-        loss_of_labels(options_.loss, logits_.values().first(count * static_cast<std::size_t>(units_)),
-                       batch->labels, {}, {});
+    const auto rows = logits_.values().first(count * static_cast<std::size_t>(units_));
+    all_logits_.insert(all_logits_.end(), rows.begin(), rows.end());
+    const LossValue value = loss_of_labels(options_.loss, rows, batch->labels, {}, {});
     loss += value.loss * static_cast<double>(count);
     correct += static_cast<std::size_t>(value.correct);
     samples += count;

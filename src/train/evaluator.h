@@ -28,12 +28,15 @@ class Evaluator {
   // Packs the parameters as they are now and runs the samples of the source once. `source` gives batches of
   // options.batch.
   LossAndAccuracy evaluate(const Parameters& parameters, BoundarySource& source);
+  // Of the last evaluation, sample by sample.
+  const std::vector<float>& logits() const { return all_logits_; }
 
  private:
   EvaluatorOptions options_;
   std::int64_t units_ = 0;
   FrozenProgram program_;
   Tensor logits_;
+  std::vector<float> all_logits_;
 };
 
 }  // namespace headstart

@@ -24,6 +24,7 @@ struct RunState {
   int epochs_since_best = 0;                // of this stage
   int plateaus = 0, epochs_on_plateau = 0;  // of this stage
   Parameters current, best;                 // what the run may change
+  std::vector<float> best_logits;           // of the validation images; not in a checkpoint
   Parameters average;                       // of `current`; empty when it is not asked for
   Parameters optimizer;
   std::int64_t optimizer_iterations = 0;

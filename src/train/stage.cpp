@@ -377,6 +377,7 @@ void Stage::finish_epoch(EpochProgress& progress) {
   state.history.push_back(record);
   if (better) {
     state.best_epoch = record.epoch;
+    state.best_logits = evaluator_->logits();
     if (state.best.size() == 0) {
       state.best = copy_of(session_.model.parameters, session_.changing);
     } else {

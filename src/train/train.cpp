@@ -280,6 +280,12 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
   result.model = std::move(model);
   result.history = std::move(session.state.history);
   result.best_epoch = session.state.best_epoch;
+  const auto images = static_cast<std::int64_t>(labels_of(validation_split).size());
+  const std::int64_t units = element_count(result.model.graph.output_shape());
+  const std::vector<float>& logits = session.state.best_logits;
+  if (static_cast<std::int64_t>(logits.size()) == images * units) {
+    result.validation_logits = Tensor({images, units}, logits);
+  }
   return result;
 }
 
