@@ -12,6 +12,8 @@ constexpr auto kTransposed = dnnl::algorithm::deconvolution_direct;
 constexpr auto kAcross = dnnl::algorithm::lrn_across_channels;
 }  // namespace
 
+const bool kBatchNormBackwardReadsShift = DNNL_VERSION_MAJOR < 3;
+
 #if DNNL_VERSION_MAJOR < 3
 
 Dims dims_of(const Desc& desc) { return desc.dims(); }

@@ -72,9 +72,11 @@ TrainingLowering::Activated TrainingLowering::normalized_channels(NodeId id, con
                                 {DNNL_ARG_MEAN, emitter_.memory(statistics.mean)},
                                 {DNNL_ARG_VARIANCE, emitter_.memory(statistics.variance)},
                                 {DNNL_ARG_SCALE, emitter_.memory(affine.scale)},
-                                {DNNL_ARG_SHIFT, emitter_.memory(affine.shift)},
                                 {DNNL_ARG_DIFF_DST, emitter_.memory(diff, desc)},
                                 {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src, desc)}};
+            if (onednn::kBatchNormBackwardReadsShift) {
+              arguments.insert({DNNL_ARG_SHIFT, emitter_.memory(affine.shift)});
+            }
             add_affine_gradients(id, affine, arguments);
             emitter_.emit(node_at(id).name, "batch normalization backward", backward, std::move(arguments));
             return diff_src;
