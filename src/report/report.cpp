@@ -279,7 +279,7 @@ std::string write_report(const ReportRequest& request, Progress& progress) {
   add_seconds(request.seconds, report);
   report.versions = {{"Headstart", request.version}, {"oneDNN", onednn_version()}};
   report.command = command_line(config, request.run);
-  const std::string page = (fs::path(request.run) / "report.html").string();
+  std::string page = (fs::path(request.run) / "report.html").string();
   write_file_atomically(page, [&](std::ostream& out) { out << report_html(report); });
   return page;
 }

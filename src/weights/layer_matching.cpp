@@ -277,9 +277,10 @@ std::vector<Candidate> candidate_matchings(const Graph& graph, const std::vector
   match_rest(targets, source, ranked, used);
   candidates.push_back({std::move(ranked), "automatic names, the rest by order"});
   std::set<std::size_t> classed;
-  match_ranks(by_class(graph, targets), source, candidates.emplace_back(nothing, "classes").matching,
-              classed);
-  match_rest(targets, source, candidates.emplace_back(nothing, "order").matching, {});
+  candidates.push_back({nothing, "classes"});
+  match_ranks(by_class(graph, targets), source, candidates.back().matching, classed);
+  candidates.push_back({nothing, "order"});
+  match_rest(targets, source, candidates.back().matching, {});
   return candidates;
 }
 
