@@ -78,7 +78,11 @@ Tensor::Tensor(Shape shape, std::span<const float> values)
 Tensor::Tensor(Shape shape, std::shared_ptr<float> storage)
     : shape_(std::move(shape)), size_(element_count(shape_)), storage_(std::move(storage)) {}
 
-Tensor::Tensor(const Tensor& other) : Tensor(other.shape_, other.values()) {}
+// The tensor without a shape has no value, where the shape () would have one.
+Tensor::Tensor(const Tensor& other)
+    : shape_(other.shape_), size_(other.size_), storage_(allocate(other.size_)) {
+  std::copy_n(other.data(), size_, storage_.get());
+}
 
 Tensor& Tensor::operator=(const Tensor& other) {
   if (this != &other) {
