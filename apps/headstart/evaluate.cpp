@@ -86,21 +86,7 @@ void print_confusion(const Evaluation& evaluation) {
 
 // What is taken for what most often, where the matrix is too large to print.
 void print_confused_pairs(const Evaluation& evaluation) {
-  struct Pair {
-    std::size_t label, predicted;
-    std::int64_t count;
-  };
-  std::vector<Pair> pairs;
-  for (std::size_t label = 0; label < evaluation.confusion.size(); ++label) {
-    for (std::size_t predicted = 0; predicted < evaluation.confusion.size(); ++predicted) {
-      if (const auto count = evaluation.confusion[label][predicted]; label != predicted && count > 0) {
-        pairs.push_back({label, predicted, count});
-      }
-    }
-  }
-  std::stable_sort(pairs.begin(), pairs.end(),
-                   [](const Pair& a, const Pair& b) { return a.count > b.count; });
-  pairs.resize(std::min<std::size_t>(pairs.size(), kLargestMatrix));
+  const auto pairs = most_confused(evaluation, kLargestMatrix);
   std::vector<std::vector<std::string>> rows;
   rows.reserve(pairs.size());
   for (const auto& pair : pairs) {

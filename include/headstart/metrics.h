@@ -1,6 +1,7 @@
 // How good a classifier is: figures from its probabilities and the true labels.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -49,5 +50,12 @@ struct Interval {
   double low = 0, high = 1;
 };
 Interval wilson_interval(std::int64_t successes, std::int64_t trials);
+
+// What is taken for what, most often first; at most `most` pairs.
+struct ConfusedPair {
+  std::size_t label = 0, predicted = 0;
+  std::int64_t count = 0;
+};
+std::vector<ConfusedPair> most_confused(const Evaluation& evaluation, std::size_t most);
 
 }  // namespace headstart

@@ -151,4 +151,19 @@ Interval wilson_interval(std::int64_t successes, std::int64_t trials) {
   return {.low = std::max(0.0, (centre - spread) / scale), .high = std::min(1.0, (centre + spread) / scale)};
 }
 
+std::vector<ConfusedPair> most_confused(const Evaluation& evaluation, std::size_t most) {
+  std::vector<ConfusedPair> pairs;
+  for (std::size_t label = 0; label < evaluation.confusion.size(); ++label) {
+    for (std::size_t predicted = 0; predicted < evaluation.confusion.size(); ++predicted) {
+      if (const auto count = evaluation.confusion[label][predicted]; label != predicted && count > 0) {
+        pairs.push_back({label, predicted, count});
+      }
+    }
+  }
+  std::stable_sort(pairs.begin(), pairs.end(),
+                   [](const ConfusedPair& a, const ConfusedPair& b) { return a.count > b.count; });
+  pairs.resize(std::min(pairs.size(), most));
+  return pairs;
+}
+
 }  // namespace headstart

@@ -103,21 +103,7 @@ std::string confusion_matrix(const Evaluation& evaluation) {
 }
 
 std::string confused_pairs(const Evaluation& evaluation) {
-  struct Pair {
-    std::size_t label, predicted;
-    std::int64_t count;
-  };
-  std::vector<Pair> pairs;
-  for (std::size_t label = 0; label < evaluation.confusion.size(); ++label) {
-    for (std::size_t predicted = 0; predicted < evaluation.confusion.size(); ++predicted) {
-      if (const auto count = evaluation.confusion[label][predicted]; label != predicted && count > 0) {
-        pairs.push_back({label, predicted, count});
-      }
-    }
-  }
-  std::stable_sort(pairs.begin(), pairs.end(),
-                   [](const Pair& a, const Pair& b) { return a.count > b.count; });
-  pairs.resize(std::min(pairs.size(), kLargestMatrix));
+  const auto pairs = most_confused(evaluation, kLargestMatrix);
   std::string out =
       "<div class=\"scroll\"><table>\n<thead><tr><th>label</th><th>taken "
       "for</th><th>images</th></tr></thead>\n";
