@@ -34,7 +34,7 @@ std::size_t partner_of(std::size_t row, std::size_t rows) { return (row + 1) % r
 }  // namespace
 
 Mixer::Mixer(const MixingOptions& options, std::vector<Shape> shapes)
-    : options_(options), shapes_(std::move(shapes)) {
+    : options_(options), shapes_(std::move(shapes)), storage_(shapes_.size()) {
   check_alpha("MixUp", options_.mixup);
   check_alpha("CutMix", options_.cutmix);
   const bool flat = std::any_of(shapes_.begin(), shapes_.end(), [](const Shape& s) { return s.size() != 3; });
@@ -48,13 +48,8 @@ Mixer::Mixer(const MixingOptions& options, std::vector<Shape> shapes)
 const MixedBatch& Mixer::mix(const BoundaryBatch& batch, std::int64_t step) {
   const std::size_t rows = batch.labels.size();
   Random random(options_.seed, RandomPurpose::mix, static_cast<std::uint64_t>(step));
-  if (storage_.empty()) {
-    for (const Shape& shape : shapes_) {
-      storage_.emplace_back(Shape{static_cast<std::int64_t>(rows), element_count(shape)});
-    }
-  }
   for (std::size_t t = 0; t < storage_.size(); ++t) {
-    if (storage_[t].shape()[0] < static_cast<std::int64_t>(rows)) {
+    if (storage_[t].size() < static_cast<std::int64_t>(rows) * element_count(shapes_[t])) {
       storage_[t] = Tensor(Shape{static_cast<std::int64_t>(rows), element_count(shapes_[t])});
     }
   }
