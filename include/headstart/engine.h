@@ -31,13 +31,13 @@ enum class BatchNormMode {
 };
 
 // Idea 2 of the design: a node is frozen when its value for a given image cannot change from step to step:
-// neither it nor an ancestor is trainable or random.
+// neither it nor an ancestor is trainable, random or watched (TrainingProgram::Options).
 struct Partition {
   std::vector<bool> frozen;  // by node id
   std::vector<NodeId>
       boundary;  // frozen nodes (the Input too) whose values the trainable part reads, ascending
 };
-Partition partition(const Graph& graph, BatchNormMode batch_norm);
+Partition partition(const Graph& graph, BatchNormMode batch_norm, const std::vector<NodeId>& watch = {});
 
 // What `headstart bench` prints.
 struct StepReport {
@@ -89,6 +89,10 @@ class TrainingProgram {
     Precision precision = Precision::f32;
     BatchNormMode batch_norm = BatchNormMode::training;
     std::uint64_t dropout_seed = 0;
+    // Nodes that the output depends on, whose values and gradients are kept. All that lies above them belongs
+    // to the program, trainable or not; they themselves may cross the boundary, and so may the Input. In a
+    // graph without a trainable layer the program is then the network in evaluation mode.
+    std::vector<NodeId> watch{};
   };
   // Reads parameters by reference at every forward pass; moving statistics are written back to them. The
   // result is the pre-activation value (logits) when the graph ends in softmax or sigmoid, else the output.
@@ -107,6 +111,10 @@ class TrainingProgram {
   // By parameter name, Keras layouts; only trainable parameters of trainable nodes.
   const Parameters& gradients() const;
   Parameters& gradients();
+  // Of a watched node, batch x shape, channels-last: its value after forward, and after backward the gradient
+  // of what diff_logits is the gradient of. The output's are the logits and diff_logits.
+  const Tensor& value_of(NodeId id) const;
+  const Tensor& gradient_of(NodeId id) const;
   std::vector<StepReport> report(int measured_runs);
   std::int64_t activation_bytes() const;
 

@@ -59,15 +59,20 @@ std::vector<bool> ancestors(const std::vector<Node>& nodes, const std::vector<No
   return needed;
 }
 
-Partition partition(const Graph& graph, BatchNormMode batch_norm) {
+Partition partition(const Graph& graph, BatchNormMode batch_norm, const std::vector<NodeId>& watch) {
   const auto& nodes = graph.nodes();
+  std::vector<bool> watched(nodes.size(), false);
+  for (const auto id : watch) {
+    watched.at(static_cast<std::size_t>(id)) = true;
+  }
   const auto needed = ancestors(nodes, {graph.output()}, {});
   Partition result{.frozen = std::vector<bool>(nodes.size(), true), .boundary = {}};
   std::vector<bool> crosses(nodes.size(), false);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     bool frozen = !changes_by_itself(graph, static_cast<NodeId>(i), batch_norm);
     for (const auto input : nodes[i].inputs) {
-      frozen = frozen && result.frozen[static_cast<std::size_t>(input)];
+      const auto before = static_cast<std::size_t>(input);
+      frozen = frozen && result.frozen[before] && !watched[before];
     }
     result.frozen[i] = frozen;
     if (!frozen && needed[i]) {

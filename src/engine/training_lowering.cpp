@@ -16,7 +16,7 @@ TrainingLowering::TrainingLowering(Emitter& emitter, const Graph& graph, const T
       state_(state),
       options_(options),
       nodes_(nodes_ending_in_logits(graph)),
-      partition_(partition(graph, options.batch_norm)),
+      partition_(partition(graph, options.batch_norm, options.watch)),
       batch_(options.batch),
       type_(options.precision == Precision::bf16 ? DataType::bf16 : DataType::f32),
       needed_(ancestors(nodes_, {graph.output()}, {})),
@@ -27,11 +27,12 @@ TrainingLowering::TrainingLowering(Emitter& emitter, const Graph& graph, const T
     throw Error("[engine] there is nothing to train; every layer of " + graph.name() +
                 " is frozen; unfreeze some");
   }
+  find_watched();
   std::vector<bool> computed(nodes_.size());
   std::vector<bool> must_exist(nodes_.size(), false);
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     computed[i] = in_program(i);
-    must_exist[i] = partition_.frozen[i];
+    must_exist[i] = partition_.frozen[i] || is_watched(i);
   }
   padding_ = absorbable_padding(nodes_, consumers_of(nodes_, computed), must_exist);
   absorbed_.assign(nodes_.size(), false);
@@ -43,13 +44,30 @@ TrainingLowering::TrainingLowering(Emitter& emitter, const Graph& graph, const T
   find_gradients_needed();
 }
 
+void TrainingLowering::find_watched() {
+  watch_of_.assign(nodes_.size(), std::nullopt);
+  for (const auto id : options_.watch) {
+    const auto i = static_cast<std::size_t>(id);
+    if (!needed_[i]) {
+      throw Error("[engine] expected to watch a layer that the output depends on; received " +
+                  nodes_[i].name);
+    }
+    if (!is_watched(i)) {
+      const auto desc = activation_desc(nodes_[i].shape, batch_, DataType::f32);
+      watch_of_[i] = watched_.size();
+      watched_.push_back({.id = id, .value = emitter_.external(desc), .gradient = emitter_.external(desc)});
+    }
+  }
+}
+
 void TrainingLowering::find_gradients_needed() {
   needs_gradient_.assign(nodes_.size(), false);
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    bool needs = is_watched(i);
     if (!in_program(i)) {
+      needs_gradient_[i] = needs;
       continue;
     }
-    bool needs = false;
     if (nodes_[i].trainable) {
       for (const auto& spec : parameter_specs(graph_, static_cast<NodeId>(i))) {
         needs = needs || spec.trainable;
@@ -85,16 +103,32 @@ void TrainingLowering::add_gradient(NodeId id, const Value& diff) {
   sum = sum ? binary(node_at(id).name, dnnl::algorithm::binary_add, *sum, diff, emitter_.attributes()) : diff;
 }
 
+void TrainingLowering::keep_value(std::size_t i) {
+  if (is_watched(i)) {
+    emitter_.copy(nodes_[i].name, emitter_.memory(values_[i]),
+                  emitter_.memory(watched_[*watch_of_[i]].value));
+  }
+}
+
+void TrainingLowering::keep_gradient(std::size_t i) {
+  if (is_watched(i)) {
+    emitter_.copy(nodes_[i].name, emitter_.memory(*diffs_[i]),
+                  emitter_.memory(watched_[*watch_of_[i]].gradient));
+  }
+}
+
 void TrainingLowering::lower_forward() {
   for (const auto id : partition_.boundary) {
     const auto& node = node_at(id);
     const auto external = emitter_.external(activation_desc(node.shape, batch_, DataType::f32));
     boundary_values_.push_back(external);
     values_[static_cast<std::size_t>(id)] = emitter_.reorder(node.name, external, desc_of(node.shape));
+    keep_value(static_cast<std::size_t>(id));
   }
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (in_program(i) && !absorbed_[i]) {
       values_[i] = lower_node(static_cast<NodeId>(i));
+      keep_value(i);
     }
   }
   const auto output = graph_.output();
@@ -107,7 +141,11 @@ void TrainingLowering::lower_backward() {
   diff_logits_ = emitter_.external(activation_desc(shape_of(output), batch_, DataType::f32));
   add_gradient(output, emitter_.reorder(node_at(output).name, diff_logits_, desc_of(shape_of(output))));
   for (std::size_t i = nodes_.size(); i-- > 0;) {
-    if (needs_gradient_[i] && diffs_[i] && backward_[i]) {
+    if (!needs_gradient_[i] || !diffs_[i]) {
+      continue;
+    }
+    keep_gradient(i);
+    if (backward_[i]) {
       backward_[i](*diffs_[i]);
     }
   }

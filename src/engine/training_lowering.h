@@ -21,6 +21,12 @@ struct ParameterBinding {
   Value value{};
 };
 
+// External memory of the program for what is kept of a watched node.
+struct WatchBinding {
+  NodeId id = -1;
+  Value value{}, gradient{};
+};
+
 // What changes from step to step and is read by functions of the program.
 struct TrainingState {
   Parameters* parameters = nullptr;
@@ -40,6 +46,7 @@ class TrainingLowering {
   const std::vector<Value>& boundary_values() const { return boundary_values_; }
   const std::vector<ParameterBinding>& parameters() const { return parameters_; }
   const std::vector<ParameterBinding>& gradients() const { return gradients_; }
+  const std::vector<WatchBinding>& watched() const { return watched_; }
   const Value& logits() const { return logits_; }
   const Value& diff_logits() const { return diff_logits_; }
 
@@ -71,6 +78,10 @@ class TrainingLowering {
   bool in_program(std::size_t i) const { return needed_[i] && !partition_.frozen[i]; }
   bool wants_gradient(NodeId id) const { return needs_gradient_[static_cast<std::size_t>(id)]; }
   void find_gradients_needed();
+  void find_watched();
+  bool is_watched(std::size_t i) const { return watch_of_[i].has_value(); }
+  void keep_value(std::size_t i);
+  void keep_gradient(std::size_t i);
 
   Value parameter(const std::string& name, const onednn::Desc& desc);
   Value gradient(const std::string& name, const onednn::Desc& desc);
@@ -184,6 +195,8 @@ class TrainingLowering {
   std::vector<bool> needs_gradient_{};
   std::vector<std::optional<NodeId>> padding_{};
   std::vector<bool> absorbed_{};
+  std::vector<WatchBinding> watched_{};
+  std::vector<std::optional<std::size_t>> watch_of_{};  // by node: its place in watched_
   std::vector<Value> values_;
   std::vector<Backward> backward_;
   std::vector<std::optional<Value>> diffs_;

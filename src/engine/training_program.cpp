@@ -1,5 +1,6 @@
 // The training program behind its public face.
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include <fmt/format.h>
@@ -10,6 +11,21 @@
 #include "headstart/error.h"
 
 namespace headstart {
+
+namespace {
+
+struct Watched {
+  Tensor value;
+  Tensor gradient;
+};
+
+Shape batched(int batch, const Shape& shape) {
+  Shape result{batch};
+  result.insert(result.end(), shape.begin(), shape.end());
+  return result;
+}
+
+}  // namespace
 
 struct TrainingProgram::Impl {
   Impl(const Graph& graph_in, Parameters& parameters, const Options& options)
@@ -28,6 +44,24 @@ struct TrainingProgram::Impl {
     emitter.bind(lowering.logits(), logits.data());
   }
 
+  void bind_watched() {
+    for (const auto& binding : lowering.watched()) {
+      const auto shape = batched(batch, graph.node(binding.id).shape);
+      auto& kept = watched[binding.id] = {.value = Tensor(shape), .gradient = Tensor(shape)};
+      emitter.bind(binding.value, kept.value.data());
+      emitter.bind(binding.gradient, kept.gradient.data());
+    }
+  }
+
+  const Watched& watched_at(NodeId id) const {
+    const auto found = watched.find(id);
+    if (found == watched.end()) {
+      throw Error(
+          fmt::format("[engine] expected a watched node; received node {}; name it in Options::watch", id));
+    }
+    return found->second;
+  }
+
   Graph graph;
   TrainingState state;
   Emitter emitter;
@@ -36,15 +70,10 @@ struct TrainingProgram::Impl {
   std::size_t forward_steps = 0;
   Tensor logits;
   Parameters gradients;
+  std::map<NodeId, Watched> watched;
 };
 
 namespace {
-
-Shape batched(int batch, const Shape& shape) {
-  Shape result{batch};
-  result.insert(result.end(), shape.begin(), shape.end());
-  return result;
-}
 
 Parameters zero_gradients(const Graph& graph, const std::vector<ParameterBinding>& bindings) {
   std::vector<std::string> wanted;
@@ -77,6 +106,7 @@ TrainingProgram::TrainingProgram(const Graph& graph, Parameters& parameters, con
     impl_->emitter.plan();
     impl_->logits = Tensor(batched(options.batch, graph.output_shape()));
     impl_->gradients = zero_gradients(graph, impl_->lowering.gradients());
+    impl_->bind_watched();
   });
 }
 
@@ -88,6 +118,8 @@ int TrainingProgram::batch() const { return impl_->batch; }
 const std::vector<NodeId>& TrainingProgram::boundary() const { return impl_->lowering.boundary(); }
 const Parameters& TrainingProgram::gradients() const { return impl_->gradients; }
 Parameters& TrainingProgram::gradients() { return impl_->gradients; }
+const Tensor& TrainingProgram::value_of(NodeId id) const { return impl_->watched_at(id).value; }
+const Tensor& TrainingProgram::gradient_of(NodeId id) const { return impl_->watched_at(id).gradient; }
 
 const Tensor& TrainingProgram::forward(std::span<const float* const> boundary, std::uint64_t step) {
   const auto& values = impl_->lowering.boundary_values();
