@@ -83,6 +83,9 @@ ClassTable classify_dataset(const Model& model, const Dataset& dataset, const Pr
 void require_classifier(const Model& model);
 // One name for each column of class_probabilities: the model's, else "0", "1", ...
 std::vector<std::string> class_labels(const Model& model);
+// The class that a user means: one of class_labels, a WordNet id, or an index. Throws Error that offers the
+// nearest names.
+int find_class(const Model& model, const std::string& text);
 
 struct RankedClass {
   int index = 0;

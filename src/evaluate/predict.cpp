@@ -1,6 +1,7 @@
 #include "headstart/predict.h"
 
 #include <algorithm>
+#include <charconv>
 #include <numeric>
 #include <span>
 #include <unordered_map>
@@ -223,6 +224,24 @@ std::vector<std::string> class_labels(const Model& model) {
     numbers.push_back(std::to_string(i));
   }
   return numbers;
+}
+
+int find_class(const Model& model, const std::string& text) {
+  const auto labels = class_labels(model);
+  for (const auto* names : {&labels, &model.class_ids}) {
+    const auto found = std::find(names->begin(), names->end(), text);
+    if (found != names->end()) {
+      return static_cast<int>(found - names->begin());
+    }
+  }
+  int index = -1;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), index);
+  if (read.ec == std::errc() && read.ptr == text.data() + text.size() && index >= 0 &&
+      index < static_cast<int>(labels.size())) {
+    return index;
+  }
+  throw Error(fmt::format("[predict] expected a class by name, or by index from 0 to {}; received {}{}",
+                          labels.size() - 1, text, did_you_mean(text, labels)));
 }
 
 std::vector<ImagePrediction> classify(const Model& model, const std::vector<std::string>& paths, int top,

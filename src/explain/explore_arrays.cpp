@@ -1,0 +1,209 @@
+#include "explain/explore_arrays.h"
+
+#include <algorithm>
+#include <cmath>
+#include <variant>
+
+#include "explain/explore_linear.h"
+#include "graph/overloaded.h"
+
+namespace headstart {
+namespace {
+
+using Arrays = std::map<std::string, std::vector<float>>;
+
+struct Context {
+  const Graph& graph;
+  const Parameters& parameters;
+  const Node& node;
+  const Tensor& input;  // of its first input; empty for an Input
+  const std::vector<int>& units;
+  const std::vector<int>& input_units;
+  Arrays arrays{};
+
+  const Tensor* parameter(const std::string& name) const {
+    const std::string full = node.name + "/" + name;
+    return parameters.contains(full) ? &parameters.at(full) : nullptr;
+  }
+
+  // One number a channel; left out when the layer does without.
+  void keep_vector(const std::string& name, const std::string& as) {
+    if (const Tensor* tensor = parameter(name)) {
+      auto& kept = arrays[as];
+      for (const int unit : units) {
+        kept.push_back((*tensor)[unit]);
+      }
+    }
+  }
+  void keep_vectors(std::initializer_list<const char*> names) {
+    for (const char* name : names) {
+      keep_vector(name, name);
+    }
+  }
+};
+
+void keep_depthwise(Context& context, const DepthwiseConv2D& conv) {
+  const Tensor& kernel = *context.parameter("kernel");
+  const std::int64_t outputs = context.node.shape.back();  // channel * multiplier + copy: the last two axes
+  auto& kept = context.arrays["kernel"];
+  for (std::int64_t tap = 0; tap < std::int64_t{conv.kernel.height} * conv.kernel.width; ++tap) {
+    for (const int unit : context.units) {
+      kept.push_back(kernel[tap * outputs + unit]);
+    }
+  }
+  context.keep_vectors({"bias"});
+}
+
+// Mean and variance of `count` values, `stride` apart rows of `width`.
+struct Block {
+  std::int64_t begin = 0, rows = 1, stride = 0, width = 1;
+};
+void keep_statistics(Context& context, const Block& block) {
+  double sum = 0, squares = 0;
+  const auto visit = [&](auto add) {
+    for (std::int64_t row = 0; row < block.rows; ++row) {
+      for (std::int64_t i = 0; i < block.width; ++i) {
+        add(static_cast<double>(context.input[block.begin + row * block.stride + i]));
+      }
+    }
+  };
+  const auto count = static_cast<double>(block.rows * block.width);
+  visit([&](double value) { sum += value; });
+  visit([&](double value) { squares += (value - sum / count) * (value - sum / count); });
+  context.arrays["mean"].push_back(static_cast<float>(sum / count));
+  context.arrays["variance"].push_back(static_cast<float>(squares / count));
+}
+
+void keep_group_norm(Context& context, const GroupNormalization& normalization) {
+  const std::int64_t channels = context.node.shape.back(), width = channels / normalization.groups;
+  for (int group = 0; group < normalization.groups; ++group) {
+    keep_statistics(context, {.begin = group * width,
+                              .rows = positions_of(context.node.shape),
+                              .stride = channels,
+                              .width = width});
+  }
+  context.keep_vectors({"gamma", "beta"});
+}
+
+void keep_layer_norm(Context& context) {
+  const std::int64_t channels = context.node.shape.back();
+  for (std::int64_t position = 0; position < positions_of(context.node.shape); ++position) {
+    keep_statistics(context, {.begin = position * channels, .rows = 1, .stride = 0, .width = channels});
+  }
+  context.keep_vectors({"gamma", "beta"});
+}
+
+// k + alpha / size * the sum of squares around: (units, P).
+void keep_response_norm(Context& context, const LocalResponseNormalization& normalization) {
+  const std::int64_t channels = context.node.shape.back(), reach = normalization.size / 2;
+  auto& kept = context.arrays["denominator"];
+  for (const int unit : context.units) {
+    for (std::int64_t position = 0; position < positions_of(context.node.shape); ++position) {
+      double squares = 0;
+      for (std::int64_t c = std::max<std::int64_t>(0, unit - reach);
+           c <= std::min<std::int64_t>(channels - 1, unit + reach); ++c) {
+        squares += std::pow(static_cast<double>(context.input[position * channels + c]), 2);
+      }
+      const double share = static_cast<double>(normalization.alpha) / normalization.size;
+      kept.push_back(static_cast<float>(static_cast<double>(normalization.k) + share * squares));
+    }
+  }
+}
+
+void keep_positions(Context& context) {
+  const Tensor& table = *context.parameter("position_embedding");
+  const std::int64_t channels = context.node.shape.back();
+  auto& kept = context.arrays["position_embedding"];
+  for (const int unit : context.units) {
+    for (std::int64_t position = 0; position < positions_of(context.node.shape); ++position) {
+      kept.push_back(table[position * channels + unit]);
+    }
+  }
+}
+
+void keep_rescaling(Context& context, const Rescaling& rescaling) {
+  for (const int unit : context.units) {
+    const auto of = [&](const std::vector<float>& all) {
+      return all.size() == 1 ? all.front() : all.at(static_cast<std::size_t>(unit));
+    };
+    context.arrays["scale"].push_back(of(rescaling.scale));
+    context.arrays["offset"].push_back(of(rescaling.offset));
+  }
+}
+
+// softmax(q k^T / sqrt(depth)) of the head that the first unit belongs to: (query, key).
+void keep_attention(Context& context, const SelfAttention& attention) {
+  const std::int64_t tokens = context.node.shape[0], channels = context.node.shape[1];
+  const std::int64_t depth = channels / attention.heads, head = context.units.front() / depth;
+  auto& kept = context.arrays["attention"];
+  std::vector<double> row(static_cast<std::size_t>(tokens));
+  for (std::int64_t query = 0; query < tokens; ++query) {
+    const float* q = context.input.data() + query * 3 * channels + head * depth;
+    for (std::int64_t key = 0; key < tokens; ++key) {
+      const float* k = context.input.data() + key * 3 * channels + channels + head * depth;
+      double product = 0;
+      for (std::int64_t d = 0; d < depth; ++d) {
+        product += static_cast<double>(q[d]) * static_cast<double>(k[d]);
+      }
+      row[static_cast<std::size_t>(key)] = product / std::sqrt(static_cast<double>(depth));
+    }
+    const double largest = *std::max_element(row.begin(), row.end());
+    double sum = 0;
+    for (double& score : row) {
+      score = std::exp(score - largest);
+      sum += score;
+    }
+    for (const double score : row) {
+      kept.push_back(static_cast<float>(score / sum));
+    }
+  }
+}
+
+void keep_linear(Context& context, NodeId id) {
+  const auto layer = linear_layer(context.graph, id, context.parameters);
+  context.arrays["kernel"] = kernel_part(*layer, context.input_units, context.units);
+  context.keep_vectors({"bias"});
+}
+
+}  // namespace
+
+std::map<std::string, std::vector<float>> arithmetic_arrays(const Graph& graph, const Parameters& parameters,
+                                                            NodeId id, const NetworkPart& part,
+                                                            const std::vector<ChosenChannels>& chosen) {
+  const Node& node = graph.node(id);
+  if (node.inputs.empty()) {
+    return {};
+  }
+  Context context{.graph = graph,
+                  .parameters = parameters,
+                  .node = node,
+                  .input = part.values.at(node.inputs[0]),
+                  .units = chosen[static_cast<std::size_t>(id)].units,
+                  .input_units = chosen[static_cast<std::size_t>(node.inputs[0])].units};
+  std::visit(
+      Overloaded{[&](const OneOf<Conv2D, Conv2DTranspose, Dense> auto&) { keep_linear(context, id); },
+                 [&](const DepthwiseConv2D& conv) { keep_depthwise(context, conv); },
+                 [&](const BatchNormalization&) {
+                   context.keep_vectors({"gamma", "beta", "moving_mean", "moving_variance"});
+                 },
+                 [&](const LayerNormalization&) { keep_layer_norm(context); },
+                 [&](const GroupNormalization& op) { keep_group_norm(context, op); },
+                 [&](const LocalResponseNormalization& op) { keep_response_norm(context, op); },
+                 [&](const Scale&) { context.keep_vectors({"gamma"}); },
+                 [&](const Normalization&) {
+                   context.keep_vector("mean", "channel_mean");
+                   context.keep_vector("variance", "channel_variance");
+                 },
+                 [&](const Rescaling& op) { keep_rescaling(context, op); },
+                 [&](const ClassToken&) { context.keep_vectors({"class_token"}); },
+                 [&](const PositionEmbedding&) { keep_positions(context); },
+                 [&](const SelfAttention& op) { keep_attention(context, op); },
+                 [](const OneOf<Input, SeparableConv2D, MaxPooling2D, AveragePooling2D,
+                                GlobalAveragePooling2D, GlobalMaxPooling2D, ZeroPadding2D, ActivationLayer,
+                                Cropping2D, ChannelShuffle, ChannelSlice, UpSampling2D, Add, Multiply,
+                                Concatenate, Flatten, Reshape, Dropout> auto&) {}},
+      node.op);
+  return std::move(context.arrays);
+}
+
+}  // namespace headstart
