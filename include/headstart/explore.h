@@ -43,15 +43,15 @@ struct ExploredLayer {
 };
 
 struct Exploration {
-  Graph graph{std::string()};                        // the network with the activations inside layers as layers of their own
+  Graph graph{std::string()};  // the network with the activations inside layers as layers of their own
   std::vector<ExploredLayer> layers{};  // by node id
   Image photo{};                        // as the network sees it
   std::vector<std::string> class_names{};
   std::vector<float> probabilities{};  // by class; empty when the network is no classifier
-  double temperature = 1.0;          // Model::temperature, which the probabilities are at
-  int class_index = 0;               // of the gradients
-  NodeId logits = 0;                 // the node that the gradients begin at
-  std::string title{};               // of the page: what the network is called
+  double temperature = 1.0;            // Model::temperature, which the probabilities are at
+  int class_index = 0;                 // of the gradients
+  NodeId logits = 0;                   // the node that the gradients begin at
+  std::string title{};                 // of the page: what the network is called
   std::string photo_name{};
 };
 

@@ -176,10 +176,11 @@ Exploration explore(Model model, const Image& photo, const ExploreOptions& optio
   SeparatedNetwork network = separate(model.graph, std::move(model.parameters));
   const Graph& graph = network.graph;
   NetworkPasses passes(graph, network.parameters, preprocess(photo, model.preprocessing));
-  Exploration result{.photo = fit_image(photo, model.preprocessing),
-                     .temperature = model.temperature,
-                     .logits = logits_of(graph),
-                     .title = model.graph.name()};
+  Exploration result;
+  result.photo = fit_image(photo, model.preprocessing);
+  result.temperature = model.temperature;
+  result.logits = logits_of(graph);
+  result.title = graph.name();
   const int unit = choose_class(model, passes.value_of(graph.output()), options, result);
   const auto seed = logits_gradient(graph.node(result.logits).shape, result, unit);
 

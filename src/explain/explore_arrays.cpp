@@ -16,7 +16,8 @@ struct Context {
   const Graph& graph;
   const Parameters& parameters;
   const Node& node;
-  const Tensor& input;  // of its first input; empty for an Input
+  const Tensor& input;     // of its first input; empty for an Input
+  const Tensor* gradient;  // of the node, where it has one
   const std::vector<int>& units;
   const std::vector<int>& input_units;
   Arrays arrays{};
@@ -54,41 +55,61 @@ void keep_depthwise(Context& context, const DepthwiseConv2D& conv) {
   context.keep_vectors({"bias"});
 }
 
-// Mean and variance of `count` values, `stride` apart rows of `width`.
+// What a normalisation takes the statistics of: `rows` rows of `width` values, `stride` apart.
 struct Block {
   std::int64_t begin = 0, rows = 1, stride = 0, width = 1;
 };
-void keep_statistics(Context& context, const Block& block) {
-  double sum = 0, squares = 0;
+// Mean and variance, and, for the gradient of the input, the means of gamma * gradient and of gamma *
+// gradient
+// * normalised value.
+void keep_statistics(Context& context, const Block& block, float epsilon) {
+  double sum = 0, squares = 0, gradients = 0, products = 0;
   const auto visit = [&](auto add) {
     for (std::int64_t row = 0; row < block.rows; ++row) {
       for (std::int64_t i = 0; i < block.width; ++i) {
-        add(static_cast<double>(context.input[block.begin + row * block.stride + i]));
+        add(block.begin + row * block.stride + i);
       }
     }
   };
   const auto count = static_cast<double>(block.rows * block.width);
-  visit([&](double value) { sum += value; });
-  visit([&](double value) { squares += (value - sum / count) * (value - sum / count); });
-  context.arrays["mean"].push_back(static_cast<float>(sum / count));
+  visit([&](std::int64_t i) { sum += static_cast<double>(context.input[i]); });
+  const double mean = sum / count;
+  visit([&](std::int64_t i) { squares += std::pow(static_cast<double>(context.input[i]) - mean, 2); });
+  context.arrays["mean"].push_back(static_cast<float>(mean));
   context.arrays["variance"].push_back(static_cast<float>(squares / count));
+  if (context.gradient == nullptr) {
+    return;
+  }
+  const Tensor* gamma = context.parameter("gamma");
+  const double deviation = std::sqrt(squares / count + static_cast<double>(epsilon));
+  visit([&](std::int64_t i) {
+    const auto scale = gamma == nullptr ? 1.0 : static_cast<double>((*gamma)[i % gamma->size()]);
+    const double gradient = scale * static_cast<double>((*context.gradient)[i]);
+    gradients += gradient;
+    products += gradient * (static_cast<double>(context.input[i]) - mean) / deviation;
+  });
+  context.arrays["gradient_mean"].push_back(static_cast<float>(gradients / count));
+  context.arrays["gradient_product"].push_back(static_cast<float>(products / count));
 }
 
 void keep_group_norm(Context& context, const GroupNormalization& normalization) {
   const std::int64_t channels = context.node.shape.back(), width = channels / normalization.groups;
   for (int group = 0; group < normalization.groups; ++group) {
-    keep_statistics(context, {.begin = group * width,
-                              .rows = positions_of(context.node.shape),
-                              .stride = channels,
-                              .width = width});
+    keep_statistics(context,
+                    {.begin = group * width,
+                     .rows = positions_of(context.node.shape),
+                     .stride = channels,
+                     .width = width},
+                    normalization.epsilon);
   }
   context.keep_vectors({"gamma", "beta"});
 }
 
-void keep_layer_norm(Context& context) {
+void keep_layer_norm(Context& context, const LayerNormalization& normalization) {
   const std::int64_t channels = context.node.shape.back();
   for (std::int64_t position = 0; position < positions_of(context.node.shape); ++position) {
-    keep_statistics(context, {.begin = position * channels, .rows = 1, .stride = 0, .width = channels});
+    keep_statistics(context, {.begin = position * channels, .rows = 1, .stride = 0, .width = channels},
+                    normalization.epsilon);
   }
   context.keep_vectors({"gamma", "beta"});
 }
@@ -174,10 +195,12 @@ std::map<std::string, std::vector<float>> arithmetic_arrays(const Graph& graph, 
   if (node.inputs.empty()) {
     return {};
   }
+  const auto gradient = part.gradients.find(id);
   Context context{.graph = graph,
                   .parameters = parameters,
                   .node = node,
                   .input = part.values.at(node.inputs[0]),
+                  .gradient = gradient == part.gradients.end() ? nullptr : &gradient->second,
                   .units = chosen[static_cast<std::size_t>(id)].units,
                   .input_units = chosen[static_cast<std::size_t>(node.inputs[0])].units};
   std::visit(
@@ -186,7 +209,7 @@ std::map<std::string, std::vector<float>> arithmetic_arrays(const Graph& graph, 
                  [&](const BatchNormalization&) {
                    context.keep_vectors({"gamma", "beta", "moving_mean", "moving_variance"});
                  },
-                 [&](const LayerNormalization&) { keep_layer_norm(context); },
+                 [&](const LayerNormalization& op) { keep_layer_norm(context, op); },
                  [&](const GroupNormalization& op) { keep_group_norm(context, op); },
                  [&](const LocalResponseNormalization& op) { keep_response_norm(context, op); },
                  [&](const Scale&) { context.keep_vectors({"gamma"}); },

@@ -45,6 +45,36 @@ std::map<NodeId, Tensor> compute_values(const Graph& graph, const Parameters& pa
   return values;
 }
 
+// The nodes that the logits depend on.
+std::vector<bool> ancestors(const Graph& graph, NodeId logits) {
+  std::vector<bool> needed(graph.nodes().size(), false);
+  needed[static_cast<std::size_t>(logits)] = true;
+  for (NodeId id = logits; id >= 0; --id) {
+    if (needed[static_cast<std::size_t>(id)]) {
+      for (const NodeId input : graph.node(id).inputs) {
+        needed[static_cast<std::size_t>(input)] = true;
+      }
+    }
+  }
+  return needed;
+}
+
+// Of the watched nodes, in the shape of one sample.
+std::map<NodeId, Tensor> compute_gradients(const Graph& graph, Parameters& parameters, const Tensor& input,
+                                           const std::vector<NodeId>& watch,
+                                           const std::vector<float>& logits_gradient) {
+  TrainingProgram program(graph, parameters,
+                          {.precision = Precision::f32, .batch_norm = BatchNormMode::frozen, .watch = watch});
+  const std::vector<const float*> boundary(program.boundary().size(), input.data());
+  program.forward(boundary, 0);
+  program.backward(logits_gradient.data());
+  std::map<NodeId, Tensor> gradients;
+  for (const NodeId id : watch) {
+    gradients.emplace(id, Tensor(program.gradient_of(id)).reshaped(graph.node(id).shape));
+  }
+  return gradients;
+}
+
 }  // namespace
 
 NodeId logits_of(const Graph& graph) {
@@ -53,20 +83,29 @@ NodeId logits_of(const Graph& graph) {
 }
 
 NetworkPasses::NetworkPasses(const Graph& graph, Parameters& parameters, Tensor input)
-    : graph_(&graph), parameters_(&parameters), input_(std::move(input)), parts_(divide(graph)) {}
+    : graph_(graph), parameters_(&parameters), input_(std::move(input)), parts_(divide(graph)) {
+  graph_.set_all_trainable(false);  // evaluation mode: nothing random, no statistics of the batch
+}
 
 Tensor NetworkPasses::value_of(NodeId id) const {
-  return std::move(compute_values(*graph_, *parameters_, input_, {id}).at(id));
+  return std::move(compute_values(graph_, *parameters_, input_, {id}).at(id));
 }
 
 NetworkPart NetworkPasses::compute(const std::vector<NodeId>& nodes,
                                    const std::vector<float>& logits_gradient) {
-  (void)logits_gradient;
+  const NodeId logits = logits_of(graph_);
+  const auto passed = ancestors(graph_, logits);
+  std::vector<NodeId> watch{0};  // the program then reads the input and nothing else
   std::set<NodeId> needed(nodes.begin(), nodes.end());
   for (const NodeId id : nodes) {
-    needed.insert(graph_->node(id).inputs.begin(), graph_->node(id).inputs.end());
+    if (id > 0 && passed[static_cast<std::size_t>(id)]) {
+      watch.push_back(id);
+    }
+    needed.insert(graph_.node(id).inputs.begin(), graph_.node(id).inputs.end());
   }
-  return {.nodes = nodes, .values = compute_values(*graph_, *parameters_, input_, needed), .gradients = {}};
+  return {.nodes = nodes,
+          .values = compute_values(graph_, *parameters_, input_, needed),
+          .gradients = compute_gradients(graph_, *parameters_, input_, watch, logits_gradient)};
 }
 
 void NetworkPasses::for_each_part(const std::vector<float>& logits_gradient,

@@ -24,7 +24,7 @@ NodeId logits_of(const Graph& graph);
 
 class NetworkPasses {
  public:
-  // Refers to graph and parameters. `input`: one sample.
+  // Refers to the parameters. `input`: one sample.
   NetworkPasses(const Graph& graph, Parameters& parameters, Tensor input);
 
   Tensor value_of(NodeId id) const;
@@ -35,7 +35,7 @@ class NetworkPasses {
  private:
   NetworkPart compute(const std::vector<NodeId>& nodes, const std::vector<float>& logits_gradient);
 
-  const Graph* graph_;
+  Graph graph_;  // without a trainable layer
   Parameters* parameters_;
   Tensor input_;
   std::vector<std::vector<NodeId>> parts_;
