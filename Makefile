@@ -46,7 +46,8 @@ check-includes: ## the ladder of docs/ARCHITECTURE.md
 	tools/check_includes
 
 lint: format-check check-includes ## both checks and clang-tidy
-	tools/tidy $(BUILD)
+	cmake --preset sanitize
+	tools/tidy build/sanitize
 
 install: all ## into PREFIX (/usr/local)
 	cmake --install $(BUILD) --prefix $(PREFIX)

@@ -15,8 +15,10 @@
 #include "headstart/head.h"
 #include "headstart/open_model.h"
 #include "headstart/plan.h"
+#include "headstart/plot.h"
 #include "headstart/rate_finder.h"
 #include "model_options.h"
+#include "output.h"
 #include "predict_options.h"
 #include "run_config.h"
 #include "run_outputs.h"
@@ -47,9 +49,19 @@ void print_result(const TrainCommand& command, const TrainResult& result) {
     return;
   }
   const EpochRecord& best = result.history.at(static_cast<std::size_t>(result.best_epoch - 1));
+  const std::string model = command.train.out_directory + "/model.safetensors";
+  if (command.json) {
+    print_json({{"model", model},
+                {"epochs", result.history.size()},
+                {"best_epoch", best.epoch},
+                {"val_accuracy", best.val_accuracy},
+                {"val_loss", best.val_loss},
+                {"interrupted", result.interrupted}});
+    return;
+  }
   fmt::print("best epoch {} of {}: val_accuracy {:.4f}, val_loss {:.4f}\n", best.epoch, result.history.size(),
              best.val_accuracy, best.val_loss);
-  fmt::print("model: {}/model.safetensors\n", command.train.out_directory);
+  fmt::print("model: {}\n", model);
 }
 
 // --find-lr: the curve of the range test, and the rate that it suggests.
@@ -62,11 +74,31 @@ void run_rate_finder(const TrainCommand& command, const Model& model, const Data
   }
   const std::string path = command.train.out_directory + "/learning_rates.csv";
   write_rate_curve(curve, path);
-  fmt::print("learning rate: the loss falls fastest at {:.2g}; try --lr {:.1g}\ncurve: {}\n",
-             curve.suggestion, curve.suggestion, path);
+  const std::string plot = command.train.out_directory + "/learning_rates.png";
+  plot_rates(curve, plot);
+  if (command.json) {
+    print_json({{"suggestion", curve.suggestion}, {"curve", path}, {"plot", plot}});
+    return;
+  }
+  fmt::print("learning rate: the loss falls fastest at {:.2g}; try --lr {:.1g}\ncurve: {}\nplot: {}\n",
+             curve.suggestion, curve.suggestion, path, plot);
 }
 
-void print_plan(const std::vector<PlanRow>& plan) {
+void print_plan(const std::vector<PlanRow>& plan, bool json) {
+  if (json) {
+    Json rows = Json::array();
+    for (const PlanRow& row : plan) {
+      rows.push_back({{"fine_tune_from", row.fine_tune_from},
+                      {"cached", row.cached},
+                      {"seconds_features", row.seconds_features},
+                      {"seconds_per_epoch", row.seconds_per_epoch},
+                      {"seconds_total", row.seconds_total},
+                      {"memory_bytes", row.memory_bytes},
+                      {"disk_bytes", row.disk_bytes}});
+    }
+    print_json({{"plan", std::move(rows)}});
+    return;
+  }
   const auto size = [](std::int64_t bytes) {
     constexpr double kMega = 1e6, kGiga = 1e9;
     const auto value = static_cast<double>(bytes);
@@ -114,7 +146,7 @@ void run_train(const TrainCommand& command, Outcome& outcome) {
   TrainObserver& observer = command.quiet ? silent : console;
   Model model = make_model(command, static_cast<int>(data.train.class_names.size()), observer.progress());
   if (command.plan) {
-    return print_plan(plan_costs(model, data, command.train));
+    return print_plan(plan_costs(model, data, command.train), command.json);
   }
   if (command.find_rate) {
     return run_rate_finder(command, model, data, observer, outcome);

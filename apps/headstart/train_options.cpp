@@ -206,8 +206,10 @@ void add_run_options(CLI::App& command, TrainCommand& options) {
                     "Trains as much of the network as fits into this time: 90s, 5m, 1h30m",
                     [&options](const std::string& text) { options.budget = seconds_from(text); })
       ->type_name("TIME");
-  command.add_flag("--find-lr", options.find_rate,
-                   "Only a range test of the learning rate: learning_rates.csv in --out, and a suggestion");
+  command.add_flag(
+      "--find-lr", options.find_rate,
+      "Only a range test of the learning rate: learning_rates.csv and .png in --out, and a suggestion");
+  command.add_flag("--json", options.json, "One JSON document: the plan, the rates, or how training ended");
   command.add_flag("--strict", train.strict, "An unreadable image is an error");
   command.add_flag("--resume", train.resume, "Go on from the checkpoint in --out");
   command.add_flag("--quiet", options.quiet, "No progress");

@@ -20,6 +20,7 @@ struct TrainCommand {
   TrainOptions train{};
   AugmentOptions augment{};
   bool quiet = false;
+  bool json = false;
   bool find_rate = false;
   bool plan = false;
   double budget = 0.0;  // seconds; 0: none

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "headstart/rate_finder.h"
 #include "headstart/train.h"
 
 namespace headstart {
@@ -24,5 +25,9 @@ struct PlotOptions {
 // Loss and accuracy of one run or several, training as dots, validation as a line. Writes .svg or .png by the
 // path's extension, atomically; throws Error for another one and for runs without epochs.
 void plot_curves(const std::vector<RunCurves>& runs, const PlotOptions& options, const std::string& path);
+
+// A learning-rate range test: the loss over the rate and the rate suggested. As above; throws Error for fewer
+// than two points.
+void plot_rates(const RateCurve& curve, const std::string& path);
 
 }  // namespace headstart

@@ -36,6 +36,10 @@ void Sha256::update(std::span<const std::uint8_t> bytes) {
   check(EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()));
 }
 
+void Sha256::update_text(const std::string& text) {
+  update({reinterpret_cast<const std::uint8_t*>(text.c_str()), text.size() + 1});
+}
+
 std::string Sha256::hex() {
   std::array<std::uint8_t, 32> digest{};
   check(EVP_DigestFinal_ex(state_->context.get(), digest.data(), nullptr));

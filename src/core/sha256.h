@@ -13,7 +13,8 @@ class Sha256 {
   Sha256();
   ~Sha256();
   void update(std::span<const std::uint8_t> bytes);
-  std::string hex();  // finishes; call once
+  void update_text(const std::string& text);  // and its end, so that "a", "bc" is not "ab", "c"
+  std::string hex();                          // finishes; call once
 
  private:
   struct State;

@@ -7,16 +7,13 @@
 #include <vector>
 
 namespace headstart {
-namespace {
-
-struct Release {
-  void operator()(float* buffer) const { std::free(buffer); }
-};
-using Buffer = std::unique_ptr<float, Release>;
-
-}  // namespace
 
 struct BufferPool::Shelf {
+  struct Release {
+    void operator()(float* buffer) const { std::free(buffer); }
+  };
+  using Buffer = std::unique_ptr<float, Release>;
+
   std::size_t bytes = 0;
   std::mutex mutex;
   std::vector<Buffer> idle;
@@ -29,7 +26,7 @@ BufferPool::BufferPool(std::size_t floats) : shelf_(std::make_shared<Shelf>()) {
 
 std::shared_ptr<float> BufferPool::take() {
   constexpr std::size_t kAlignment = 64;
-  Buffer buffer;
+  Shelf::Buffer buffer;
   {
     const std::lock_guard lock(shelf_->mutex);
     if (!shelf_->idle.empty()) {
@@ -44,7 +41,7 @@ std::shared_ptr<float> BufferPool::take() {
     throw std::bad_alloc();
   }
   return {buffer.release(), [shelf = shelf_](float* returned) {
-            Buffer owned(returned);
+            Shelf::Buffer owned(returned);
             const std::lock_guard lock(shelf->mutex);
             shelf->idle.push_back(std::move(owned));
           }};

@@ -8,7 +8,7 @@
 namespace headstart {
 namespace {
 
-using Matrix = std::array<double, 9>;
+using ColorMatrix = std::array<double, 9>;
 using Table = std::array<std::uint8_t, 256>;
 
 constexpr std::array<double, 3> kLuma{0.299, 0.587, 0.114};  // ITU-R 601
@@ -23,8 +23,8 @@ void map_values(const Table& table, Image& image) {
   }
 }
 
-Matrix multiply(const Matrix& a, const Matrix& b) {
-  Matrix product{};
+ColorMatrix multiply(const ColorMatrix& a, const ColorMatrix& b) {
+  ColorMatrix product{};
   for (std::size_t row = 0; row < 3; ++row) {
     for (std::size_t column = 0; column < 3; ++column) {
       for (std::size_t k = 0; k < 3; ++k) {
@@ -36,8 +36,8 @@ Matrix multiply(const Matrix& a, const Matrix& b) {
 }
 
 // Between gray (0) and the colour (1), and beyond.
-Matrix saturation_matrix(double factor) {
-  Matrix matrix{};
+ColorMatrix saturation_matrix(double factor) {
+  ColorMatrix matrix{};
   for (std::size_t row = 0; row < 3; ++row) {
     for (std::size_t column = 0; column < 3; ++column) {
       matrix[3 * row + column] = (1.0 - factor) * kLuma[column] + (row == column ? factor : 0.0);
@@ -47,11 +47,13 @@ Matrix saturation_matrix(double factor) {
 }
 
 // A turn of the chroma plane of YIQ; luma stays.
-Matrix hue_matrix(double turn) {
-  constexpr Matrix kToYiq{0.299, 0.587, 0.114, 0.595716, -0.274453, -0.321263, 0.211456, -0.522591, 0.311135};
-  constexpr Matrix kFromYiq{1.0, 0.9563, 0.6210, 1.0, -0.2721, -0.6474, 1.0, -1.1070, 1.7046};
+ColorMatrix hue_matrix(double turn) {
+  constexpr ColorMatrix kToYiq{0.299,     0.587,    0.114,     0.595716, -0.274453,
+                               -0.321263, 0.211456, -0.522591, 0.311135};
+  constexpr ColorMatrix kFromYiq{1.0, 0.9563, 0.6210, 1.0, -0.2721, -0.6474, 1.0, -1.1070, 1.7046};
   const double angle = 2.0 * std::numbers::pi * turn;
-  const Matrix rotation{1, 0, 0, 0, std::cos(angle), -std::sin(angle), 0, std::sin(angle), std::cos(angle)};
+  const ColorMatrix rotation{
+      1, 0, 0, 0, std::cos(angle), -std::sin(angle), 0, std::sin(angle), std::cos(angle)};
   return multiply(kFromYiq, multiply(rotation, kToYiq));
 }
 
@@ -116,8 +118,9 @@ void scale_brightness(Image& image, double factor) {
 
 ColorTransform color_transform(const AugmentDraw& draw, double luma) {
   ColorTransform transform;
-  const Matrix tint{draw.tint[0], 0, 0, 0, draw.tint[1], 0, 0, 0, draw.tint[2]};
-  const Matrix linear = multiply(tint, multiply(hue_matrix(draw.hue), saturation_matrix(draw.saturation)));
+  const ColorMatrix tint{draw.tint[0], 0, 0, 0, draw.tint[1], 0, 0, 0, draw.tint[2]};
+  const ColorMatrix linear =
+      multiply(tint, multiply(hue_matrix(draw.hue), saturation_matrix(draw.saturation)));
   const double lifted = (1.0 - draw.contrast) * luma;
   for (std::size_t row = 0; row < 3; ++row) {
     for (std::size_t column = 0; column < 3; ++column) {

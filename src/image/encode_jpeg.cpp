@@ -31,7 +31,7 @@ struct JpegWriter {
   }
 };
 
-void leave(j_common_ptr info) {
+void leave_writer(j_common_ptr info) {
   auto& writer = *static_cast<JpegWriter*>(info->client_data);
   info->err->format_message(info, writer.message);
   std::longjmp(writer.escape, 1);
@@ -66,7 +66,7 @@ bool write_rows(JpegWriter& writer, const Image& image, int quality) {
 std::vector<std::uint8_t> encode_jpeg(const Image& image, int quality) {
   JpegWriter writer;
   writer.info.err = jpeg_std_error(&writer.errors);
-  writer.errors.error_exit = leave;
+  writer.errors.error_exit = leave_writer;
   writer.info.client_data = &writer;
   if (!write_rows(writer, image, quality)) {
     throw Error(fmt::format("[image] cannot encode the JPEG: {}", writer.message));

@@ -9,10 +9,10 @@
 namespace headstart {
 namespace {
 
-using Table = std::array<float, 256>;
+using FloatTable = std::array<float, 256>;
 
-Table table_of(const Preprocessing& preprocessing, std::size_t channel) {
-  Table table{};
+FloatTable table_of(const Preprocessing& preprocessing, std::size_t channel) {
+  FloatTable table{};
   for (std::size_t value = 0; value < table.size(); ++value) {
     table[value] = (static_cast<float>(value) * preprocessing.scale - preprocessing.mean[channel]) /
                    preprocessing.std[channel];
@@ -34,7 +34,7 @@ void normalize_into(const Image& image, const Preprocessing& preprocessing, floa
   }
   const std::uint8_t* pixel = image.pixels.data();
   const std::uint8_t* end = pixel + image.pixels.size();
-  const Table first = table_of(preprocessing, 0);
+  const FloatTable first = table_of(preprocessing, 0);
   if (preprocessing.channels == 1) {
     for (; pixel != end; pixel += 3) {
       *output++ = first[luma(pixel)];
@@ -45,8 +45,8 @@ void normalize_into(const Image& image, const Preprocessing& preprocessing, floa
     throw Error(
         fmt::format("[preprocessing] 1 or 3 channels were expected; received {}", preprocessing.channels));
   }
-  const Table second = table_of(preprocessing, 1);
-  const Table third = table_of(preprocessing, 2);
+  const FloatTable second = table_of(preprocessing, 1);
+  const FloatTable third = table_of(preprocessing, 2);
   const std::size_t red = preprocessing.bgr ? 2 : 0;
   const std::size_t blue = 2 - red;
   for (; pixel != end; pixel += 3, output += 3) {

@@ -12,14 +12,14 @@
 namespace headstart {
 namespace {
 
-struct ContextRelease {
+struct EncoderRelease {
   void operator()(spng_ctx* context) const { spng_ctx_free(context); }
 };
 struct BytesRelease {
   void operator()(void* bytes) const { std::free(bytes); }
 };
 
-void check(int status) {
+void check_encoding(int status) {
   if (status != SPNG_OK) {
     throw Error(fmt::format("[image] cannot encode the PNG: {}", spng_strerror(status)));
   }
@@ -28,23 +28,23 @@ void check(int status) {
 }  // namespace
 
 void write_png(const Image& image, const std::string& path) {
-  const std::unique_ptr<spng_ctx, ContextRelease> context(spng_ctx_new(SPNG_CTX_ENCODER));
+  const std::unique_ptr<spng_ctx, EncoderRelease> context(spng_ctx_new(SPNG_CTX_ENCODER));
   if (context == nullptr) {
     throw std::bad_alloc();
   }
-  check(spng_set_option(context.get(), SPNG_ENCODE_TO_BUFFER, 1));
+  check_encoding(spng_set_option(context.get(), SPNG_ENCODE_TO_BUFFER, 1));
   spng_ihdr header{};
   header.width = static_cast<std::uint32_t>(image.width);
   header.height = static_cast<std::uint32_t>(image.height);
   header.bit_depth = 8;
   header.color_type = SPNG_COLOR_TYPE_TRUECOLOR;
-  check(spng_set_ihdr(context.get(), &header));
-  check(spng_encode_image(context.get(), image.pixels.data(), image.pixels.size(), SPNG_FMT_PNG,
-                          SPNG_ENCODE_FINALIZE));
+  check_encoding(spng_set_ihdr(context.get(), &header));
+  check_encoding(spng_encode_image(context.get(), image.pixels.data(), image.pixels.size(), SPNG_FMT_PNG,
+                                   SPNG_ENCODE_FINALIZE));
   std::size_t size = 0;
   int status = SPNG_OK;
   const std::unique_ptr<void, BytesRelease> png(spng_get_png_buffer(context.get(), &size, &status));
-  check(status);
+  check_encoding(status);
   write_file_atomically(path, [&png, size](std::ostream& out) {
     out.write(static_cast<const char*>(png.get()), static_cast<std::streamsize>(size));
   });

@@ -56,10 +56,11 @@ void draw_axes(const Panel& panel, Drawing& drawing) {
                                         .size = kTickText,
                                         .ink = Ink::muted});
   }
-  const double x_step = panel.whole_x ? std::max(1.0, tick_step(panel.x, 7.0)) : tick_step(panel.x, 5.0);
+  const bool whole = panel.whole_x || panel.powers_x;
+  const double x_step = whole ? std::max(1.0, tick_step(panel.x, 7.0)) : tick_step(panel.x, 5.0);
   for (const double value : ticks(panel.x, x_step)) {
     drawing.marks.emplace_back(TextMark{.at = {place(panel, value, panel.y.low).x, bottom + 17.0},
-                                        .text = number_text(value, x_step),
+                                        .text = (panel.powers_x ? "1e" : "") + number_text(value, x_step),
                                         .anchor = Anchor::middle,
                                         .size = kTickText,
                                         .ink = Ink::muted});

@@ -19,6 +19,7 @@ struct Panel {
   std::string title{};    // above
   std::string x_title{};  // below
   bool whole_x = false;   // ticks at whole numbers only
+  bool powers_x = false;  // x is the exponent of a power of ten
 };
 
 Point place(const Panel& panel, double x, double y);

@@ -140,6 +140,42 @@ Drawing curves_drawing(const std::vector<RunCurves>& runs, const PlotOptions& op
   return drawing;
 }
 
+Drawing rates_drawing(const RateCurve& curve) {
+  Drawing drawing{.width = 520.0, .height = 340.0};
+  Panel panel{
+      .left = 60.0,
+      .top = 36.0,
+      .width = 430.0,
+      .height = 250.0,
+      .title = fmt::format("Loss over the learning rate: it falls fastest at {:.2g}", curve.suggestion),
+      .x_title = "learning rate",
+      .powers_x = true};
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  panel.x = panel.y = {kInfinity, -kInfinity};
+  for (const auto& point : curve.points) {
+    const double exponent = std::log10(point.learning_rate);
+    panel.x = hull(panel.x, {exponent, exponent});
+    panel.y = hull(panel.y, {point.smoothed, point.smoothed});
+  }
+  const double margin = std::max(0.08 * (panel.y.high - panel.y.low), 1e-3);
+  panel.y = {panel.y.low - margin, panel.y.high + margin};
+  draw_axes(panel, drawing);
+  LineMark line{.ink = Ink::series0, .width = 1.8};
+  for (const auto& point : curve.points) {
+    const double exponent = std::log10(point.learning_rate);
+    line.points.push_back(place(panel, exponent, point.smoothed));
+    if (point.loss >= panel.y.low && point.loss <= panel.y.high) {
+      drawing.marks.emplace_back(
+          DotMark{.at = place(panel, exponent, point.loss), .radius = 2.0, .ink = Ink::muted});
+    }
+  }
+  drawing.marks.emplace_back(std::move(line));
+  const double x = place(panel, std::log10(curve.suggestion), panel.y.low).x;
+  drawing.marks.emplace_back(LineMark{
+      .points = {{x, panel.top}, {x, panel.top + panel.height}}, .ink = Ink::series1, .dashed = true});
+  return drawing;
+}
+
 Drawing reliability_drawing(const std::vector<ReliabilityBin>& bins) {
   Drawing drawing{.width = 400.0, .height = 340.0};
   const Panel panel{.left = 50.0,

@@ -49,6 +49,19 @@ EpochRecord record_of(const std::vector<std::string>& row, const std::string& pa
           .seconds = real(7)};
 }
 
+// As .svg or .png, by the path.
+void write_drawing(const Drawing& drawing, const std::string& path) {
+  const std::string extension = lower(fs::path(path).extension().string());
+  if (extension == ".svg") {
+    write_file_atomically(path, [&](std::ostream& out) { out << svg_document(drawing); });
+  } else if (extension == ".png") {
+    constexpr double kScale = 2.0;
+    write_drawing_png(drawing, kScale, path);
+  } else {
+    throw Error(fmt::format("[plot] a file called .png or .svg was expected; received {}", path));
+  }
+}
+
 }  // namespace
 
 RunCurves read_run_curves(const std::string& run) {
@@ -83,16 +96,15 @@ void plot_curves(const std::vector<RunCurves>& runs, const PlotOptions& options,
       throw Error(fmt::format("[plot] finished epochs were expected; {} has none", run.name));
     }
   }
-  const std::string extension = lower(fs::path(path).extension().string());
-  const Drawing drawing = curves_drawing(runs, options);
-  if (extension == ".svg") {
-    write_file_atomically(path, [&](std::ostream& out) { out << svg_document(drawing); });
-  } else if (extension == ".png") {
-    constexpr double kScale = 2.0;
-    write_drawing_png(drawing, kScale, path);
-  } else {
-    throw Error(fmt::format("[plot] a file called .png or .svg was expected; received {}", path));
+  write_drawing(curves_drawing(runs, options), path);
+}
+
+void plot_rates(const RateCurve& curve, const std::string& path) {
+  if (curve.points.size() < 2) {
+    throw Error(fmt::format("[plot] at least two rates that were tried were expected; received {}",
+                            curve.points.size()));
   }
+  write_drawing(rates_drawing(curve), path);
 }
 
 }  // namespace headstart

@@ -15,10 +15,6 @@ namespace {
 // Raised when records would come out different for the same graph, parameters and preprocessing.
 constexpr int kRecordVersion = 1;
 
-void add_text(Sha256& hash, const std::string& text) {
-  hash.update({reinterpret_cast<const std::uint8_t*>(text.data()), text.size() + 1});
-}
-
 std::vector<bool> ancestors_of(const Graph& graph, const std::vector<NodeId>& nodes) {
   std::vector<bool> needed(graph.nodes().size(), false);
   for (const NodeId id : nodes) {
@@ -43,7 +39,7 @@ std::string feature_key(const Graph& graph, const Parameters& parameters,
   Graph prefix("prefix");
   std::vector<NodeId> ids(graph.nodes().size(), -1);
   Sha256 hash;
-  add_text(hash, fmt::format("headstart features {}", kRecordVersion));
+  hash.update_text(fmt::format("headstart features {}", kRecordVersion));
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
     if (!needed[i]) {
       continue;
@@ -59,20 +55,20 @@ std::string feature_key(const Graph& graph, const Parameters& parameters,
       hash.update({reinterpret_cast<const std::uint8_t*>(tensor.data()), tensor.values().size_bytes()});
     }
   }
-  add_text(hash, graph_to_json(prefix));
+  hash.update_text(graph_to_json(prefix));
   for (const NodeId id : options.boundary) {
-    add_text(hash, graph.node(id).name);
+    hash.update_text(graph.node(id).name);
   }
   const Preprocessing& p = options.preprocessing;
-  add_text(hash, fmt::format("{} {} {} {} {} {} {} {}", p.height, p.width, p.channels, to_string(p.kernel),
-                             to_string(p.fit), p.resize_to, p.bgr, p.scale));
+  hash.update_text(fmt::format("{} {} {} {} {} {} {} {}", p.height, p.width, p.channels, to_string(p.kernel),
+                               to_string(p.fit), p.resize_to, p.bgr, p.scale));
   for (std::size_t c = 0; c < p.mean.size(); ++c) {
-    add_text(hash, fmt::format("{} {}", p.mean[c], p.std[c]));
+    hash.update_text(fmt::format("{} {}", p.mean[c], p.std[c]));
   }
-  add_text(hash, to_string(options.precision));
+  hash.update_text(to_string(options.precision));
   if (options.augmentation != Augmentation{}) {
-    add_text(hash, augmentation_to_json(options.augmentation));
-    add_text(hash, std::to_string(options.seed));
+    hash.update_text(augmentation_to_json(options.augmentation));
+    hash.update_text(std::to_string(options.seed));
   }
   return hash.hex();
 }

@@ -14,8 +14,9 @@
 namespace headstart {
 namespace {
 
-constexpr OptimizerKind kKinds[] = {OptimizerKind::automatic, OptimizerKind::sgd, OptimizerKind::rmsprop,
-                                    OptimizerKind::adam, OptimizerKind::adamw};
+constexpr OptimizerKind kOptimizerKinds[] = {OptimizerKind::automatic, OptimizerKind::sgd,
+                                             OptimizerKind::rmsprop, OptimizerKind::adam,
+                                             OptimizerKind::adamw};
 
 // Below this many values waking the threads costs more than they save.
 constexpr std::size_t kParallelSize = 1 << 15;
@@ -130,7 +131,7 @@ float clip_factor(const Parameters& gradients, double limit) {
 
 OptimizerKind optimizer_from(const std::string& name) {
   std::vector<std::string> names;
-  for (const OptimizerKind kind : kKinds) {
+  for (const OptimizerKind kind : kOptimizerKinds) {
     if (name == to_string(kind)) {
       return kind;
     }

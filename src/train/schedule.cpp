@@ -19,7 +19,7 @@ struct NamedKind {
   const char* name;
   Schedule::Kind kind;
 };
-constexpr NamedKind kKinds[] = {
+constexpr NamedKind kScheduleKinds[] = {
     {"auto", Schedule::Kind::automatic},          {"constant", Schedule::Kind::constant},
     {"cosine", Schedule::Kind::cosine},           {"step", Schedule::Kind::step},
     {"exponential", Schedule::Kind::exponential}, {"one-cycle", Schedule::Kind::one_cycle},
@@ -41,7 +41,7 @@ bool has_steps(Schedule::Kind kind) {
 
 Schedule::Kind kind_from(const std::string& name) {
   std::vector<std::string> names;
-  for (const NamedKind& known : kKinds) {
+  for (const NamedKind& known : kScheduleKinds) {
     if (name == known.name) {
       return known.kind;
     }
@@ -101,7 +101,7 @@ Schedule schedule_from(const std::string& text) {
 
 std::string to_string(const Schedule& schedule) {
   std::string text;
-  for (const NamedKind& known : kKinds) {
+  for (const NamedKind& known : kScheduleKinds) {
     if (known.kind == schedule.kind) {
       text = known.name;
     }

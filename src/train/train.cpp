@@ -147,22 +147,18 @@ std::vector<float> class_weights_of(const TrainOptions& options, const Graph& gr
   return weights;
 }
 
-void add_text(Sha256& hash, const std::string& text) {
-  hash.update({reinterpret_cast<const std::uint8_t*>(text.data()), text.size() + 1});
-}
-
 // What a checkpoint must agree with: options, data, frozen parameters.
 std::string fingerprint_of(const Session& session) {
   Sha256 hash;
-  add_text(hash, to_json(session.options));
-  add_text(hash, hash_frozen(session.model.parameters, session.changing).sha256_before);
+  hash.update_text(to_json(session.options));
+  hash.update_text(hash_frozen(session.model.parameters, session.changing).sha256_before);
   for (const Split* split : {&session.train_split, &session.validation_split}) {
     for (const int label : labels_of(*split)) {
-      add_text(hash, std::to_string(label));
+      hash.update_text(std::to_string(label));
     }
     if (split->files != nullptr) {
       for (const Sample& sample : split->files->samples) {
-        add_text(hash, fs::path(sample.path).filename().string());
+        hash.update_text(fs::path(sample.path).filename().string());
       }
     }
   }

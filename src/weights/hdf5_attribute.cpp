@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::uint16_t kAttribute = 0x0C;
 constexpr std::uint16_t kAttributeInfo = 0x15;
-constexpr std::uint64_t kUndefined = ~std::uint64_t{0};
 
 std::uint64_t padded(std::uint64_t size) { return (size + 7) / 8 * 8; }
 
@@ -140,7 +139,7 @@ std::optional<Hdf5File::AttributeParts> Hdf5File::find_attribute(Address address
   if (const auto info = message(owner, kAttributeInfo)) {
     const auto bytes = view();
     const bool indexed = (bytes.read<std::uint8_t>(info->offset + 1) & 0x01U) != 0;
-    if (bytes.read<std::uint64_t>(info->offset + (indexed ? 4 : 2)) != kUndefined) {
+    if (bytes.read<std::uint64_t>(info->offset + (indexed ? 4 : 2)) != kHdf5Undefined) {
       throw Error(
           "[h5] an object keeps its attributes in a fractal heap, which is not read; rewrite the file with "
           "h5repack --high=0 or save it again with Keras");

@@ -9,9 +9,7 @@ namespace {
 
 constexpr std::uint16_t kDataSpace = 0x01;
 constexpr std::uint16_t kDataType = 0x03;
-constexpr std::uint16_t kDataLayout = 0x08;
 constexpr std::uint16_t kFilters = 0x0B;
-constexpr std::uint64_t kUndefined = ~std::uint64_t{0};
 
 constexpr std::uint8_t kCompact = 0;
 constexpr std::uint8_t kContiguous = 1;
@@ -64,7 +62,7 @@ Tensor Hdf5File::tensor(Address address) {
   auto& owner = object(address);
   const auto space = message(owner, kDataSpace);
   const auto type_message = message(owner, kDataType);
-  const auto layout = message(owner, kDataLayout);
+  const auto layout = message(owner, kHdf5DataLayout);
   if (!space || !type_message || !layout) {
     throw Error("[h5] expected a data set; received another object");
   }
@@ -100,7 +98,7 @@ Tensor Hdf5File::tensor(Address address) {
     block.slice(4, bytes);
     return tensor_from_file(file_, layout->offset + 4, std::move(shape), type.element, type.order, "h5");
   }
-  if (kind == kContiguous && block.read<std::uint64_t>(2) != kUndefined) {
+  if (kind == kContiguous && block.read<std::uint64_t>(2) != kHdf5Undefined) {
     return tensor_from_file(file_, block.read<std::uint64_t>(2), std::move(shape), type.element, type.order,
                             "h5");
   }

@@ -22,6 +22,9 @@
 
 namespace headstart {
 
+inline constexpr std::uint64_t kHdf5Undefined = ~std::uint64_t{0};  // an address that is not there
+inline constexpr std::uint16_t kHdf5DataLayout = 0x08;  // type of the message that makes a data set
+
 class Hdf5File {
  public:
   using Address = std::uint64_t;  // of an object header

@@ -7,10 +7,8 @@ namespace headstart {
 namespace {
 
 constexpr std::uint16_t kLinkInfo = 0x02;
-constexpr std::uint16_t kDataLayout = 0x08;
 constexpr std::uint16_t kLink = 0x06;
 constexpr std::uint16_t kSymbolTable = 0x11;
-constexpr Hdf5File::Address kUndefined = ~std::uint64_t{0};
 constexpr std::uint64_t kTreePrefix = 24;
 
 }  // namespace
@@ -50,7 +48,7 @@ std::vector<std::string> Hdf5File::children(Address address) {
   return names;
 }
 
-bool Hdf5File::is_data_set(Address address) { return message(object(address), kDataLayout).has_value(); }
+bool Hdf5File::is_data_set(Address address) { return message(object(address), kHdf5DataLayout).has_value(); }
 
 const Hdf5File::Object& Hdf5File::group(Address address) {
   auto& result = object(address);
@@ -147,7 +145,7 @@ std::string_view Hdf5File::terminated_text(std::uint64_t offset, std::uint64_t e
 void Hdf5File::read_link_info(const Message& info) const {
   const auto bytes = view();
   const bool indexed = (bytes.read<std::uint8_t>(info.offset + 1) & 0x01U) != 0;
-  if (bytes.read<std::uint64_t>(info.offset + (indexed ? 10 : 2)) != kUndefined) {
+  if (bytes.read<std::uint64_t>(info.offset + (indexed ? 10 : 2)) != kHdf5Undefined) {
     throw Error(
         "[h5] a group keeps its links in a fractal heap, which is not read; rewrite the file with "
         "h5repack --high=0 or save it again with Keras");

@@ -7,6 +7,8 @@
 
 namespace headstart {
 
+inline constexpr const char* kKerasTag = "keras";  // of the errors of every Keras reader
+
 // `text`: the attribute model_config of a .h5 file, or modelTopology of a tfjs model.json. Throws Error
 // naming what is not understood.
 Graph graph_from_keras_config(const std::string& text);

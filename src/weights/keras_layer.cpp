@@ -17,9 +17,9 @@ namespace headstart {
 namespace {
 
 using nlohmann::json;
-using Kind = Activation::Kind;
+using ActivationKind = Activation::Kind;
 
-constexpr int kLargest = 1 << 24;  // of any count in a layer
+constexpr int kLargestCount = 1 << 24;  // of any count in a layer
 
 // The config of one layer, read with Keras's defaults and with errors that name the layer.
 class Config {
@@ -47,8 +47,8 @@ class Config {
 
   int count(const json& value, int lowest) const {
     if (!value.is_number_integer() || value.get<std::int64_t>() < lowest ||
-        value.get<std::int64_t>() > kLargest) {
-      fail(fmt::format("a whole number from {} to {}", lowest, kLargest), value);
+        value.get<std::int64_t>() > kLargestCount) {
+      fail(fmt::format("a whole number from {} to {}", lowest, kLargestCount), value);
     }
     return value.get<int>();
   }
@@ -103,18 +103,19 @@ class Config {
   }
 
   Activation activation(const json& value) const {
-    static const std::map<std::string_view, Kind> activation_kinds{{"linear", Kind::linear},
-                                                                   {"relu", Kind::relu},
-                                                                   {"relu6", Kind::relu6},
-                                                                   {"sigmoid", Kind::sigmoid},
-                                                                   {"tanh", Kind::tanh},
-                                                                   {"softmax", Kind::softmax},
-                                                                   {"swish", Kind::swish},
-                                                                   {"silu", Kind::swish},
-                                                                   {"gelu", Kind::gelu},
-                                                                   {"elu", Kind::elu},
-                                                                   {"hard_swish", Kind::hard_swish},
-                                                                   {"hard_silu", Kind::hard_swish}};
+    static const std::map<std::string_view, ActivationKind> activation_kinds{
+        {"linear", ActivationKind::linear},
+        {"relu", ActivationKind::relu},
+        {"relu6", ActivationKind::relu6},
+        {"sigmoid", ActivationKind::sigmoid},
+        {"tanh", ActivationKind::tanh},
+        {"softmax", ActivationKind::softmax},
+        {"swish", ActivationKind::swish},
+        {"silu", ActivationKind::swish},
+        {"gelu", ActivationKind::gelu},
+        {"elu", ActivationKind::elu},
+        {"hard_swish", ActivationKind::hard_swish},
+        {"hard_silu", ActivationKind::hard_swish}};
     const auto found = value.is_string() ? activation_kinds.find(value.get_ref<const std::string&>())
                                          : activation_kinds.end();
     if (found == activation_kinds.end()) {
@@ -122,7 +123,7 @@ class Config {
       fail("the activation linear, relu, relu6, sigmoid, tanh, softmax, swish, gelu, elu or hard_swish",
            value);
     }
-    return {.kind = found->second, .alpha = found->second == Kind::elu ? 1.0F : 0.0F};
+    return {.kind = found->second, .alpha = found->second == ActivationKind::elu ? 1.0F : 0.0F};
   }
   Activation activation() const { return has("activation") ? activation(at("activation")) : Activation{}; }
 
@@ -254,14 +255,16 @@ Op relu(const Config& config) {
     config.fail("a ReLU without threshold and with max_value 6 or none",
                 {{"max_value", maximum}, {"negative_slope", slope}, {"threshold", threshold}});
   }
-  const auto kind = bounded ? Kind::relu6 : slope != 0.0F ? Kind::leaky_relu : Kind::relu;
+  const auto kind = bounded         ? ActivationKind::relu6
+                    : slope != 0.0F ? ActivationKind::leaky_relu
+                                    : ActivationKind::relu;
   return ActivationLayer{{.kind = kind, .alpha = slope}};
 }
 
 Op leaky_relu(const Config& config) {
   constexpr float kDefault = 0.3F;
   const float slope = config.number_or("negative_slope", config.number_or("alpha", kDefault));
-  return ActivationLayer{{.kind = Kind::leaky_relu, .alpha = slope}};
+  return ActivationLayer{{.kind = ActivationKind::leaky_relu, .alpha = slope}};
 }
 
 Op normalisation(const Config& config) {
@@ -337,7 +340,7 @@ Op reshape(const Config& config) {
 
 Op softmax(const Config& config) {
   config.require_last_axis();
-  return ActivationLayer{{.kind = Kind::softmax}};
+  return ActivationLayer{{.kind = ActivationKind::softmax}};
 }
 
 Op concatenate(const Config& config) {
@@ -367,7 +370,7 @@ const std::map<std::string_view, Builder>& builders() {
       {"LeakyReLU", leaky_relu},
       {"ELU",
        [](const Config& c) -> Op {
-         return ActivationLayer{{Kind::elu, c.number_or("alpha", 1.0F)}};
+         return ActivationLayer{{ActivationKind::elu, c.number_or("alpha", 1.0F)}};
        }},
       {"Softmax", softmax},
       {"BatchNormalization", normalisation},

@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "weights/keras_config.h"
 #include "weights/safe_json.h"
 
 namespace headstart {
@@ -15,8 +16,7 @@ namespace {
 using nlohmann::json;
 using Address = Hdf5File::Address;
 
-constexpr const char* kTag = "keras";
-constexpr int kMaximumDepth = 16;
+constexpr int kMaximumNesting = 16;
 
 // Newer files and those of TensorFlow 2.13.
 std::optional<Address> layers_group(Hdf5File& h5, Address model) {
@@ -50,7 +50,7 @@ std::map<std::string, const json*> layers_by_group(const json* model) {
   }
   std::map<std::string, int> counts;
   for (const auto& layer : config["layers"]) {
-    const auto stem = keras_snake_case(json_string(layer, "class_name", kTag));
+    const auto stem = keras_snake_case(json_string(layer, "class_name", kKerasTag));
     const int number = counts[stem]++;
     result.emplace(number == 0 ? stem : fmt::format("{}_{}", stem, number), &layer);
   }
@@ -61,7 +61,7 @@ std::string layer_name(Hdf5File& h5, Address variables, const std::string& group
   if (const auto names = h5.strings(variables, "name"); names && !names->empty()) {
     return names->front();
   }
-  return layer == nullptr ? group : json_string(json_member(*layer, "config", kTag), "name", kTag);
+  return layer == nullptr ? group : json_string(json_member(*layer, "config", kKerasTag), "name", kKerasTag);
 }
 
 // bfloat16 numbers are kept as their bits.
@@ -94,9 +94,9 @@ void read_variables(Hdf5File& h5, Address variables, const std::string& name, We
 
 void read_layers(Hdf5File& h5, Address group, const std::string& prefix, const json* config, int depth,
                  WeightFile& result) {
-  if (depth == kMaximumDepth) {
-    throw Error(
-        fmt::format("[{}] expected models nested up to {} levels; received more", kTag, kMaximumDepth));
+  if (depth == kMaximumNesting) {
+    throw Error(fmt::format("[{}] expected models nested up to {} levels; received more", kKerasTag,
+                            kMaximumNesting));
   }
   auto names = h5.children(group);
   std::sort(names.begin(), names.end(),
@@ -139,7 +139,7 @@ std::string keras_snake_case(const std::string& class_name) {
 bool is_keras_v3(Hdf5File& h5) { return layers_group(h5, h5.root()).has_value(); }
 
 WeightFile read_keras_v3(Hdf5File& h5, const std::string& config) {
-  const auto document = config.empty() ? json() : parse_json(config, kTag);
+  const auto document = config.empty() ? json() : parse_json(config, kKerasTag);
   WeightFile result{.format = WeightFormat::keras_h5};
   result.architecture_json = config;
   read_layers(h5, layers_group(h5, h5.root()).value(), "", &document, 0, result);

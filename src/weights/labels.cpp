@@ -8,12 +8,12 @@
 namespace headstart {
 namespace {
 
-constexpr std::size_t kLargest = std::size_t{1} << 20;
+constexpr std::size_t kLargestFile = std::size_t{1} << 20;
 
 std::optional<std::string> text_of(const Sibling& sibling, const char* name) {
   try {
     const auto file = sibling(name);
-    return file.size > kLargest ? std::nullopt : std::optional<std::string>(as_text(file.span()));
+    return file.size > kLargestFile ? std::nullopt : std::optional<std::string>(as_text(file.span()));
   } catch (const Error&) {
     return std::nullopt;  // most models have none
   }

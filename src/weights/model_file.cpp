@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kTag = "model";
+constexpr const char* kModelTag = "model";
 constexpr const char* kVersion = "1";
 constexpr const char* kVersionKey = "headstart.version";
 constexpr const char* kGraphKey = "headstart.graph";
@@ -45,27 +45,29 @@ json preprocessing_to_json(const Preprocessing& preprocessing) {
 }
 
 int whole_number(const json& object, const char* key, int lowest, int highest) {
-  const auto& value = json_member(object, key, kTag);
+  const auto& value = json_member(object, key, kModelTag);
   const bool fits = value.is_number_integer() && value.get<std::int64_t>() >= lowest &&
                     value.get<std::int64_t>() <= highest;
   if (!fits) {
     throw Error(fmt::format("[{}] expected a whole number from {} to {} for \"{}\"; received another value",
-                            kTag, lowest, highest, key));
+                            kModelTag, lowest, highest, key));
   }
   return value.get<int>();
 }
 
 float real_number(const json& value, const char* key) {
   if (!value.is_number() || !(std::abs(value.get<double>()) <= std::numeric_limits<float>::max())) {
-    throw Error(fmt::format("[{}] expected a number for \"{}\"; received {}", kTag, key, value.type_name()));
+    throw Error(
+        fmt::format("[{}] expected a number for \"{}\"; received {}", kModelTag, key, value.type_name()));
   }
   return value.get<float>();
 }
 
 std::array<float, 3> three_numbers(const json& object, const char* key) {
-  const auto& value = json_member(object, key, kTag);
+  const auto& value = json_member(object, key, kModelTag);
   if (!value.is_array() || value.size() != 3) {
-    throw Error(fmt::format("[{}] expected three numbers for \"{}\"; received something else", kTag, key));
+    throw Error(
+        fmt::format("[{}] expected three numbers for \"{}\"; received something else", kModelTag, key));
   }
   return {real_number(value[0], key), real_number(value[1], key), real_number(value[2], key)};
 }
@@ -76,21 +78,23 @@ Preprocessing preprocessing_from_json(const json& object) {
   result.height = whole_number(object, "height", 1, kLargestSide);
   result.width = whole_number(object, "width", 1, kLargestSide);
   result.channels = whole_number(object, "channels", 1, 3);
-  result.kernel = resize_kernel_from(json_string(object, "kernel", kTag));
-  result.fit = resize_fit_from(json_string(object, "fit", kTag));
+  result.kernel = resize_kernel_from(json_string(object, "kernel", kModelTag));
+  result.fit = resize_fit_from(json_string(object, "fit", kModelTag));
   result.resize_to = whole_number(object, "resize_to", 0, kLargestSide);
-  const auto& bgr = json_member(object, "bgr", kTag);
+  const auto& bgr = json_member(object, "bgr", kModelTag);
   if (!bgr.is_boolean()) {
-    throw Error(fmt::format("[{}] expected true or false for \"bgr\"; received {}", kTag, bgr.type_name()));
+    throw Error(
+        fmt::format("[{}] expected true or false for \"bgr\"; received {}", kModelTag, bgr.type_name()));
   }
   result.bgr = bgr.get<bool>();
-  result.scale = real_number(json_member(object, "scale", kTag), "scale");
+  result.scale = real_number(json_member(object, "scale", kModelTag), "scale");
   result.mean = three_numbers(object, "mean");
   result.std = three_numbers(object, "std");
   if (result.channels == 2 || result.std[0] == 0.0F || result.std[1] == 0.0F || result.std[2] == 0.0F) {
-    throw Error(fmt::format("[{}] expected 1 or 3 channels and a std without zeros; received others", kTag));
+    throw Error(
+        fmt::format("[{}] expected 1 or 3 channels and a std without zeros; received others", kModelTag));
   }
-  result.mode = json_string(object, "mode", kTag);
+  result.mode = json_string(object, "mode", kModelTag);
   return result;
 }
 
@@ -98,7 +102,7 @@ std::vector<std::string> strings_from_json(const json& value, const char* what) 
   std::vector<std::string> result;
   for (const auto& item : value) {
     if (!item.is_string()) {
-      throw Error(fmt::format("[{}] expected strings as {}; received {}", kTag, what, item.type_name()));
+      throw Error(fmt::format("[{}] expected strings as {}; received {}", kModelTag, what, item.type_name()));
     }
     result.push_back(item.get<std::string>());
   }
@@ -113,16 +117,16 @@ class Metadata {
     const auto found = values_.find(key);
     if (found == values_.end()) {
       throw Error(fmt::format(
-          "[{}] expected \"{}\" in the metadata; it is not there; the file is not one of Headstart's", kTag,
-          key));
+          "[{}] expected \"{}\" in the metadata; it is not there; the file is not one of Headstart's",
+          kModelTag, key));
     }
     return found->second;
   }
   json document(const char* key, json::value_t type) const {
-    auto value = parse_json(text(key), kTag);
+    auto value = parse_json(text(key), kModelTag);
     if (value.type() != type) {
-      throw Error(fmt::format("[{}] expected an {} as \"{}\"; received {}", kTag, json(type).type_name(), key,
-                              value.type_name()));
+      throw Error(fmt::format("[{}] expected an {} as \"{}\"; received {}", kModelTag, json(type).type_name(),
+                              key, value.type_name()));
     }
     return value;
   }
@@ -137,10 +141,10 @@ double temperature_of(const std::map<std::string, std::string>& metadata) {
   if (found == metadata.end()) {
     return 1.0;
   }
-  const auto value = parse_json(found->second, kTag);
+  const auto value = parse_json(found->second, kModelTag);
   if (!value.is_number() || !(value.get<double>() >= 1e-3 && value.get<double>() <= 1e3)) {
     throw Error(fmt::format("[{}] expected a number from 0.001 to 1000 as \"{}\"; received another value",
-                            kTag, kTemperatureKey));
+                            kModelTag, kTemperatureKey));
   }
   return value.get<double>();
 }
@@ -151,7 +155,7 @@ void check_classes(const Model& model) {
   const auto names = model.class_names.size();
   const bool names_fit = names == 0 || names == outputs || (outputs == 1 && names == 2);
   if (!names_fit || (!model.class_ids.empty() && model.class_ids.size() != names)) {
-    throw Error(fmt::format("[{}] the model has {} outputs; received {} class names and {} ids", kTag,
+    throw Error(fmt::format("[{}] the model has {} outputs; received {} class names and {} ids", kModelTag,
                             outputs, names, model.class_ids.size()));
   }
 }
@@ -167,7 +171,7 @@ Parameters parameters_in_order(const Graph& graph, Parameters&& tensors) {
     }
   }
   if (ordered.size() != tensors.size()) {
-    throw Error(fmt::format("[{}] the graph has {} parameters; the file holds {}", kTag, ordered.size(),
+    throw Error(fmt::format("[{}] the graph has {} parameters; the file holds {}", kModelTag, ordered.size(),
                             tensors.size()));
   }
   return ordered;
@@ -198,7 +202,7 @@ Model load_model(const std::string& path) {
     if (const auto& version = metadata.text(kVersionKey); version != kVersion) {
       throw Error(
           fmt::format("[{}] expected a model file of version {}; received version {}; use a newer Headstart",
-                      kTag, kVersion, version));
+                      kModelTag, kVersion, version));
     }
     Model model;
     model.graph = graph_from_json(metadata.text(kGraphKey));
@@ -210,7 +214,7 @@ Model load_model(const std::string& path) {
     model.temperature = temperature_of(file.metadata);
     const auto provenance = metadata.document(kProvenanceKey, json::value_t::object);
     for (const auto& [key, value] : provenance.items()) {
-      model.provenance[key] = json_string(provenance, key.c_str(), kTag);
+      model.provenance[key] = json_string(provenance, key.c_str(), kModelTag);
     }
     check_classes(model);
     model.parameters = parameters_in_order(model.graph, std::move(file.tensors));

@@ -13,8 +13,6 @@
 namespace headstart {
 namespace {
 
-constexpr const char* kTag = "onnx";
-
 // "layer1.0.conv1.weight" -> "layer1.0.conv1"; empty for a name that the exporter made up ("onnx::Conv_193").
 std::string_view module_of_parameter(std::string_view name) {
   constexpr std::string_view kKinds[] = {".weight", ".bias", ".running_mean", ".running_var"};
@@ -84,7 +82,7 @@ class OnnxReader {
     }
     if (result_.layers.empty()) {
       throw Error(fmt::format(
-          "[{}] expected weights in the model; received none; export it with its parameters", kTag));
+          "[{}] expected weights in the model; received none; export it with its parameters", kOnnxTag));
     }
     const auto places = places_of(nodes_);
     for (const auto& [layer, node] : layer_nodes_) {

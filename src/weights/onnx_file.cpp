@@ -10,8 +10,7 @@
 namespace headstart {
 namespace {
 
-constexpr const char* kTag = "onnx";
-constexpr std::size_t kMaximumRank = 32;
+constexpr std::size_t kMaximumAxes = 32;
 constexpr std::size_t kMaximumName = 300;  // layers repeat the names of tensors that they share
 
 using Bytes = std::span<const std::uint8_t>;
@@ -19,7 +18,7 @@ using Bytes = std::span<const std::uint8_t>;
 // Calls `take` with every field of a message.
 template <typename Take>
 void for_each_field(Bytes message, Take take) {
-  ProtobufReader reader(message, kTag);
+  ProtobufReader reader(message, kOnnxTag);
   while (const auto field = reader.next()) {
     take(*field);
   }
@@ -47,7 +46,7 @@ OnnxTensor parse_tensor(Bytes message) {
                           kExternal = 13;
   for_each_field(message, [&](const ProtobufField& field) {
     if (field.number == kDims) {
-      append_integers(field, kTag, tensor.shape);
+      append_integers(field, kOnnxTag, tensor.shape);
     } else if (field.number == kType) {
       tensor.type = static_cast<std::int64_t>(field.value);
     } else if (field.number == kName) {
@@ -61,12 +60,12 @@ OnnxTensor parse_tensor(Bytes message) {
       tensor.has_other_values = true;
     }
   });
-  if (tensor.shape.size() > kMaximumRank) {
-    throw Error(fmt::format("[{}] expected tensors of up to {} axes; received {}", kTag, kMaximumRank,
+  if (tensor.shape.size() > kMaximumAxes) {
+    throw Error(fmt::format("[{}] expected tensors of up to {} axes; received {}", kOnnxTag, kMaximumAxes,
                             tensor.shape.size()));
   }
   if (tensor.name.size() > kMaximumName) {
-    throw Error(fmt::format("[{}] expected names of tensors of up to {} bytes; received {}", kTag,
+    throw Error(fmt::format("[{}] expected names of tensors of up to {} bytes; received {}", kOnnxTag,
                             kMaximumName, tensor.name.size()));
   }
   element_count(tensor.shape);  // throws for negative extents and overflow
@@ -87,7 +86,7 @@ void parse_attribute(Bytes message, OnnxNode& node) {
     } else if (field.number == kTensor) {
       tensor = parse_tensor(field.bytes);
     } else if (field.number == kIntegers) {
-      append_integers(field, kTag, integers);
+      append_integers(field, kOnnxTag, integers);
     }
   });
   if (name == "transA") {
@@ -151,8 +150,8 @@ std::uint64_t number_from(std::string_view text, std::uint64_t otherwise) {
   const auto* end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, value);
   if (!text.empty() && (error != std::errc{} || rest != end)) {
-    throw Error(fmt::format("[{}] expected a number as offset or length of external data; received {}", kTag,
-                            text.substr(0, 100)));
+    throw Error(fmt::format("[{}] expected a number as offset or length of external data; received {}",
+                            kOnnxTag, text.substr(0, 100)));
   }
   return value;
 }
@@ -161,8 +160,8 @@ void check_size(const OnnxTensor& tensor, std::uint64_t bytes) {
   const auto needed =
       static_cast<std::uint64_t>(element_count(tensor.shape)) * element_size(float_type(tensor.type).value());
   if (tensor.has_other_values || needed != bytes) {
-    throw Error(fmt::format("[{}] the tensor {} of shape {} needs {} bytes; received {}; it is damaged", kTag,
-                            tensor.name.substr(0, 100), to_string(tensor.shape), needed, bytes));
+    throw Error(fmt::format("[{}] the tensor {} of shape {} needs {} bytes; received {}; it is damaged",
+                            kOnnxTag, tensor.name.substr(0, 100), to_string(tensor.shape), needed, bytes));
   }
 }
 
@@ -171,7 +170,7 @@ void check_size(const OnnxTensor& tensor, std::uint64_t bytes) {
 bool is_onnx(const SharedBytes& file) {
   constexpr std::uint64_t kVersion = 1, kGraph = 7, kLast = 25;
   try {
-    ProtobufReader reader(file.span(), kTag);
+    ProtobufReader reader(file.span(), kOnnxTag);
     bool has_graph = false;
     for (bool first = true; const auto field = reader.next(); first = false) {
       if ((first && (field->number != kVersion || field->has_bytes)) || field->number == 0 ||
@@ -199,8 +198,8 @@ OnnxModel parse_onnx(const SharedBytes& file) {
     }
   });
   if (!has_opset) {  // every model has one, often as its last field
-    throw Error(
-        fmt::format("[{}] expected an ONNX model; received one without operator set; it is truncated", kTag));
+    throw Error(fmt::format("[{}] expected an ONNX model; received one without operator set; it is truncated",
+                            kOnnxTag));
   }
   return model;
 }
@@ -217,12 +216,12 @@ Tensor OnnxTensors::read(const OnnxTensor& tensor) {
   }
   const auto offset = static_cast<std::uint64_t>(tensor.raw.data() - file_.data.get());
   return tensor_from_file(file_, offset, tensor.shape, float_type(tensor.type).value(), ByteOrder::little,
-                          kTag);
+                          kOnnxTag);
 }
 
 Tensor OnnxTensors::read_external(const OnnxTensor& tensor) {
   const std::string location(tensor.external);
-  check_sibling_path(location, kTag);
+  check_sibling_path(location, kOnnxTag);
   auto found = externals_.find(location);
   if (found == externals_.end()) {
     auto file = sibling_(location);
@@ -234,12 +233,12 @@ Tensor OnnxTensors::read_external(const OnnxTensor& tensor) {
   const auto length = number_from(tensor.external_length, file.size - std::min(offset, file.size));
   check_size(tensor, length);
   if (length > budget) {
-    throw Error(fmt::format("[{}] the tensors take more bytes of {} than it has; it is damaged", kTag,
+    throw Error(fmt::format("[{}] the tensors take more bytes of {} than it has; it is damaged", kOnnxTag,
                             location.substr(0, 200)));
   }
   budget -= length;
   return tensor_from_file(file, offset, tensor.shape, float_type(tensor.type).value(), ByteOrder::little,
-                          kTag);
+                          kOnnxTag);
 }
 
 }  // namespace headstart

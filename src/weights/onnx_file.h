@@ -13,6 +13,8 @@
 
 namespace headstart {
 
+inline constexpr const char* kOnnxTag = "onnx";  // of errors
+
 // Views into the file.
 struct OnnxTensor {
   std::string_view name{};

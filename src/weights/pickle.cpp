@@ -10,7 +10,7 @@
 namespace headstart {
 namespace {
 
-using Kind = PickleValue::Kind;
+using PickleKind = PickleValue::Kind;
 
 constexpr std::size_t kMaximumValues = 1'000'000;
 constexpr std::size_t kMaximumItems = 8'000'000;  // of all containers together
@@ -68,7 +68,7 @@ std::string_view allowed_global(std::string_view module, std::string_view name) 
 class Machine {
  public:
   explicit Machine(std::span<const std::uint8_t> bytes) : bytes_(bytes, "pickle") {
-    for (const auto kind : {Kind::none, Kind::boolean, Kind::boolean, Kind::mark}) {
+    for (const auto kind : {PickleKind::none, PickleKind::boolean, PickleKind::boolean, PickleKind::mark}) {
       values_.push_back({.kind = kind});
     }
     values_[kTrueId].integer = 1;
@@ -151,7 +151,7 @@ class Machine {
       default:
         return false;
     }
-    add({.kind = Kind::text, .text = take_text(length)});
+    add({.kind = PickleKind::text, .text = take_text(length)});
     return true;
   }
 
@@ -161,39 +161,39 @@ class Machine {
         push(kMarkId);
         return true;
       case kEmptyList:
-        add({.kind = Kind::list});
+        add({.kind = PickleKind::list});
         return true;
       case kEmptyTuple:
-        add({.kind = Kind::tuple});
+        add({.kind = PickleKind::tuple});
         return true;
       case kEmptyDict:
-        add({.kind = Kind::dict});
+        add({.kind = PickleKind::dict});
         return true;
       case kList:
-        add_container(Kind::list, pop_to_mark());
+        add_container(PickleKind::list, pop_to_mark());
         return true;
       case kTuple:
-        add_container(Kind::tuple, pop_to_mark());
+        add_container(PickleKind::tuple, pop_to_mark());
         return true;
       case kDict:
-        add_container(Kind::dict, pop_to_mark());
+        add_container(PickleKind::dict, pop_to_mark());
         return true;
       case kTuple1:
       case kTuple2:
       case kTuple3:
-        add_container(Kind::tuple, pop_some(1U + opcode - kTuple1));
+        add_container(PickleKind::tuple, pop_some(1U + opcode - kTuple1));
         return true;
       case kAppend:
-        extend(Kind::list, pop_some(1));
+        extend(PickleKind::list, pop_some(1));
         return true;
       case kAppends:
-        extend(Kind::list, pop_to_mark());
+        extend(PickleKind::list, pop_to_mark());
         return true;
       case kSetItem:
-        extend(Kind::dict, pop_some(2));
+        extend(PickleKind::dict, pop_some(2));
         return true;
       case kSetItems:
-        extend(Kind::dict, pop_to_mark());
+        extend(PickleKind::dict, pop_to_mark());
         return true;
       default:
         return false;
@@ -235,23 +235,23 @@ class Machine {
     switch (opcode) {
       case kGlobal: {
         const auto module = take_line();
-        add({.kind = Kind::global, .text = allowed_global(module, take_line())});
+        add({.kind = PickleKind::global, .text = allowed_global(module, take_line())});
         return true;
       }
       case kStackGlobal: {
         const auto names = pop_some(2);
-        add({.kind = Kind::global, .text = allowed_global(text_of(names[0]), text_of(names[1]))});
+        add({.kind = PickleKind::global, .text = allowed_global(text_of(names[0]), text_of(names[1]))});
         return true;
       }
       case kBinPersistentId:
-        add_container(Kind::persistent, pop_some(1));
+        add_container(PickleKind::persistent, pop_some(1));
         return true;
       case kReduce:
         reduce();
         return true;
       case kBuild:  // the attributes of an OrderedDict (a state dict's `_metadata`): not needed
         pop_some(1);
-        if (values_[top()].kind != Kind::dict) {
+        if (values_[top()].kind != PickleKind::dict) {
           throw Error("[pickle] expected state of an OrderedDict; received that of another object");
         }
         return true;
@@ -264,7 +264,7 @@ class Machine {
     const auto call = pop_some(2);
     const auto& function = values_[call[0]];
     const auto& arguments = values_[call[1]];
-    if (function.kind != Kind::global || arguments.kind != Kind::tuple) {
+    if (function.kind != PickleKind::global || arguments.kind != PickleKind::tuple) {
       throw Error("[pickle] expected a call with a tuple of arguments; received something else");
     }
     constexpr std::size_t kMaximumArguments = 16;
@@ -275,7 +275,7 @@ class Machine {
     if (function.text == kCallables[0]) {
       ordered_dict(items);
     } else if ((function.text == kCallables[1] || function.text == kCallables[2]) && items.size() >= 4) {
-      add_container(Kind::tensor, {items.begin(), items.begin() + 4});
+      add_container(PickleKind::tensor, {items.begin(), items.begin() + 4});
     } else if (function.text == kCallables[3] && !items.empty()) {
       push(items[0]);
     } else {
@@ -297,7 +297,7 @@ class Machine {
         items.insert(items.end(), pair.items.begin(), pair.items.end());
       }
     }
-    add_container(Kind::dict, std::move(items));
+    add_container(PickleKind::dict, std::move(items));
   }
 
   template <typename T>
@@ -334,7 +334,7 @@ class Machine {
     values_.push_back(std::move(value));
     push(static_cast<PickleId>(values_.size() - 1));
   }
-  void add_integer(std::int64_t value) { add({.kind = Kind::integer, .integer = value}); }
+  void add_integer(std::int64_t value) { add({.kind = PickleKind::integer, .integer = value}); }
   // Little-endian two's complement; beyond 64 bits (the legacy form's magic number) only the low ones are
   // kept.
   void add_long(std::uint8_t length) {
@@ -348,19 +348,19 @@ class Machine {
     auto bits = take<std::uint64_t>();  // big-endian
     auto* raw = reinterpret_cast<std::uint8_t*>(&bits);
     std::reverse(raw, raw + sizeof bits);
-    add({.kind = Kind::number, .number = std::bit_cast<double>(bits)});
+    add({.kind = PickleKind::number, .number = std::bit_cast<double>(bits)});
   }
-  void add_container(Kind kind, std::vector<PickleId> items) {
+  void add_container(PickleKind kind, std::vector<PickleId> items) {
     count_items(items.size());
-    if (kind == Kind::dict && items.size() % 2 != 0) {
+    if (kind == PickleKind::dict && items.size() % 2 != 0) {
       throw Error("[pickle] expected keys with values; received an odd number of them");
     }
     add({.kind = kind, .items = std::move(items)});
   }
-  void extend(Kind kind, const std::vector<PickleId>& more) {
+  void extend(PickleKind kind, const std::vector<PickleId>& more) {
     count_items(more.size());
     auto& target = values_[top()];
-    if (target.kind != kind || (kind == Kind::dict && more.size() % 2 != 0)) {
+    if (target.kind != kind || (kind == PickleKind::dict && more.size() % 2 != 0)) {
       throw Error("[pickle] expected a list or dict to add to; received something else");
     }
     target.items.insert(target.items.end(), more.begin(), more.end());
@@ -400,7 +400,7 @@ class Machine {
     return items;
   }
   std::string_view text_of(PickleId id) const {
-    if (values_[id].kind != Kind::text) {
+    if (values_[id].kind != PickleKind::text) {
       throw Error("[pickle] expected text; received something else");
     }
     return values_[id].text;
@@ -427,12 +427,12 @@ class Machine {
 }  // namespace
 
 const PickleValue* Pickle::member(const PickleValue& dict, std::string_view key) const {
-  if (dict.kind != Kind::dict) {
+  if (dict.kind != PickleKind::dict) {
     return nullptr;
   }
   for (std::size_t i = 0; i + 1 < dict.items.size(); i += 2) {
     const auto& candidate = values[dict.items[i]];
-    if (candidate.kind == Kind::text && candidate.text == key) {
+    if (candidate.kind == PickleKind::text && candidate.text == key) {
       return &values[dict.items[i + 1]];
     }
   }

@@ -9,7 +9,7 @@
 namespace headstart {
 namespace {
 
-using Kind = PlaceNode::Kind;
+using PlaceKind = PlaceNode::Kind;
 
 class Hash {  // FNV-1a
  public:
@@ -56,11 +56,11 @@ PlaceNode place_node(const Graph& graph, NodeId id) {
   }
   const auto specs = parameter_specs(graph, id);
   const auto layer = [&](const char* kind, const Shape& shape) {
-    result.kind = Kind::layer;
+    result.kind = PlaceKind::layer;
     result.what = place_of_weight(kind, shape);
   };
   if (std::holds_alternative<Input>(node.op)) {
-    result.kind = Kind::source;
+    result.kind = PlaceKind::source;
   } else if (std::holds_alternative<Conv2D>(node.op)) {
     const auto& s = specs[0].shape;
     layer("Conv", {s[3], s[2], s[0], s[1]});
@@ -74,20 +74,20 @@ PlaceNode place_node(const Graph& graph, NodeId id) {
     const auto& s = specs[1].shape;
     layer("Separable", {s[3], s[2]});
   } else if (std::holds_alternative<BatchNormalization>(node.op)) {
-    result.kind = Kind::norm;
+    result.kind = PlaceKind::norm;
     result.what = place_of_weight("Norm", {node.shape.back()});
   } else if (std::holds_alternative<MaxPooling2D>(node.op)) {
-    result.kind = Kind::layer;
+    result.kind = PlaceKind::layer;
     result.what = "MaxPool";
   } else if (const auto* pooling = std::get_if<AveragePooling2D>(&node.op)) {
     const auto& shape = graph.node(node.inputs[0]).shape;
     const bool global = pooling->pool == Size2{static_cast<int>(shape[0]), static_cast<int>(shape[1])};
-    result.kind = global || pooling->pool == Size2{} ? Kind::pass : Kind::layer;
+    result.kind = global || pooling->pool == Size2{} ? PlaceKind::pass : PlaceKind::layer;
     result.what = "AveragePool";
   } else if (std::holds_alternative<Add>(node.op) || std::holds_alternative<Multiply>(node.op)) {
-    result.kind = Kind::join;
+    result.kind = PlaceKind::join;
   } else if (std::holds_alternative<Concatenate>(node.op)) {
-    result.kind = Kind::concat;
+    result.kind = PlaceKind::concat;
   }
   return result;
 }
@@ -110,18 +110,18 @@ std::vector<Sight> look_back(const std::vector<PlaceNode>& nodes) {
     }
     const bool one = std::adjacent_find(inputs.begin(), inputs.end(), std::not_equal_to<>()) == inputs.end();
     Sight sight;
-    if (node.kind == Kind::source) {
+    if (node.kind == PlaceKind::source) {
       sight.own = sight.after = hash_of("source", {});
-    } else if (node.kind == Kind::concat && inputs.size() > 1) {
+    } else if (node.kind == PlaceKind::concat && inputs.size() > 1) {
       sight.own = sight.after = hash_of("concat", inputs);
-    } else if ((node.kind == Kind::layer || node.kind == Kind::norm) && !inputs.empty()) {
+    } else if ((node.kind == PlaceKind::layer || node.kind == PlaceKind::norm) && !inputs.empty()) {
       const auto before = joined(inputs);
       sight.own = hash_of(node.what, {before});
-      sight.passes = node.kind == Kind::norm;
+      sight.passes = node.kind == PlaceKind::norm;
       sight.after = sight.passes ? before : sight.own;
     } else {
       sight.own = sight.after = joined(inputs);
-      sight.passes = one || node.kind == Kind::pass;
+      sight.passes = one || node.kind == PlaceKind::pass;
     }
     sights.push_back(sight);
   }
@@ -133,15 +133,15 @@ using Kinds = std::set<std::uint64_t>;
 // What a node is for the input at `position`.
 std::uint64_t kind_hash(const PlaceNode& node, std::size_t position) {
   switch (node.kind) {
-    case Kind::layer:
+    case PlaceKind::layer:
       return node.what.starts_with("Dense") ? 0 : hash_of(node.what, {});
-    case Kind::concat:
+    case PlaceKind::concat:
       return hash_of("concat", {position});
-    case Kind::join:
+    case PlaceKind::join:
       return hash_of("join", {});
-    case Kind::source:
-    case Kind::norm:
-    case Kind::pass:
+    case PlaceKind::source:
+    case PlaceKind::norm:
+    case PlaceKind::pass:
       return 0;
   }
   return 0;

@@ -13,9 +13,9 @@
 namespace headstart {
 namespace {
 
-using Kind = PickleValue::Kind;
+using PickleKind = PickleValue::Kind;
 
-constexpr const char* kTag = "pytorch";
+constexpr const char* kPytorchTag = "pytorch";
 
 // A protocol 2 pickle of the long 0x1950a86a20f9469cfc6c.
 constexpr std::string_view kLegacyMagic("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15);
@@ -43,38 +43,43 @@ ElementType storage_type(std::string_view name) {
       {"torch BoolStorage", u8}};
   const auto found = element_types.find(name);
   if (found == element_types.end()) {
-    throw Error(fmt::format("[{}] expected the name of a storage; received {}", kTag, name.substr(0, 100)));
+    throw Error(
+        fmt::format("[{}] expected the name of a storage; received {}", kPytorchTag, name.substr(0, 100)));
   }
   return found->second;
 }
 
-const PickleValue& expect(const Pickle& pickle, PickleId id, Kind kind, const char* what) {
+const PickleValue& expect(const Pickle& pickle, PickleId id, PickleKind kind, const char* what) {
   const auto& value = pickle[id];
   if (value.kind != kind) {
-    throw Error(fmt::format("[{}] expected {} in the pickle; received another value", kTag, what));
+    throw Error(fmt::format("[{}] expected {} in the pickle; received another value", kPytorchTag, what));
   }
   return value;
 }
 
 std::int64_t expect_count(const Pickle& pickle, PickleId id, const char* what) {
-  const auto value = expect(pickle, id, Kind::integer, what).integer;
+  const auto value = expect(pickle, id, PickleKind::integer, what).integer;
   if (value < 0 || value > std::int64_t{1} << 56) {
-    throw Error(fmt::format("[{}] expected {} of a possible size; received {}", kTag, what, value));
+    throw Error(fmt::format("[{}] expected {} of a possible size; received {}", kPytorchTag, what, value));
   }
   return value;
 }
 
 // ("storage", torch.FloatStorage, key, location, elements[, view]) where view is None or (key, offset, size).
 Storage storage_from(const Pickle& pickle, PickleId id) {
-  const auto& persistent = expect(pickle, id, Kind::persistent, "a tensor's storage");
-  const auto& fields = expect(pickle, persistent.items[0], Kind::tuple, "a storage's description").items;
+  const auto& persistent = expect(pickle, id, PickleKind::persistent, "a tensor's storage");
+  const auto& fields =
+      expect(pickle, persistent.items[0], PickleKind::tuple, "a storage's description").items;
   if (fields.size() < 5 || pickle[fields[0]].text != "storage") {
-    throw Error(fmt::format("[{}] expected a storage's description of five fields; received another", kTag));
+    throw Error(
+        fmt::format("[{}] expected a storage's description of five fields; received another", kPytorchTag));
   }
-  Storage storage{.type = storage_type(expect(pickle, fields[1], Kind::global, "a storage's type").text),
-                  .key = std::string(expect(pickle, fields[2], Kind::text, "a storage's key").text),
-                  .elements = expect_count(pickle, fields[4], "a storage's size")};
-  if (fields.size() > 5 && pickle[fields[5]].kind == Kind::tuple && pickle[fields[5]].items.size() == 3) {
+  Storage storage{
+      .type = storage_type(expect(pickle, fields[1], PickleKind::global, "a storage's type").text),
+      .key = std::string(expect(pickle, fields[2], PickleKind::text, "a storage's key").text),
+      .elements = expect_count(pickle, fields[4], "a storage's size")};
+  if (fields.size() > 5 && pickle[fields[5]].kind == PickleKind::tuple &&
+      pickle[fields[5]].items.size() == 3) {
     storage.view_offset = expect_count(pickle, pickle[fields[5]].items[1], "a storage view's offset");
   }
   return storage;
@@ -82,9 +87,9 @@ Storage storage_from(const Pickle& pickle, PickleId id) {
 
 Shape counts_from(const Pickle& pickle, PickleId id, const char* what) {
   constexpr std::size_t kMaximumRank = 32;
-  const auto& tuple = expect(pickle, id, Kind::tuple, what);
+  const auto& tuple = expect(pickle, id, PickleKind::tuple, what);
   if (tuple.items.size() > kMaximumRank) {
-    throw Error(fmt::format("[{}] expected {} of up to {} axes; received {}", kTag, what, kMaximumRank,
+    throw Error(fmt::format("[{}] expected {} of up to {} axes; received {}", kPytorchTag, what, kMaximumRank,
                             tuple.items.size()));
   }
   Shape counts;
@@ -118,8 +123,8 @@ void check_reach(const Shape& shape, const Shape& strides, std::int64_t offset, 
   }
   if (last >= limit) {
     throw Error(fmt::format(
-        "[{}] a tensor of shape {} reaches beyond its storage of {} elements; the file is damaged", kTag,
-        to_string(shape), limit));
+        "[{}] a tensor of shape {} reaches beyond its storage of {} elements; the file is damaged",
+        kPytorchTag, to_string(shape), limit));
   }
 }
 
@@ -154,7 +159,7 @@ class StateDictReader {
     for (std::size_t i = 0; i + 1 < state.items.size(); i += 2) {
       const auto& key = pickle_[state.items[i]];
       const auto& value = pickle_[state.items[i + 1]];
-      if (key.kind == Kind::text && value.kind == Kind::tensor) {
+      if (key.kind == PickleKind::text && value.kind == PickleKind::tensor) {
         result.insert(std::string(key.text), tensor(value));
       }
     }
@@ -163,8 +168,8 @@ class StateDictReader {
 
  private:
   bool holds_tensors(const PickleValue& value) const {
-    for (std::size_t i = 1; value.kind == Kind::dict && i < value.items.size(); i += 2) {
-      if (pickle_[value.items[i]].kind == Kind::tensor) {
+    for (std::size_t i = 1; value.kind == PickleKind::dict && i < value.items.size(); i += 2) {
+      if (pickle_[value.items[i]].kind == PickleKind::tensor) {
         return true;
       }
     }
@@ -186,7 +191,7 @@ class StateDictReader {
     throw Error(
         fmt::format("[{}] expected a state dict (names to tensors), also under state_dict, model, "
                     "model_state_dict, net or model_ema; received something else",
-                    kTag));
+                    kPytorchTag));
   }
 
   Tensor tensor(const PickleValue& value) {
@@ -195,7 +200,7 @@ class StateDictReader {
     auto shape = counts_from(pickle_, value.items[2], "a tensor's shape");
     const auto strides = counts_from(pickle_, value.items[3], "a tensor's strides");
     if (shape.size() != strides.size()) {
-      throw Error(fmt::format("[{}] a tensor has {} axes and {} strides; the file is damaged", kTag,
+      throw Error(fmt::format("[{}] a tensor has {} axes and {} strides; the file is damaged", kPytorchTag,
                               shape.size(), strides.size()));
     }
     const auto count = static_cast<std::uint64_t>(element_count(shape));
@@ -207,13 +212,13 @@ class StateDictReader {
     check_reach(shape, strides, offset, static_cast<std::int64_t>(bytes.size / width));
     if (count > budget_) {
       throw Error(
-          fmt::format("[{}] the tensors together are much larger than the file; it is damaged", kTag));
+          fmt::format("[{}] the tensors together are much larger than the file; it is damaged", kPytorchTag));
     }
     budget_ -= count;
     const auto first = bytes.offset + static_cast<std::uint64_t>(offset) * width;
     if (is_contiguous(shape, strides)) {
       auto tensor =
-          tensor_from_file(bytes.file, first, std::move(shape), storage.type, ByteOrder::little, kTag);
+          tensor_from_file(bytes.file, first, std::move(shape), storage.type, ByteOrder::little, kPytorchTag);
       // Tied weights in the file are two parameters here.
       return aliased_.insert(storage.key).second ? std::move(tensor) : Tensor(tensor);
     }
@@ -231,12 +236,13 @@ Parameters read_zip(const SharedBytes& file) {
   const auto pickle_name = archive.find_suffix("/data.pkl");
   if (!pickle_name) {
     throw Error(fmt::format(
-        "[{}] expected a data.pkl in the zip archive; it is not there; a TorchScript or other file?", kTag));
+        "[{}] expected a data.pkl in the zip archive; it is not there; a TorchScript or other file?",
+        kPytorchTag));
   }
   const auto prefix = pickle_name->substr(0, pickle_name->size() - std::string_view("data.pkl").size());
   if (archive.contains(prefix + "byteorder") &&
       as_text(archive.read(prefix + "byteorder").span()).starts_with("big")) {
-    throw Error(fmt::format("[{}] expected little-endian storages; received big-endian ones", kTag));
+    throw Error(fmt::format("[{}] expected little-endian storages; received big-endian ones", kPytorchTag));
   }
   const auto program = archive.read(*pickle_name);
   const auto pickle = read_pickle(program.span());
@@ -253,7 +259,7 @@ Parameters read_zip(const SharedBytes& file) {
 
 // After the pickles, for each key: the number of elements (int64), then the elements.
 Parameters read_legacy(const SharedBytes& file) {
-  const ByteView bytes(file.span(), kTag);
+  const ByteView bytes(file.span(), kPytorchTag);
   std::uint64_t position = 0;
   const auto next = [&] {
     auto pickle = read_pickle(bytes.slice(position, bytes.size() - position));
@@ -264,29 +270,30 @@ Parameters read_legacy(const SharedBytes& file) {
   const auto protocol = next();
   constexpr std::int64_t kProtocol = 1001;
   if (protocol[protocol.root].integer != kProtocol) {
-    throw Error(fmt::format("[{}] expected the legacy protocol {}; received another", kTag, kProtocol));
+    throw Error(
+        fmt::format("[{}] expected the legacy protocol {}; received another", kPytorchTag, kProtocol));
   }
   const auto system = next();
   const auto* little = system.member(system[system.root], "little_endian");
-  if (little != nullptr && little->kind == Kind::boolean && little->integer == 0) {
-    throw Error(fmt::format("[{}] expected little-endian storages; received big-endian ones", kTag));
+  if (little != nullptr && little->kind == PickleKind::boolean && little->integer == 0) {
+    throw Error(fmt::format("[{}] expected little-endian storages; received big-endian ones", kPytorchTag));
   }
   const auto object = next();
   const auto keys = next();
 
   std::map<std::string, ElementType> types;
   for (PickleId id = 0; id < object.values.size(); ++id) {
-    if (object[id].kind == Kind::persistent) {
+    if (object[id].kind == PickleKind::persistent) {
       const auto storage = storage_from(object, id);
       types.emplace(storage.key, storage.type);
     }
   }
   std::map<std::string, StorageBytes> storages;
-  for (const auto id : expect(keys, keys.root, Kind::list, "the list of storage keys").items) {
-    const std::string key(expect(keys, id, Kind::text, "a storage's key").text);
+  for (const auto id : expect(keys, keys.root, PickleKind::list, "the list of storage keys").items) {
+    const std::string key(expect(keys, id, PickleKind::text, "a storage's key").text);
     const auto type = types.find(key);
     if (type == types.end()) {
-      throw Error(fmt::format("[{}] a storage belongs to no tensor, so its type is not known", kTag));
+      throw Error(fmt::format("[{}] a storage belongs to no tensor, so its type is not known", kPytorchTag));
     }
     const auto elements = bytes.read<std::uint64_t>(position);
     position += sizeof(std::uint64_t);
@@ -294,7 +301,7 @@ Parameters read_legacy(const SharedBytes& file) {
     if (elements > bytes.size() / width) {
       throw Error(
           fmt::format("[{}] a storage claims {} elements; the file has {} bytes; it is truncated or damaged",
-                      kTag, elements, bytes.size()));
+                      kPytorchTag, elements, bytes.size()));
     }
     bytes.slice(position, elements * width);
     storages[key] = {file, position, elements * width};
@@ -303,7 +310,8 @@ Parameters read_legacy(const SharedBytes& file) {
   const auto lookup = [&](const Storage& storage) {
     const auto found = storages.find(storage.key);
     if (found == storages.end()) {
-      throw Error(fmt::format("[{}] the storage {} is not in the file", kTag, storage.key.substr(0, 100)));
+      throw Error(
+          fmt::format("[{}] the storage {} is not in the file", kPytorchTag, storage.key.substr(0, 100)));
     }
     return found->second;
   };
@@ -313,7 +321,7 @@ Parameters read_legacy(const SharedBytes& file) {
 }  // namespace
 
 bool is_pytorch(const SharedBytes& file) {
-  const ByteView view(file.span(), kTag);
+  const ByteView view(file.span(), kPytorchTag);
   return view.has_at(0, kLegacyMagic) || ZipArchive::is_zip(file);
 }
 

@@ -76,7 +76,7 @@ void write_tensor(PickleWriter& pickle, const std::string& name, std::string_vie
       "ccollections\nOrderedDict\n)RtR");
 }
 
-struct Entry {
+struct ArchiveEntry {
   std::string name;
   std::span<const std::uint8_t> bytes;
 };
@@ -86,7 +86,7 @@ std::span<const std::uint8_t> bytes_of(const void* data, std::size_t size) {
 }
 
 // libzip writes a temporary file and renames it when the archive is closed.
-void write_archive(const std::string& path, const std::vector<Entry>& entries) {
+void write_archive(const std::string& path, const std::vector<ArchiveEntry>& entries) {
   int code = 0;
   std::unique_ptr<zip_t, void (*)(zip_t*)> archive(zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code),
                                                    zip_discard);
@@ -118,7 +118,7 @@ void write_pytorch(const Graph& graph, const Parameters& parameters, const std::
   const std::int64_t no_batches = 0;
   PickleWriter pickle;
   pickle.raw("ccollections\nOrderedDict\n)R(");
-  std::vector<Entry> entries{{}};  // the pickle comes first
+  std::vector<ArchiveEntry> entries{{}};  // the pickle comes first
   for (const auto& [name, tensor] : state) {
     constexpr std::string_view kVariance = ".running_var";
     write_tensor(pickle, name, "FloatStorage", entries.size() - 1, tensor.shape());

@@ -16,12 +16,12 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kTag = "safetensors";
+constexpr const char* kSafetensorsTag = "safetensors";
 constexpr std::uint64_t kLengthBytes = 8;
 constexpr std::uint64_t kMaximumHeader = 100'000'000;  // as the reference implementation
 constexpr std::uint64_t kAlignment = 64;
 
-struct Entry {
+struct HeaderEntry {
   std::string name;
   ElementType type = ElementType::f32;
   Shape shape;
@@ -37,26 +37,28 @@ std::optional<ElementType> type_from(std::string_view name) {
   return found == element_types.end() ? std::nullopt : std::optional(found->second);
 }
 
-Entry entry_from(const std::string& name, const json& value) {
-  Entry entry{.name = name, .type = ElementType::f32, .shape = json_shape(value, "shape", kTag)};
-  const auto type_name = json_string(value, "dtype", kTag);
+HeaderEntry header_entry(const std::string& name, const json& value) {
+  HeaderEntry entry{
+      .name = name, .type = ElementType::f32, .shape = json_shape(value, "shape", kSafetensorsTag)};
+  const auto type_name = json_string(value, "dtype", kSafetensorsTag);
   const auto type = type_from(type_name);
   if (!type) {
     throw Error(
         fmt::format("[{}] {} has the type {}; expected one of F64, F32, F16, BF16, I64, I32, I16, I8, U64, "
                     "U32, U16, U8, BOOL",
-                    kTag, name, type_name));
+                    kSafetensorsTag, name, type_name));
   }
   entry.type = *type;
-  const auto offsets = json_shape(value, "data_offsets", kTag);
+  const auto offsets = json_shape(value, "data_offsets", kSafetensorsTag);
   if (offsets.size() != 2 || offsets[0] > offsets[1]) {
-    throw Error(fmt::format("[{}] {}: expected data_offsets [begin, end]; received others", kTag, name));
+    throw Error(
+        fmt::format("[{}] {}: expected data_offsets [begin, end]; received others", kSafetensorsTag, name));
   }
   entry.begin = static_cast<std::uint64_t>(offsets[0]);
   entry.end = static_cast<std::uint64_t>(offsets[1]);
   const auto bytes = static_cast<std::uint64_t>(element_count(entry.shape)) * element_size(entry.type);
   if (bytes != entry.end - entry.begin) {
-    throw Error(fmt::format("[{}] {} {} needs {} bytes; its data_offsets span {}", kTag, name,
+    throw Error(fmt::format("[{}] {} {} needs {} bytes; its data_offsets span {}", kSafetensorsTag, name,
                             to_string(entry.shape), bytes, entry.end - entry.begin));
   }
   return entry;
@@ -65,11 +67,13 @@ Entry entry_from(const std::string& name, const json& value) {
 std::map<std::string, std::string> metadata_from(const json& value) {
   std::map<std::string, std::string> metadata;
   if (!value.is_object()) {
-    throw Error(fmt::format("[{}] expected an object as __metadata__; received {}", kTag, value.type_name()));
+    throw Error(fmt::format("[{}] expected an object as __metadata__; received {}", kSafetensorsTag,
+                            value.type_name()));
   }
   for (const auto& [key, text] : value.items()) {
     if (!text.is_string()) {
-      throw Error(fmt::format("[{}] expected text in __metadata__; received {}", kTag, text.type_name()));
+      throw Error(
+          fmt::format("[{}] expected text in __metadata__; received {}", kSafetensorsTag, text.type_name()));
     }
     metadata.emplace(key, text.get<std::string>());
   }
@@ -77,19 +81,19 @@ std::map<std::string, std::string> metadata_from(const json& value) {
 }
 
 // The tensors must tile [0, size) exactly.
-void check_tiling(const std::vector<Entry>& entries, std::uint64_t size) {
+void check_tiling(const std::vector<HeaderEntry>& entries, std::uint64_t size) {
   std::uint64_t position = 0;
   for (const auto& entry : entries) {
     if (entry.begin != position) {
       throw Error(fmt::format("[{}] {} begins at byte {} of the data; expected {} without holes or overlaps",
-                              kTag, entry.name, entry.begin, position));
+                              kSafetensorsTag, entry.name, entry.begin, position));
     }
     position = entry.end;
   }
   if (position != size) {
     throw Error(fmt::format(
-        "[{}] the header describes {} bytes of data; the file holds {}; it is truncated or damaged", kTag,
-        position, size));
+        "[{}] the header describes {} bytes of data; the file holds {}; it is truncated or damaged",
+        kSafetensorsTag, position, size));
   }
 }
 
@@ -101,39 +105,40 @@ std::string dump(const nlohmann::ordered_json& header) {
 }  // namespace
 
 bool is_safetensors(const SharedBytes& file) {
-  const ByteView view(file.span(), kTag);
+  const ByteView view(file.span(), kSafetensorsTag);
   return view.size() > kLengthBytes && view.has_at(kLengthBytes, "{") &&
          view.read<std::uint64_t>(0) <= std::max<std::uint64_t>(kMaximumHeader, view.size());
 }
 
 Safetensors read_safetensors(const SharedBytes& file) {
-  const ByteView view(file.span(), kTag);
+  const ByteView view(file.span(), kSafetensorsTag);
   const auto header_size = view.read<std::uint64_t>(0);
   if (header_size > kMaximumHeader) {
-    throw Error(fmt::format("[{}] expected a header of up to {} bytes; received {}", kTag, kMaximumHeader,
-                            header_size));
+    throw Error(fmt::format("[{}] expected a header of up to {} bytes; received {}", kSafetensorsTag,
+                            kMaximumHeader, header_size));
   }
-  const auto header = parse_json(as_text(view.slice(kLengthBytes, header_size)), kTag);
+  const auto header = parse_json(as_text(view.slice(kLengthBytes, header_size)), kSafetensorsTag);
   if (!header.is_object()) {
-    throw Error(fmt::format("[{}] expected a JSON object as header; received {}", kTag, header.type_name()));
+    throw Error(fmt::format("[{}] expected a JSON object as header; received {}", kSafetensorsTag,
+                            header.type_name()));
   }
   Safetensors result;
-  std::vector<Entry> entries;
+  std::vector<HeaderEntry> entries;
   for (const auto& [name, value] : header.items()) {
     if (name == "__metadata__") {
       result.metadata = metadata_from(value);
     } else {
-      entries.push_back(entry_from(name, value));
+      entries.push_back(header_entry(name, value));
     }
   }
-  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+  std::stable_sort(entries.begin(), entries.end(), [](const HeaderEntry& a, const HeaderEntry& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });
   const std::uint64_t data = kLengthBytes + header_size;
   check_tiling(entries, view.size() - data);
   for (auto& entry : entries) {
     result.tensors.insert(entry.name, tensor_from_file(file, data + entry.begin, std::move(entry.shape),
-                                                       entry.type, ByteOrder::little, kTag));
+                                                       entry.type, ByteOrder::little, kSafetensorsTag));
   }
   return result;
 }

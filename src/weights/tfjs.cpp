@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kTag = "tfjs";
+constexpr const char* kTfjsTag = "tfjs";
 constexpr std::uint64_t kMaximumJson = 100'000'000;
 
 struct Quantisation {
@@ -22,7 +22,7 @@ struct Quantisation {
 };
 
 // One tensor as the manifest describes it.
-struct Entry {
+struct ManifestEntry {
   std::string name;
   Shape shape;
   ElementType stored = ElementType::f32;
@@ -34,16 +34,18 @@ struct Entry {
 };
 
 double number(const json& object, const char* key) {
-  const auto& value = json_member(object, key, kTag);
+  const auto& value = json_member(object, key, kTfjsTag);
   if (!value.is_number() || !std::isfinite(value.get<double>())) {
-    throw Error(fmt::format("[{}] expected a number for \"{}\"; received {}", kTag, key, value.type_name()));
+    throw Error(
+        fmt::format("[{}] expected a number for \"{}\"; received {}", kTfjsTag, key, value.type_name()));
   }
   return value.get<double>();
 }
 
-Entry entry_from(const json& weight) {
-  Entry entry{.name = json_string(weight, "name", kTag), .shape = json_shape(weight, "shape", kTag)};
-  const auto type = json_string(weight, "dtype", kTag);
+ManifestEntry manifest_entry(const json& weight) {
+  ManifestEntry entry{.name = json_string(weight, "name", kTfjsTag),
+                      .shape = json_shape(weight, "shape", kTfjsTag)};
+  const auto type = json_string(weight, "dtype", kTfjsTag);
   if (type == "float32") {
     entry.stored = ElementType::f32;
   } else if (type == "float16") {
@@ -54,12 +56,12 @@ Entry entry_from(const json& weight) {
   } else if (type == "bool" || type == "uint8") {
     entry.stored = ElementType::u8;
   } else {
-    throw Error(fmt::format("[{}] {} has the type {}; expected float32, float16, int32, bool or uint8", kTag,
-                            entry.name, type));
+    throw Error(fmt::format("[{}] {} has the type {}; expected float32, float16, int32, bool or uint8",
+                            kTfjsTag, entry.name, type));
   }
   if (weight.contains("quantization")) {
     const auto& quantisation = weight["quantization"];
-    const auto stored = json_string(quantisation, "dtype", kTag);
+    const auto stored = json_string(quantisation, "dtype", kTfjsTag);
     if (stored == "float16") {
       entry.stored = ElementType::f16;
     } else if (stored == "uint8" || stored == "uint16") {
@@ -67,7 +69,7 @@ Entry entry_from(const json& weight) {
       entry.quantised =
           Quantisation{.scale = number(quantisation, "scale"), .minimum = number(quantisation, "min")};
     } else {
-      throw Error(fmt::format("[{}] {} is quantised to {}; expected uint8, uint16 or float16", kTag,
+      throw Error(fmt::format("[{}] {} is quantised to {}; expected uint8, uint16 or float16", kTfjsTag,
                               entry.name, stored));
     }
   }
@@ -75,9 +77,10 @@ Entry entry_from(const json& weight) {
 }
 
 const json& array(const json& object, const char* key) {
-  const auto& value = json_member(object, key, kTag);
+  const auto& value = json_member(object, key, kTfjsTag);
   if (!value.is_array()) {
-    throw Error(fmt::format("[{}] expected a list for \"{}\"; received {}", kTag, key, value.type_name()));
+    throw Error(
+        fmt::format("[{}] expected a list for \"{}\"; received {}", kTfjsTag, key, value.type_name()));
   }
   return value;
 }
@@ -90,20 +93,20 @@ SharedBytes group_bytes(const json& group, std::uint64_t expected, const Sibling
   std::string names;
   for (const auto& path : array(group, "paths")) {
     if (!path.is_string()) {
-      throw Error(fmt::format("[{}] expected the names of shards; received {}", kTag, path.type_name()));
+      throw Error(fmt::format("[{}] expected the names of shards; received {}", kTfjsTag, path.type_name()));
     }
     const auto name = path.get<std::string>();
-    check_sibling_path(name, kTag);
+    check_sibling_path(name, kTfjsTag);
     if (!seen.insert(name).second) {
-      throw Error(fmt::format("[{}] the shard {} stands twice in the manifest", kTag, name));
+      throw Error(fmt::format("[{}] the shard {} stands twice in the manifest", kTfjsTag, name));
     }
     shards.push_back(sibling(name));
     total += shards.back().size;
     names += (names.empty() ? "" : ", ") + name;
   }
   if (total != expected) {
-    throw Error(
-        fmt::format("[{}] expected {} bytes of weights in {}; received {}", kTag, expected, names, total));
+    throw Error(fmt::format("[{}] expected {} bytes of weights in {}; received {}", kTfjsTag, expected, names,
+                            total));
   }
   if (shards.size() == 1) {
     return shards.front();
@@ -117,8 +120,8 @@ SharedBytes group_bytes(const json& group, std::uint64_t expected, const Sibling
   return whole;
 }
 
-Tensor tensor_from(const Entry& entry, const SharedBytes& bytes, std::uint64_t offset) {
-  auto tensor = tensor_from_file(bytes, offset, entry.shape, entry.stored, ByteOrder::little, kTag);
+Tensor tensor_from(const ManifestEntry& entry, const SharedBytes& bytes, std::uint64_t offset) {
+  auto tensor = tensor_from_file(bytes, offset, entry.shape, entry.stored, ByteOrder::little, kTfjsTag);
   if (entry.quantised) {
     for (auto& value : tensor.values()) {
       const double exact = static_cast<double>(value) * entry.quantised->scale + entry.quantised->minimum;
@@ -148,14 +151,14 @@ void add_to_layer(const std::string& name, std::map<std::string, std::size_t>& i
 }
 
 void read_group(const json& group, const Sibling& sibling, Seen& seen, WeightFile& result) {
-  std::vector<Entry> entries;
+  std::vector<ManifestEntry> entries;
   std::uint64_t total = 0;
   for (const auto& weight : array(group, "weights")) {
-    entries.push_back(entry_from(weight));
+    entries.push_back(manifest_entry(weight));
     const auto bytes = entries.back().bytes();
     if (bytes > (std::uint64_t{1} << 62) - total) {
-      throw Error(
-          fmt::format("[{}] the weights together are larger than any file; the manifest is damaged", kTag));
+      throw Error(fmt::format("[{}] the weights together are larger than any file; the manifest is damaged",
+                              kTfjsTag));
     }
     total += bytes;
   }
@@ -178,17 +181,17 @@ bool is_tfjs(const SharedBytes& file) {
 
 WeightFile read_tfjs(const SharedBytes& model_json, const Sibling& sibling) {
   if (model_json.size > kMaximumJson) {
-    throw Error(fmt::format("[{}] expected a model.json of up to {} bytes; received {}", kTag, kMaximumJson,
-                            model_json.size));
+    throw Error(fmt::format("[{}] expected a model.json of up to {} bytes; received {}", kTfjsTag,
+                            kMaximumJson, model_json.size));
   }
-  const auto model = parse_json(as_text(model_json.span()), kTag);
+  const auto model = parse_json(as_text(model_json.span()), kTfjsTag);
   const auto format = model.find("format");
   if (format != model.end() && format->is_string() &&
       format->get_ref<const std::string&>() == "graph-model") {
     throw Error(
         fmt::format("[{}] expected a layers-model; received a graph-model (a frozen TensorFlow graph without "
                     "layers); convert the Keras model to a tfjs_layers_model",
-                    kTag));
+                    kTfjsTag));
   }
   WeightFile result{.format = WeightFormat::tfjs};
   Seen seen;

@@ -13,7 +13,7 @@ namespace {
 using Block = std::pair<int, int>;  // stage, number in it
 using Modules = std::set<std::string, std::less<>>;
 
-std::optional<int> take_number(std::string_view& text) {
+std::optional<int> take_index(std::string_view& text) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const auto length = static_cast<std::size_t>(end - text.data());
@@ -34,8 +34,8 @@ std::map<Block, Modules> blocks_of(const Parameters& tensors) {
       continue;
     }
     name.remove_prefix(kPrefix.size());
-    const auto stage = take_number(name);
-    const auto number = stage ? take_number(name) : std::nullopt;
+    const auto stage = take_index(name);
+    const auto number = stage ? take_index(name) : std::nullopt;
     if (number) {
       blocks[{*stage, *number}].emplace(name.substr(0, name.rfind('.')));
     }

@@ -14,6 +14,17 @@ nlohmann::json read_golden(const std::string& name) {
   return nlohmann::json::parse(file);
 }
 
+void PrintTo(const GoldenCase& golden, std::ostream* out) { *out << golden.stored.at("network"); }
+
+std::vector<GoldenCase> golden_cases(const std::string& name) {
+  std::vector<GoldenCase> all;
+  const nlohmann::json file = read_golden(name);
+  for (const nlohmann::json& stored : file.at("cases")) {
+    all.push_back({stored});
+  }
+  return all;
+}
+
 Graph golden_graph(const nlohmann::json& golden) {
   const int size = golden.at("size").get<int>();
   const bool torch = golden.value("flavour", "keras") == "torch";

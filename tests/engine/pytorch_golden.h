@@ -1,7 +1,9 @@
 // Reading what tests/tools/make_golden.py and make_torchvision_golden.py stored.
 #pragma once
 
+#include <ostream>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -13,6 +15,13 @@
 namespace headstart::test {
 
 nlohmann::json read_golden(const std::string& name);
+
+// One of a file's cases, as a parameter of a test.
+struct GoldenCase {
+  nlohmann::json stored;
+};
+void PrintTo(const GoldenCase& golden, std::ostream* out);
+std::vector<GoldenCase> golden_cases(const std::string& name);
 
 // The zoo's network of a stored case; without its top where the output of the base is stored, or where the
 // case has another.

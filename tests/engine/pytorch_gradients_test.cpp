@@ -17,21 +17,8 @@ namespace headstart {
 namespace {
 
 using nlohmann::json;
-
-struct Golden {
-  json stored;
-};
-
-void PrintTo(const Golden& golden, std::ostream* out) { *out << golden.stored.at("network"); }
-
-std::vector<Golden> goldens() {
-  std::vector<Golden> all;
-  const json file = test::read_golden("torchvision_gradients.json");
-  for (const json& stored : file.at("cases")) {
-    all.push_back({stored});
-  }
-  return all;
-}
+using test::golden_cases;
+using test::GoldenCase;
 
 Graph without_dropout(const Graph& graph) {
   Graph result(graph.name());
@@ -62,7 +49,7 @@ double product(const Tensor& a, const Tensor& b) {
 
 double norm(const Tensor& tensor) { return std::sqrt(product(tensor, tensor)); }
 
-class PytorchGradients : public testing::TestWithParam<Golden> {
+class PytorchGradients : public testing::TestWithParam<GoldenCase> {
  protected:
   static Graph graph_of(const json& golden) {
     const Graph graph = without_dropout(test::golden_graph(golden));
@@ -122,12 +109,13 @@ TEST_P(PytorchGradients, Agree) {
   RecordProperty("worst", std::to_string(worst));
 }
 
-std::string golden_name(const testing::TestParamInfo<Golden>& info) {
+std::string name_by_mode(const testing::TestParamInfo<GoldenCase>& info) {
   const json& stored = info.param.stored;
   return stored.at("network").get<std::string>() + "_" + stored.at("mode").get<std::string>();
 }
 
-INSTANTIATE_TEST_SUITE_P(Torchvision, PytorchGradients, testing::ValuesIn(goldens()), golden_name);
+INSTANTIATE_TEST_SUITE_P(Torchvision, PytorchGradients,
+                         testing::ValuesIn(golden_cases("torchvision_gradients.json")), name_by_mode);
 
 }  // namespace
 }  // namespace headstart

@@ -15,21 +15,8 @@ namespace headstart {
 namespace {
 
 using nlohmann::json;
-
-struct Golden {
-  json stored;
-};
-
-void PrintTo(const Golden& golden, std::ostream* out) { *out << golden.stored.at("network"); }
-
-std::vector<Golden> goldens(const char* name) {
-  std::vector<Golden> all;
-  const json file = test::read_golden(name);
-  for (const json& stored : file.at("cases")) {
-    all.push_back({stored});
-  }
-  return all;
-}
+using test::golden_cases;
+using test::GoldenCase;
 
 // |logits - PyTorch's| / |PyTorch's|, Euclidean.
 double relative_error(const Tensor& actual, const std::vector<double>& expected) {
@@ -42,7 +29,7 @@ double relative_error(const Tensor& actual, const std::vector<double>& expected)
   return std::sqrt(difference / norm);
 }
 
-class PytorchLogits : public testing::TestWithParam<Golden> {
+class PytorchLogits : public testing::TestWithParam<GoldenCase> {
  protected:
   // Outputs of the network and of `layers`, in the network's order: the output last.
   std::vector<Tensor> run(const std::vector<std::string>& layers, Precision precision) {
@@ -102,16 +89,16 @@ TEST_P(PytorchLogitsOfSomeNetworks, AgreeInBf16) {
   EXPECT_LT(relative_error(logits.back(), GetParam().stored.at("logits").get<std::vector<double>>()), 0.1);
 }
 
-std::string golden_name(const testing::TestParamInfo<Golden>& info) {
+std::string name_by_size(const testing::TestParamInfo<GoldenCase>& info) {
   const json& stored = info.param.stored;
   return stored.at("network").get<std::string>() + "_" + std::to_string(stored.at("size").get<int>());
 }
 
-INSTANTIATE_TEST_SUITE_P(Torchvision, PytorchLogits, testing::ValuesIn(goldens("torchvision.json")),
-                         golden_name);
-INSTANTIATE_TEST_SUITE_P(ByHand, PytorchLogits, testing::ValuesIn(goldens("logits.json")), golden_name);
-INSTANTIATE_TEST_SUITE_P(ByHand, PytorchLogitsOfSomeNetworks, testing::ValuesIn(goldens("logits.json")),
-                         golden_name);
+INSTANTIATE_TEST_SUITE_P(Torchvision, PytorchLogits, testing::ValuesIn(golden_cases("torchvision.json")),
+                         name_by_size);
+INSTANTIATE_TEST_SUITE_P(ByHand, PytorchLogits, testing::ValuesIn(golden_cases("logits.json")), name_by_size);
+INSTANTIATE_TEST_SUITE_P(ByHand, PytorchLogitsOfSomeNetworks, testing::ValuesIn(golden_cases("logits.json")),
+                         name_by_size);
 
 }  // namespace
 }  // namespace headstart

@@ -16,7 +16,7 @@ Graph base() {
   return graph;
 }
 
-Graph classifier() {
+Graph nested_classifier() {
   Graph graph("classifier");
   NodeId x = graph.add("input_1", Input{{8, 8, 3}}, std::vector<NodeId>{});
   x = graph.nest(base(), x);
@@ -26,7 +26,7 @@ Graph classifier() {
 }
 
 TEST(Summary, CountsWhatIsTrained) {
-  Graph graph = classifier();
+  Graph graph = nested_classifier();
   const Summary all = summarize(graph);
   EXPECT_EQ(all.parameters, 112 + 16 + 20 + 290);
   EXPECT_EQ(all.non_trainable_parameters, 8);
@@ -40,7 +40,7 @@ TEST(Summary, CountsWhatIsTrained) {
 }
 
 TEST(Summary, ANestedModelIsOneRow) {
-  Graph graph = classifier();
+  Graph graph = nested_classifier();
   graph.set_trainable_under("base", false);
   const Summary summary = summarize(graph);
   ASSERT_EQ(summary.rows.size(), 4U);
@@ -62,7 +62,7 @@ TEST(Summary, ANestedModelAtTheEndHasItsOutputsShape) {
 }
 
 TEST(Summary, ExpandedHasEveryLayer) {
-  const Summary summary = summarize(classifier(), NestedModels::expanded);
+  const Summary summary = summarize(nested_classifier(), NestedModels::expanded);
   ASSERT_EQ(summary.rows.size(), 7U);
   EXPECT_EQ(summary.rows[4].name, "base/add");
   EXPECT_EQ(summary.rows[4].inputs, (std::vector<std::string>{"base/bn", "base/side"}));
@@ -84,7 +84,7 @@ TEST(Summary, TextReadsAsKeras) {
       "Trainable params: 430\n"
       "Non-trainable params: 8\n"
       "__________________________________________________________________\n";
-  EXPECT_EQ(to_text(summarize(classifier())), expected);
+  EXPECT_EQ(to_text(summarize(nested_classifier())), expected);
 }
 
 }  // namespace

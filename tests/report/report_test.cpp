@@ -1,5 +1,6 @@
 // Pages, curves and event files: well-formed, escaped, self-contained.
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -137,6 +138,26 @@ TEST_F(ReportTest, PlotsBothFormats) {
   EXPECT_GT(inked, 2000U);  // letters, dots, lines
   EXPECT_THROW(plot_curves(runs, {}, path("c.gif")), Error);
   EXPECT_THROW(plot_curves({{.name = "none", .history = {}}}, {}, path("c.svg")), Error);
+}
+
+TEST_F(ReportTest, PlotsTheRateFinder) {
+  RateCurve curve{.suggestion = 1e-3};
+  for (int i = 0; i <= 60; ++i) {
+    const double exponent = -6.0 + 0.1 * i;
+    const double loss = exponent < -1.0 ? 2.0 - 0.2 * (exponent + 6.0) : 1.0 + 3.0 * (exponent + 1.0);
+    curve.points.push_back({.learning_rate = std::pow(10.0, exponent), .loss = loss, .smoothed = loss});
+  }
+  plot_rates(curve, path("r.svg"));
+  const std::string svg = text_of(path("r.svg"));
+  EXPECT_EQ(test::markup_fault(svg.substr(svg.find("?>") + 2)), "");
+  for (const char* tick : {">1e-6<", ">1e-3<", ">1e0<"}) {
+    EXPECT_THAT(svg, HasSubstr(tick));
+  }
+  EXPECT_THAT(svg, HasSubstr("0.001"));
+  plot_rates(curve, path("r.png"));
+  EXPECT_GT(read_image(path("r.png")).width, 800);
+  curve.points.resize(1);
+  EXPECT_THROW(plot_rates(curve, path("r.svg")), Error);
 }
 
 TEST_F(ReportTest, SmoothingIsTheCourses) {

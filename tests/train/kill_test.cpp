@@ -17,7 +17,7 @@
 namespace headstart {
 namespace {
 
-constexpr int kClasses = 4;
+constexpr int kKillClasses = 4;
 
 void run(const std::string& directory) {
   TrainOptions options{
@@ -31,9 +31,10 @@ void run(const std::string& directory) {
       .resume = true};
   options.out_directory = directory;
   TrainObserver silent;
-  train(test::tiny_model({.classes = kClasses}),
-        {.train = test::tiny_images(50, kClasses, 1), .validation = test::tiny_images(30, kClasses, 2)},
-        options, silent);
+  train(
+      test::tiny_model({.classes = kKillClasses}),
+      {.train = test::tiny_images(50, kKillClasses, 1), .validation = test::tiny_images(30, kKillClasses, 2)},
+      options, silent);
 }
 
 // True when the child finished before it was killed.

@@ -22,11 +22,11 @@ namespace {
 using test::tiny_images;
 using test::tiny_model;
 
-MemorySplits splits(int train, int classes) {
+MemorySplits recipe_splits(int train, int classes) {
   return {.train = tiny_images(train, classes, 1), .validation = tiny_images(20, classes, 2)};
 }
 
-TrainOptions quick(int epochs) {
+TrainOptions quick_recipe(int epochs) {
   return {.head = {.epochs = epochs, .optimizer = {.kind = OptimizerKind::sgd, .learning_rate = 0.05}},
           .batch_size = 16,
           .precision = Precision::f32,
@@ -131,7 +131,7 @@ TEST_F(MixerTest, RefusesCutMixOfVectorsAndWildAlphas) {
 TEST(Recipes, MixedAndSmoothedTrainingLearns) {
   TrainObserver silent;
   for (const bool whole : {false, true}) {
-    TrainOptions options = quick(15);
+    TrainOptions options = quick_recipe(15);
     options.label_smoothing = 0.1;
     options.mixup = 0.2;
     options.cutmix = whole ? 1.0 : 0.0;
@@ -140,9 +140,9 @@ TEST(Recipes, MixedAndSmoothedTrainingLearns) {
     if (whole) {
       model.graph.set_all_trainable(true);
     }
-    const TrainResult result = train(model, splits(90, 4), options, silent);
+    const TrainResult result = train(model, recipe_splits(90, 4), options, silent);
     EXPECT_GT(result.history.back().val_accuracy, 0.7) << whole;
-    const TrainResult again = train(model, splits(90, 4), options, silent);
+    const TrainResult again = train(model, recipe_splits(90, 4), options, silent);
     EXPECT_EQ(result.history.back().loss, again.history.back().loss);
   }
 }
@@ -151,11 +151,11 @@ TEST(Recipes, MixedAndSmoothedTrainingLearns) {
 TEST(Recipes, AccumulatedGradientsAreThoseOfTheLargerBatch) {
   TrainObserver silent;
   const Model model = tiny_model({.classes = 4, .head = "flatten,dense"});
-  TrainOptions large = quick(2), small = quick(2);
+  TrainOptions large = quick_recipe(2), small = quick_recipe(2);
   small.batch_size = 8;
   small.accumulate = 2;
-  const TrainResult whole = train(model, splits(72, 4), large, silent);
-  const TrainResult parts = train(model, splits(72, 4), small, silent);
+  const TrainResult whole = train(model, recipe_splits(72, 4), large, silent);
+  const TrainResult parts = train(model, recipe_splits(72, 4), small, silent);
   ASSERT_EQ(whole.best_epoch, parts.best_epoch);
   for (const auto& [name, tensor] : whole.model.parameters) {
     EXPECT_TRUE(test::all_close(tensor.values(), parts.model.parameters.at(name).values(), {.atol = 1e-5}))
@@ -196,13 +196,13 @@ TEST(Recipes, RateFactorsScaleSteps) {
 
 TEST(Recipes, GradualUnfreezingIsAStageACut) {
   TrainObserver silent;
-  TrainOptions options = quick(2);
+  TrainOptions options = quick_recipe(2);
   options.fine_tune_from = "block3_conv,block2_conv,block1_conv";
   options.fine_tune = {.epochs = 1,
                        .optimizer = {.kind = OptimizerKind::sgd, .learning_rate = 0.05},
                        .batch_norm = BatchNormMode::frozen};
   const Model model = tiny_model({.classes = 4, .head = "flatten,dense"});
-  const TrainResult result = train(model, splits(64, 4), options, silent);
+  const TrainResult result = train(model, recipe_splits(64, 4), options, silent);
   std::vector<std::string> stages;
   for (const EpochRecord& record : result.history) {
     stages.push_back(record.stage);
@@ -213,12 +213,12 @@ TEST(Recipes, GradualUnfreezingIsAStageACut) {
     EXPECT_LT(result.frozen[i].parameters, result.frozen[i - 1].parameters);
   }
   options.fine_tune_from = "block3_conv,block9";
-  EXPECT_THROW(train(model, splits(64, 4), options, silent), Error);
+  EXPECT_THROW(train(model, recipe_splits(64, 4), options, silent), Error);
 }
 
 TEST(Recipes, BalancedSamplingHelpsTheSmallClass) {
   TrainObserver silent;
-  MemorySplits data = splits(120, 2);
+  MemorySplits data = recipe_splits(120, 2);
   MemoryDataset few{.images = Tensor({66, 8, 8, 3}), .labels = {}};
   std::int64_t kept = 0;
   for (std::size_t i = 0; i < 120; ++i) {
@@ -230,7 +230,7 @@ TEST(Recipes, BalancedSamplingHelpsTheSmallClass) {
   }
   ASSERT_EQ(kept, 66);
   data.train = few;
-  TrainOptions options = quick(1);
+  TrainOptions options = quick_recipe(1);
   options.head.optimizer.learning_rate = 1e-9;  // the first loss tells which samples came
   options.class_weights = {0.0F, 1.0F};         // only the small class counts
   const Model model = tiny_model({.classes = 2, .head = "flatten,dense"});
@@ -243,7 +243,7 @@ TEST(Recipes, BalancedSamplingHelpsTheSmallClass) {
 TEST(RateFinder, SuggestsARateBetweenTooSlowAndDiverging) {
   TrainObserver silent;
   const Model model = tiny_model({.classes = 4, .head = "flatten,dense"});
-  const RateCurve curve = find_learning_rate(model, splits(90, 4), quick(3), silent);
+  const RateCurve curve = find_learning_rate(model, recipe_splits(90, 4), quick_recipe(3), silent);
   ASSERT_GT(curve.points.size(), 40U);
   EXPECT_LT(curve.points.front().learning_rate, 1e-6);
   for (std::size_t i = 1; i < curve.points.size(); ++i) {
@@ -251,9 +251,9 @@ TEST(RateFinder, SuggestsARateBetweenTooSlowAndDiverging) {
   }
   EXPECT_GT(curve.suggestion, 1e-4);
   EXPECT_LT(curve.suggestion, curve.points.back().learning_rate);
-  TrainOptions options = quick(5);
+  TrainOptions options = quick_recipe(5);
   options.head.optimizer.learning_rate = curve.suggestion;
-  const TrainResult result = train(model, splits(90, 4), options, silent);
+  const TrainResult result = train(model, recipe_splits(90, 4), options, silent);
   EXPECT_LT(result.history.back().loss, 0.8 * result.history.front().loss);
   EXPECT_FALSE(stop_requested());
 }

@@ -16,12 +16,12 @@ using test::bytes_of_file;
 using test::tiny_images;
 using test::tiny_model;
 
-constexpr int kClasses = 4;
+constexpr int kResumeClasses = 4;
 constexpr int kEpochs = 3;         // of each stage
 constexpr int kStepsPerEpoch = 4;  // 50 images in batches of 16: the last holds 2
 
-MemorySplits splits() {
-  return {.train = tiny_images(50, kClasses, 1), .validation = tiny_images(30, kClasses, 2)};
+MemorySplits resume_splits() {
+  return {.train = tiny_images(50, kResumeClasses, 1), .validation = tiny_images(30, kResumeClasses, 2)};
 }
 
 TrainOptions options_for(const std::string& directory) {
@@ -45,7 +45,7 @@ TrainOptions options_for(const std::string& directory) {
 TrainResult run(const std::string& directory, bool resume, TrainObserver& observer) {
   TrainOptions options = options_for(directory);
   options.resume = resume;
-  return train(tiny_model({.classes = kClasses}), splits(), options, observer);
+  return train(tiny_model({.classes = kResumeClasses}), resume_splits(), options, observer);
 }
 
 TEST(Resume, EndsAsTheUnbrokenRunWhereverItWasStopped) {
@@ -119,15 +119,16 @@ TEST(Resume, RefusesTheCheckpointOfAnotherRun) {
   TrainOptions options = options_for(folder / "run");
   options.resume = true;
   options.batch_size = 8;
-  EXPECT_THROW(train(tiny_model({.classes = kClasses}), splits(), options, silent), Error);
+  EXPECT_THROW(train(tiny_model({.classes = kResumeClasses}), resume_splits(), options, silent), Error);
   options = options_for(folder / "run");
   options.resume = true;
-  MemorySplits other = splits();
+  MemorySplits other = resume_splits();
   std::swap(other.train.labels[0], other.train.labels[1]);
-  EXPECT_THROW(train(tiny_model({.classes = kClasses}), other, options, silent), Error);
-  EXPECT_THROW(train(tiny_model({.classes = kClasses, .seed = 4}), splits(), options, silent), Error);
+  EXPECT_THROW(train(tiny_model({.classes = kResumeClasses}), other, options, silent), Error);
+  EXPECT_THROW(train(tiny_model({.classes = kResumeClasses, .seed = 4}), resume_splits(), options, silent),
+               Error);
   std::filesystem::resize_file(folder / "run/checkpoint/state.safetensors", 100);
-  EXPECT_THROW(train(tiny_model({.classes = kClasses}), splits(), options, silent), Error);
+  EXPECT_THROW(train(tiny_model({.classes = kResumeClasses}), resume_splits(), options, silent), Error);
 }
 
 TEST(Resume, WithoutACheckpointItBegins) {

@@ -21,22 +21,22 @@ namespace {
 namespace fs = std::filesystem;
 using test::tiny_model;
 
-constexpr int kClasses = 2;
+constexpr int kFolderClasses = 2;
 
 class TrainFiles : public testing::Test {
  protected:
   TrainFiles() {
     ::setenv("HEADSTART_CACHE", (folder_ / "cache").c_str(), 1);
-    test::write_tiny_images(folder_.path() / "data/train", 50, kClasses, 1);
-    test::write_tiny_images(folder_.path() / "data/validation", 20, kClasses, 2);
+    test::write_tiny_images(folder_.path() / "data/train", 50, kFolderClasses, 1);
+    test::write_tiny_images(folder_.path() / "data/validation", 20, kFolderClasses, 2);
   }
   ~TrainFiles() override { ::unsetenv("HEADSTART_CACHE"); }
 
   TrainResult run(const TrainOptions& options) {
-    return train(tiny_model({.classes = kClasses}), read_dataset(folder_ / "data"), options, observer_);
+    return train(tiny_model({.classes = kFolderClasses}), read_dataset(folder_ / "data"), options, observer_);
   }
   std::string picture(int number) const {
-    return folder_ / ("data/train/class" + std::to_string(number % kClasses) + "/" +
+    return folder_ / ("data/train/class" + std::to_string(number % kFolderClasses) + "/" +
                       std::to_string(100 + number) + ".png");
   }
 
@@ -45,7 +45,7 @@ class TrainFiles : public testing::Test {
 };
 
 // Batches of the size that features are computed in, so that cached and uncached do the same arithmetic.
-TrainOptions quick(CacheMode cache) {
+TrainOptions quick_with(CacheMode cache) {
   return {.head = {.epochs = 3, .optimizer = {.kind = OptimizerKind::adam, .learning_rate = 0.01}},
           .fine_tune_from = "block2_conv",
           .fine_tune = {.epochs = 2,
@@ -69,11 +69,11 @@ void expect_equal(const TrainResult& a, const TrainResult& b) {
 }
 
 TEST_F(TrainFiles, CachedEqualsUncached) {
-  expect_equal(run(quick(CacheMode::automatic)), run(quick(CacheMode::off)));
+  expect_equal(run(quick_with(CacheMode::automatic)), run(quick_with(CacheMode::off)));
 }
 
 TEST_F(TrainFiles, AugmentedViewsAreTheSameCachedAndUncached) {
-  TrainOptions options = quick(CacheMode::automatic);
+  TrainOptions options = quick_with(CacheMode::automatic);
   options.augmentation.horizontal_flip = true;
   options.augmentation.rotation = 20.0F;
   options.cached_views = 2;
@@ -83,7 +83,7 @@ TEST_F(TrainFiles, AugmentedViewsAreTheSameCachedAndUncached) {
   options.cached_views = 0;
   const TrainResult fresh = run(options);
   EXPECT_NE(cached.history[0].loss, fresh.history[0].loss);
-  EXPECT_NE(cached.history[0].loss, run(quick(CacheMode::automatic)).history[0].loss);
+  EXPECT_NE(cached.history[0].loss, run(quick_with(CacheMode::automatic)).history[0].loss);
   options.cache = CacheMode::automatic;
   expect_equal(fresh, run(options));
 }
@@ -94,8 +94,8 @@ TEST_F(TrainFiles, TakesClassNamesAndFindsImages) {
     void message(const std::string& line) override { text += line + "\n"; }
     std::string text;
   } lines;
-  const TrainResult result = train(tiny_model({.classes = kClasses}), read_dataset(folder_ / "data"),
-                                   quick(CacheMode::automatic), lines);
+  const TrainResult result = train(tiny_model({.classes = kFolderClasses}), read_dataset(folder_ / "data"),
+                                   quick_with(CacheMode::automatic), lines);
   EXPECT_EQ(result.model.class_names, (std::vector<std::string>{"class0", "class1"}));
   EXPECT_NE(lines.text.find("Found 50 images belonging to 2 classes."), std::string::npos);
   EXPECT_NE(lines.text.find("Found 20 images belonging to 2 classes."), std::string::npos);
@@ -104,34 +104,34 @@ TEST_F(TrainFiles, TakesClassNamesAndFindsImages) {
 
 // The pictures are spoiled under the same name, size and time: only a run that decodes them would notice.
 TEST_F(TrainFiles, TheSecondRunDoesNotTouchThePictures) {
-  const TrainResult first = run(quick(CacheMode::automatic));
+  const TrainResult first = run(quick_with(CacheMode::automatic));
   for (int i = 0; i < 50; ++i) {
     const auto time = fs::last_write_time(picture(i));
     const auto size = fs::file_size(picture(i));
     std::ofstream(picture(i)) << std::string(size, 'x');
     fs::last_write_time(picture(i), time);
   }
-  const TrainResult second = run(quick(CacheMode::automatic));
+  const TrainResult second = run(quick_with(CacheMode::automatic));
   expect_equal(first, second);
   EXPECT_TRUE(second.unreadable.empty());
 }
 
 TEST_F(TrainFiles, AChangedPictureIsReadAgain) {
-  run(quick(CacheMode::automatic));
+  run(quick_with(CacheMode::automatic));
   fs::copy_file(picture(1), picture(0), fs::copy_options::overwrite_existing);
   fs::last_write_time(picture(0), fs::file_time_type::clock::now() + std::chrono::seconds(5));
-  expect_equal(run(quick(CacheMode::automatic)), run(quick(CacheMode::off)));
+  expect_equal(run(quick_with(CacheMode::automatic)), run(quick_with(CacheMode::off)));
 }
 
 TEST_F(TrainFiles, UnreadablePicturesAreNamedAndRemembered) {
   std::ofstream(picture(4)) << "\x89PNG\r\n\x1a\nbroken";
-  const TrainResult first = run(quick(CacheMode::automatic));
+  const TrainResult first = run(quick_with(CacheMode::automatic));
   ASSERT_EQ(first.unreadable.size(), 1U);
   EXPECT_NE(first.unreadable[0].find("104.png"), std::string::npos);
-  const TrainResult second = run(quick(CacheMode::automatic));
+  const TrainResult second = run(quick_with(CacheMode::automatic));
   EXPECT_EQ(second.unreadable, first.unreadable);
   expect_equal(first, second);
-  TrainOptions strict = quick(CacheMode::automatic);
+  TrainOptions strict = quick_with(CacheMode::automatic);
   strict.strict = true;
   EXPECT_THROW(run(strict), Error);
   strict.cache = CacheMode::off;
@@ -148,8 +148,8 @@ TEST_F(TrainFiles, AStopDuringExtractionKeepsWhatWasComputed) {
       void advance(std::int64_t) override { request_stop(true); }
     } stopper_;
   } observer;
-  const TrainResult broken = train(tiny_model({.classes = kClasses}), read_dataset(folder_ / "data"),
-                                   quick(CacheMode::automatic), observer);
+  const TrainResult broken = train(tiny_model({.classes = kFolderClasses}), read_dataset(folder_ / "data"),
+                                   quick_with(CacheMode::automatic), observer);
   request_stop(false);
   EXPECT_TRUE(broken.interrupted);
   EXPECT_TRUE(broken.history.empty());
@@ -158,18 +158,19 @@ TEST_F(TrainFiles, AStopDuringExtractionKeepsWhatWasComputed) {
     records += entry.path().filename() == "records.bin" ? fs::file_size(entry.path()) : 0;
   }
   EXPECT_GT(records, 0U);
-  expect_equal(run(quick(CacheMode::automatic)), run(quick(CacheMode::off)));
+  expect_equal(run(quick_with(CacheMode::automatic)), run(quick_with(CacheMode::off)));
 }
 
 TEST_F(TrainFiles, WithoutAValidationFolderOneIsHeldOut) {
-  const TrainResult result = train(tiny_model({.classes = kClasses}), read_dataset(folder_ / "data/train"),
-                                   quick(CacheMode::automatic), observer_);
+  const TrainResult result =
+      train(tiny_model({.classes = kFolderClasses}), read_dataset(folder_ / "data/train"),
+            quick_with(CacheMode::automatic), observer_);
   const double tenths = result.history[0].val_accuracy * 10.0;  // 20 % of 50
   EXPECT_NEAR(tenths, std::round(tenths), 1e-9);
 }
 
 TEST_F(TrainFiles, TheKeyChangesWithWhatRecordsDependOn) {
-  Model model = tiny_model({.classes = kClasses});
+  Model model = tiny_model({.classes = kFolderClasses});
   const BoundaryTableOptions options{.boundary = {model.graph.require("block3_conv")},
                                      .preprocessing = model.preprocessing};
   const std::string key = feature_key(model.graph, model.parameters, options);

@@ -36,13 +36,13 @@ Names timm_modules(const std::vector<int>& repeats, bool squeeze) {
   return names;
 }
 
-struct Case {
+struct TimmCase {
   const char* architecture;
   std::vector<int> repeats;
   bool squeeze;
 };
 
-class Timm : public testing::TestWithParam<Case> {};
+class Timm : public testing::TestWithParam<TimmCase> {};
 
 TEST_P(Timm, EveryTensorFindsItsPlace) {
   const auto& [name, repeats, squeeze] = GetParam();
@@ -73,8 +73,8 @@ TEST_P(Timm, EveryTensorFindsItsPlace) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, Timm,
-                         testing::Values(Case{"mobilenet_v2", {1, 2, 3, 4, 3, 3, 1}, false},
-                                         Case{"efficientnet_b0", {1, 2, 2, 3, 3, 4, 1}, true}),
+                         testing::Values(TimmCase{"mobilenet_v2", {1, 2, 3, 4, 3, 3, 1}, false},
+                                         TimmCase{"efficientnet_b0", {1, 2, 2, 3, 3, 4, 1}, true}),
                          [](const auto& parameter) { return std::string(parameter.param.architecture); });
 
 }  // namespace
