@@ -82,7 +82,7 @@ struct TrainOptions {
   std::vector<float> class_weights{};   // by label; empty: all 1
   double validation_fraction = 0.2;     // stratified, when there is no validation split
   bool strict = false;                  // an unreadable image ends the run
-  int threads = 0;                      // 0: all cores
+  int threads = 0;                      // cores that may be used, 0: all; the results are the same bytes
 
   // Empty: nothing is written. Else model.safetensors, history.csv, config.json, checkpoint/.
   std::string out_directory{};

@@ -103,6 +103,9 @@ Precision resolve(Precision precision) {
   return measured;
 }
 
-void set_engine_threads(int threads) { omp_set_num_threads(threads > 0 ? threads : omp_get_num_procs()); }
+void set_engine_threads(int threads) {
+  static const int cores = omp_get_num_procs();  // which counts fewer while a CoreLimit holds
+  omp_set_num_threads(threads > 0 ? threads : cores);
+}
 
 }  // namespace headstart

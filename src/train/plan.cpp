@@ -12,6 +12,7 @@
 
 #include "core/files.h"
 #include "core/random.h"
+#include "engine/core_limit.h"
 #include "headstart/error.h"
 #include "headstart/image.h"
 #include "train/snapshot.h"
@@ -107,7 +108,8 @@ StepCost cost_of_step(const Graph& graph, Parameters& parameters, const Partitio
   const bool cheap = multiplications_of_step(graph, cut, options.batch_size) < kCheap;
   const int batch = cheap ? options.batch_size : std::min(options.batch_size, kFewImages);
   const bool convolutions = trains_convolutions(graph, cut);
-  set_engine_threads(cheap ? 1 : options.threads);
+  const CoreLimit cores(options.threads);
+  set_engine_threads(cheap ? 1 : 0);
   TrainingProgram program(graph, parameters,
                           {.batch = batch,
                            .precision = convolutions ? resolve(options.precision) : Precision::f32,
@@ -138,7 +140,7 @@ StepCost cost_of_step(const Graph& graph, Parameters& parameters, const Partitio
   constexpr std::int64_t kCopiesOfChanging = 5;
   cost.memory =
       4 * (2 * all + kCopiesOfChanging * changing) + program.activation_bytes() / batch * options.batch_size;
-  set_engine_threads(options.threads);
+  set_engine_threads(0);
   return cost;
 }
 

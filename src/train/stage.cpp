@@ -34,16 +34,13 @@ Precision training_precision(const Graph& graph, const Partition& cut, Precision
 // A step that takes less than waking a second thread runs on one; the setting is put back at the end.
 class ThreadsForWork {
  public:
-  ThreadsForWork(double work, int threads) : threads_(threads) {
+  explicit ThreadsForWork(double work) {
     constexpr double kWorthASecondThread = 2e7;
-    set_engine_threads(work < kWorthASecondThread ? 1 : threads);
+    set_engine_threads(work < kWorthASecondThread ? 1 : 0);
   }
   ThreadsForWork(const ThreadsForWork&) = delete;
   ThreadsForWork& operator=(const ThreadsForWork&) = delete;
-  ~ThreadsForWork() { set_engine_threads(threads_); }
-
- private:
-  int threads_;
+  ~ThreadsForWork() { set_engine_threads(0); }
 };
 
 class Stage {
@@ -458,7 +455,7 @@ bool Stage::run() {
     throw Error(
         "[train] expected readable images for training and for validation; received none for one of them");
   }
-  const ThreadsForWork threads(multiplications_of_step(graph_, cut_, options_.batch_size), options_.threads);
+  const ThreadsForWork threads(multiplications_of_step(graph_, cut_, options_.batch_size));
   const auto batch = static_cast<std::size_t>(options_.batch_size);
   const std::size_t samples = train_->labels().size();
   steps_ = options_.steps_per_epoch > 0 ? options_.steps_per_epoch

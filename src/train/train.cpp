@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "core/sha256.h"
+#include "engine/core_limit.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
 #include "train/rate_factors.h"
@@ -251,9 +252,7 @@ bool run_stages(Session& session) {
 
 TrainResult run(Model model, const Split& train_split, const Split& validation_split,
                 const TrainOptions& options, TrainObserver& observer) {
-  if (options.threads > 0) {
-    set_engine_threads(options.threads);
-  }
+  const CoreLimit cores(options.threads);
   check_parameters(model.graph, model.parameters);
   check_labels(model.graph, labels_of(train_split));
   check_labels(model.graph, labels_of(validation_split));

@@ -9,7 +9,9 @@
 
 #include <gtest/gtest.h>
 
+#include "core/random.h"
 #include "headstart/error.h"
+#include "headstart/head.h"
 #include "support/tolerance.h"
 #include "temporary_folder.h"
 #include "tiny.h"
@@ -93,6 +95,35 @@ TEST(Train, WholeNetworkFromScratchWithSigmoid) {
   EXPECT_FALSE(test::all_close(model.parameters.at("tiny/block1_bn/moving_mean").values(),
                                result.model.parameters.at("tiny/block1_bn/moving_mean").values(),
                                {.atol = 1e-6}));
+}
+
+// Sums over a batch are long enough here for the engine to divide them among its threads.
+TEST(Train, SameParametersOnOneCoreAndOnAll) {
+  TrainObserver silent;
+  Graph input("input");
+  input.add("input_1", Input{{24, 24, 3}}, std::vector<NodeId>{});
+  Model model;
+  model.graph = attach_head(input, {.head = "conv:16:3:relu,conv:16:3:relu,gap,dense", .classes = 2});
+  model.parameters = initialize(model.graph, 7);
+  const auto pictures = [](int count, std::uint64_t key) {
+    MemoryDataset data{.images = Tensor({count, 24, 24, 3}), .labels = {}};
+    Random random(key, RandomPurpose::test);
+    for (float& value : data.images.values()) {
+      value = random.uniform();
+    }
+    for (int i = 0; i < count; ++i) {
+      data.labels.push_back(i % 2);
+    }
+    return data;
+  };
+  const MemorySplits data{.train = pictures(64, 1), .validation = pictures(16, 2)};
+  TrainOptions options = quick(2);
+  const Parameters one = train(model, data, options, silent).model.parameters;
+  options.threads = 0;
+  const Parameters all = train(model, data, options, silent).model.parameters;
+  for (const auto& [name, tensor] : one) {
+    EXPECT_TRUE(std::ranges::equal(tensor.values(), all.at(name).values())) << name;
+  }
 }
 
 TEST(Train, BestEpochComesBack) {
