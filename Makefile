@@ -17,11 +17,11 @@ test: deps ## builds and runs the tests
 	cmake --build --preset release
 	ctest --preset release
 
-bench: ## builds and runs the benchmarks
+bench: ## builds and runs the benchmarks, Headstart beside its peers (BENCH="--quick" for under 20 minutes)
 	tools/install_deps build test bench
 	cmake --preset release -DHEADSTART_BENCH=ON
 	cmake --build --preset release
-	bench/run $(BUILD)
+	bench/run $(BUILD) $(BENCH)
 
 sanitize: deps ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	cmake --preset sanitize

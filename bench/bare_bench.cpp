@@ -23,8 +23,8 @@ struct Case {
 };
 
 void Bare(benchmark::State& state, const Case& c, DataType type) {
-  const Graph graph = build_architecture(architecture(c.network),
-                                         {.height = c.size, .width = c.size, .include_top = false});
+  const Graph graph =
+      build_architecture(architecture(c.network), {.height = c.size, .width = c.size, .include_top = false});
   BareNetwork bare(graph, c.batch, type);
   for (auto _ : state) {
     bare.run();

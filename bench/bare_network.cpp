@@ -49,8 +49,7 @@ void BareNetwork::add(NodeId id) {
   } else if (const auto* layer = std::get_if<Dense>(&node.op)) {
     dense(id, *layer);
   } else if (const auto* most = std::get_if<MaxPooling2D>(&node.op)) {
-    pooling(id, A::pooling_max,
-            pooling_window(most->pool, most->strides, most->padding, input, node.shape));
+    pooling(id, A::pooling_max, pooling_window(most->pool, most->strides, most->padding, input, node.shape));
   } else if (const auto* mean = std::get_if<AveragePooling2D>(&node.op)) {
     pooling(id, A::pooling_avg_exclude_padding,
             pooling_window(mean->pool, mean->strides, mean->padding, input, node.shape));
@@ -110,9 +109,8 @@ void BareNetwork::convolution(NodeId id, const LayerShape& shape, const Shape& i
                                  .weights = shape.weights,
                                  .bias = vector_desc(shape.filters),
                                  .dst = activation_desc(output, batch_, type_)};
-  const auto pd =
-      onednn::convolution_forward(engine_, prop_kind::forward_inference, descs, shape.window,
-                                  active ? activation_of_node(id) : dnnl::primitive_attr());
+  const auto pd = onednn::convolution_forward(engine_, prop_kind::forward_inference, descs, shape.window,
+                                              active ? activation_of_node(id) : dnnl::primitive_attr());
   emit_layer(pd, descs, pd.weights_desc());
 }
 
@@ -143,18 +141,18 @@ void BareNetwork::dense(NodeId id, const Dense& op) {
                                  .weights = shape.weights,
                                  .bias = vector_desc(op.units),
                                  .dst = matrix_desc(activation_desc(node.shape, batch_, type_), op.units)};
-  const auto pd = onednn::inner_product_forward(engine_, prop_kind::forward_inference, descs,
-                                                activation_of_node(id));
+  const auto pd =
+      onednn::inner_product_forward(engine_, prop_kind::forward_inference, descs, activation_of_node(id));
   emit_layer(pd, descs, pd.weights_desc());
 }
 
 void BareNetwork::pooling(NodeId id, dnnl::algorithm algorithm, const onednn::Window& window) {
   const Node& node = graph_.node(id);
   const Desc src_desc = activation_desc(graph_.node(node.inputs[0]).shape, batch_, type_);
-  const Desc dst_desc = activation_desc(
-      node.shape.size() == 3 ? node.shape : Shape{1, 1, node.shape.back()}, batch_, type_);
-  const auto pd = onednn::pooling_forward(engine_, prop_kind::forward_inference, algorithm, src_desc, dst_desc,
-                                          window, {});
+  const Desc dst_desc =
+      activation_desc(node.shape.size() == 3 ? node.shape : Shape{1, 1, node.shape.back()}, batch_, type_);
+  const auto pd = onednn::pooling_forward(engine_, prop_kind::forward_inference, algorithm, src_desc,
+                                          dst_desc, window, {});
   const auto [src, dst] = turn(src_desc, dst_desc);
   steps_.push_back({dnnl::primitive(pd.get()), {{DNNL_ARG_SRC, src}, {DNNL_ARG_DST, dst}}});
 }
@@ -172,8 +170,8 @@ void BareNetwork::attention(NodeId id, const SelfAttention& op) {
 void BareNetwork::product(const Desc& a, const Desc& b, const Desc& dst_desc) {
   const auto pd = onednn::matmul(engine_, a, b, dst_desc, {});
   const auto [src, dst] = turn(a, dst_desc);
-  steps_.push_back({dnnl::primitive(pd.get()),
-                    {{DNNL_ARG_SRC, src}, {DNNL_ARG_WEIGHTS, filled(b)}, {DNNL_ARG_DST, dst}}});
+  steps_.push_back(
+      {dnnl::primitive(pd.get()), {{DNNL_ARG_SRC, src}, {DNNL_ARG_WEIGHTS, filled(b)}, {DNNL_ARG_DST, dst}}});
 }
 
 }  // namespace headstart

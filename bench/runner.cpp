@@ -28,11 +28,12 @@ int number_of(const JobOptions& options, const std::string& key, int otherwise) 
 
 Graph network_of(const JobOptions& options) {
   const int size = number_of(options, "size", 0);
-  const auto flavour =
-      text_of(options, "flavour", "torch") == "torch" ? Flavour::torch : Flavour::keras;
-  return build_architecture(
-      architecture(text_of(options, "network", "mobilenet_v2"), flavour),
-      {.height = size, .width = size, .include_top = text_of(options, "top", "no") == "yes", .flavour = flavour});
+  const auto flavour = text_of(options, "flavour", "torch") == "torch" ? Flavour::torch : Flavour::keras;
+  return build_architecture(architecture(text_of(options, "network", "mobilenet_v2"), flavour),
+                            {.height = size,
+                             .width = size,
+                             .include_top = text_of(options, "top", "no") == "yes",
+                             .flavour = flavour});
 }
 
 namespace {

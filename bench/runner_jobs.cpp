@@ -1,3 +1,4 @@
+// The jobs of headstart_runner.
 #include <algorithm>
 #include <filesystem>
 #include <memory>
@@ -131,8 +132,7 @@ Job head_job(const JobOptions& options) {
         attach_head(features, {.head = text_of(options, "head", "dense:256,dropout:0.5,dense")}));
     const auto parameters = std::make_shared<Parameters>(initialize(*graph, 1));
     const auto program = std::make_shared<TrainingProgram>(
-        *graph, *parameters,
-        TrainingProgram::Options{.batch = kBatch, .precision = precision_from(variant)});
+        *graph, *parameters, TrainingProgram::Options{.batch = kBatch, .precision = precision_from(variant)});
     const auto optimizer = std::make_shared<Optimizer>(
         OptimizerOptions{.kind = OptimizerKind::rmsprop, .learning_rate = 2e-5}, program->gradients());
     const auto table = std::make_shared<Tensor>(Shape{kSamples, kFeatures});
@@ -167,13 +167,13 @@ Job pipeline_job(const JobOptions& options) {
   };
   const int count = number_of(options, "count", 400);
   Graph graph = network_of(options);
-  const auto photos = std::make_shared<Photos>(
-      Photos{.dataset = read_dataset(text_of(options, "data", "")).train,
-             .items = {},
-             .graph = graph,
-             .parameters = initialize(graph, 1),
-             .preprocessing = default_preprocessing(
-                 architecture(text_of(options, "network", "mobilenet_v2")), graph)});
+  const auto photos =
+      std::make_shared<Photos>(Photos{.dataset = read_dataset(text_of(options, "data", "")).train,
+                                      .items = {},
+                                      .graph = graph,
+                                      .parameters = initialize(graph, 1),
+                                      .preprocessing = default_preprocessing(
+                                          architecture(text_of(options, "network", "mobilenet_v2")), graph)});
   for (int i = 0; i < std::min(count, static_cast<int>(photos->dataset.samples.size())); ++i) {
     photos->items.push_back({.sample = i, .view = 0});
   }

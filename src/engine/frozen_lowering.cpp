@@ -35,6 +35,7 @@ FrozenLowering::FrozenLowering(Emitter& emitter, const Graph& graph, const std::
   }
   fusion_ = fuse(nodes_, consumers_, computed, must_exist_);
   padding_ = absorbable_padding(nodes_, consumers_, must_exist_);
+  clips_ = absorbable_clips(nodes_, consumers_, must_exist_);
   for (const auto& pad : padding_) {
     if (pad) {
       fusion_.absorbed[static_cast<std::size_t>(*pad)] = true;
@@ -122,8 +123,12 @@ Value FrozenLowering::lower_node(NodeId id) {
             return pool(node, A::pooling_max, global_window(shape_of(node.inputs[0])));
           },
           [&](const ZeroPadding2D& op) { return pad(node, op); },
-          [&](const ActivationLayer& op) { return activate(node.name, input_of(node), op.activation); },
-          [&](const OneOf<BatchNormalization, Scale, Normalization> auto&) { return scale_and_shift(node); },
+          [&](const ActivationLayer& op) {
+            return clips_[static_cast<std::size_t>(node.inputs[0])] == id
+                       ? input_of(node)
+                       : activate(node.name, input_of(node), op.activation);
+          },
+          [&](const OneOf<BatchNormalization, Scale, Normalization> auto&) { return scale_and_shift(id); },
           [&](const LayerNormalization& op) { return normalize_rows(node, op); },
           [&](const GroupNormalization& op) { return normalize_groups(node, op); },
           [&](const LocalResponseNormalization& op) { return normalize_locally(node, op); },
@@ -152,9 +157,9 @@ Value FrozenLowering::lower_node(NodeId id) {
           [&](const OneOf<Flatten, Reshape> auto&) { return view(input_of(node), node.shape); },
           [&](const Dropout&) { return input_of(node); },
           [&](const Rescaling& op) {
-            return op.scale.size() == 1 && op.offset.size() == 1
+            return op.scale.size() == 1 && op.offset.size() == 1 && !clips_[i]
                        ? eltwise(node.name, input_of(node), {A::eltwise_linear, op.scale[0], op.offset[0]})
-                       : scale_and_shift(node);
+                       : scale_and_shift(id);
           }},
       node.op);
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/channel_norm.h"
 #include "engine/emitter.h"
 #include "engine/folding.h"
 #include "engine/fusion.h"
@@ -85,8 +86,8 @@ class FrozenLowering {
     Value scale{}, shift{};
   };
   ScaleAndShift affine(const Node& node, bool has_gamma, bool has_beta);
-  Value scale_and_shift(const Node& node);
-  Value scale_and_shift(const Node& node, const Value& src, const ScaleAndShift& affine);
+  Value scale_and_shift(NodeId id);
+  Value scale_and_shift(const Node& node, const Value& src, const ScaleAndShift& affine, const Clip& clip);
   Value normalize_rows(const Node& node, const LayerNormalization& op);
   Value normalize_groups(const Node& node, const GroupNormalization& op);
   Value normalize_locally(const Node& node, const LocalResponseNormalization& op);
@@ -112,6 +113,7 @@ class FrozenLowering {
   std::vector<std::vector<NodeId>> consumers_{};
   Fusion fusion_{};
   std::vector<std::optional<NodeId>> padding_{};
+  std::vector<std::optional<NodeId>> clips_{};
   LoweredInference result_{};
 };
 

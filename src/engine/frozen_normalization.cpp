@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/frozen_lowering.h"
+#include "engine/lowering.h"
 
 namespace headstart {
 
@@ -39,30 +40,26 @@ FrozenLowering::ScaleAndShift FrozenLowering::affine(const Node& node, bool has_
           .shift = has_beta ? loaded(vector, node.name + "/beta") : constant(vector, 0.0F)};
 }
 
-Value FrozenLowering::scale_and_shift(const Node& node) {
+Value FrozenLowering::scale_and_shift(NodeId id) {
+  const auto& node = node_at(id);
   const auto vector = vector_desc(node.shape.back());
   const auto scale =
       loaded(vector, [copy = node](const Parameters& p) { return inference_form(copy, p).scale; });
   const auto shift =
       loaded(vector, [copy = node](const Parameters& p) { return inference_form(copy, p).shift; });
-  return scale_and_shift(node, input_of(node), {.scale = scale, .shift = shift});
+  return scale_and_shift(node, input_of(node), {.scale = scale, .shift = shift},
+                         clip_of(nodes_, clips_[static_cast<std::size_t>(id)]));
 }
 
-// As a batch norm with mean 0 and variance 1: the arithmetic of the folded form.
-Value FrozenLowering::scale_and_shift(const Node& node, const Value& src, const ScaleAndShift& affine) {
+Value FrozenLowering::scale_and_shift(const Node& node, const Value& src, const ScaleAndShift& affine,
+                                      const Clip& clip) {
   const auto dst = emitter_.value(src.desc);
-  const auto spatial = spatial_desc(node.shape, batch_, onednn::type_of(src.desc));
-  const auto flags = Flags::use_global_stats | Flags::use_scale | Flags::use_shift;
-  const auto pd = onednn::batch_norm_forward(emitter_.engine(), prop_kind::forward_inference, spatial, 0.0F,
-                                             flags, emitter_.attributes());
-  const auto vector = vector_desc(node.shape.back());
-  emitter_.emit(node.name, "scale and shift", pd,
-                {{DNNL_ARG_SRC, emitter_.memory(src, spatial)},
-                 {DNNL_ARG_DST, emitter_.memory(dst, spatial)},
-                 {DNNL_ARG_MEAN, emitter_.memory(constant(vector, 0.0F))},
-                 {DNNL_ARG_VARIANCE, emitter_.memory(constant(vector, 1.0F))},
-                 {DNNL_ARG_SCALE, emitter_.memory(affine.scale)},
-                 {DNNL_ARG_SHIFT, emitter_.memory(affine.shift)}});
+  emitter_.emit(node.name, "scale and shift", {src, dst, affine.scale, affine.shift},
+                [channels = node.shape.back(), clip, from = emitter_.memory(src), to = emitter_.memory(dst),
+                 scale = emitter_.memory(affine.scale), shift = emitter_.memory(affine.shift)] {
+                  scale_and_clip(rows_of(from, channels), floats(scale), floats(shift), clip,
+                                 rows_of(to, channels));
+                });
   return dst;
 }
 
@@ -97,7 +94,7 @@ Value FrozenLowering::normalize_groups(const Node& node, const GroupNormalizatio
       {{DNNL_ARG_SRC, emitter_.memory(grouped, rows)}, {DNNL_ARG_DST, emitter_.memory(unit, rows)}});
   const auto plain = emitter_.value(src.desc);
   emitter_.copy(node.name, emitter_.memory(unit), emitter_.memory(plain, descs.plain));
-  return scale_and_shift(node, plain, affine(node, op.scale, op.center));
+  return scale_and_shift(node, plain, affine(node, op.scale, op.center), {});
 }
 
 Value FrozenLowering::normalize_locally(const Node& node, const LocalResponseNormalization& op) {

@@ -2,6 +2,8 @@
 
 #include <variant>
 
+#include "engine/folding.h"
+
 namespace headstart {
 
 std::vector<std::vector<NodeId>> consumers_of(const std::vector<Node>& nodes,
@@ -45,6 +47,51 @@ std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& n
     }
   }
   return absorbed;
+}
+
+namespace {
+
+// Activations whose gradient follows from the result being between two bounds.
+std::optional<Clip> as_clip(const Op& op) {
+  const auto* layer = std::get_if<ActivationLayer>(&op);
+  if (layer != nullptr && layer->activation.kind == Activation::Kind::relu) {
+    return Clip{.low = 0.0F};
+  }
+  if (layer != nullptr && layer->activation.kind == Activation::Kind::relu6) {
+    return Clip{.low = 0.0F, .high = 6.0F};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<std::optional<NodeId>> absorbable_clips(const std::vector<Node>& nodes,
+                                                    const std::vector<std::vector<NodeId>>& consumers,
+                                                    const std::vector<bool>& must_exist) {
+  std::vector<std::optional<NodeId>> absorbed(nodes.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (only_scales_and_shifts(nodes[i].op) && consumers[i].size() == 1 && !must_exist[i] &&
+        as_clip(nodes[static_cast<std::size_t>(consumers[i][0])].op)) {
+      absorbed[i] = consumers[i][0];
+    }
+  }
+  return absorbed;
+}
+
+Clip clip_of(const std::vector<Node>& nodes, std::optional<NodeId> activation) {
+  return activation ? as_clip(nodes[static_cast<std::size_t>(*activation)].op).value_or(Clip{}) : Clip{};
+}
+
+Rows rows_of(const dnnl::memory& memory, std::int64_t channels) {
+  const auto desc = memory.get_desc();
+  std::int64_t count = 1;
+  for (const auto extent : onednn::dims_of(desc)) {
+    count *= extent;
+  }
+  return {.data = memory.get_data_handle(),
+          .bf16 = onednn::type_of(desc) == DataType::bf16,
+          .count = count / channels,
+          .channels = channels};
 }
 
 int channel_axis(const Shape& shape) { return shape.size() == 3 ? 1 : static_cast<int>(shape.size()); }

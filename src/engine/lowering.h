@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/channel_norm.h"
 #include "engine/emitter.h"
 #include "engine/layout.h"
 #include "headstart/engine.h"
@@ -33,6 +34,17 @@ std::vector<Node> nodes_ending_in_logits(const Graph& graph);
 std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& nodes,
                                                       const std::vector<std::vector<NodeId>>& consumers,
                                                       const std::vector<bool>& must_exist);
+
+// For each node that scales and shifts channels: the ReLU or ReLU6 that can run in its pass (its only
+// consumer).
+std::vector<std::optional<NodeId>> absorbable_clips(const std::vector<Node>& nodes,
+                                                    const std::vector<std::vector<NodeId>>& consumers,
+                                                    const std::vector<bool>& must_exist);
+// Of the activation that absorbable_clips found; nothing is clipped without one.
+Clip clip_of(const std::vector<Node>& nodes, std::optional<NodeId> activation);
+
+// The value in `memory` as rows.
+Rows rows_of(const dnnl::memory& memory, std::int64_t channels);
 
 // The axis of a node's channels in oneDNN's terms.
 int channel_axis(const Shape& shape);

@@ -12,8 +12,6 @@ constexpr auto kTransposed = dnnl::algorithm::deconvolution_direct;
 constexpr auto kAcross = dnnl::algorithm::lrn_across_channels;
 }  // namespace
 
-const bool kBatchNormBackwardReadsShift = DNNL_VERSION_MAJOR < 3;
-
 #if DNNL_VERSION_MAJOR < 3
 
 Dims dims_of(const Desc& desc) { return desc.dims(); }
@@ -143,19 +141,6 @@ SoftmaxForward softmax_forward(const engine& eng, const Desc& data, int axis, co
 dnnl::softmax_backward::primitive_desc softmax_backward(const engine& eng, const Desc& data, int axis,
                                                         const primitive_attr& attr) {
   return {dnnl::softmax_backward::desc(data, data, axis), attr, eng, softmax_forward(eng, data, axis, attr)};
-}
-
-BatchNormForward batch_norm_forward(const engine& eng, prop_kind kind, const Desc& data, float epsilon,
-                                    dnnl::normalization_flags flags, const primitive_attr& attr) {
-  return {dnnl::batch_normalization_forward::desc(kind, data, epsilon, flags), attr, eng};
-}
-
-dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const engine& eng, prop_kind kind,
-                                                                       const Desc& data, float epsilon,
-                                                                       dnnl::normalization_flags flags,
-                                                                       const primitive_attr& attr,
-                                                                       const BatchNormForward& hint) {
-  return {dnnl::batch_normalization_backward::desc(kind, data, data, epsilon, flags), attr, eng, hint};
 }
 
 LayerNormForward layer_norm_forward(const engine& eng, prop_kind kind, const Desc& data, float epsilon,
@@ -307,19 +292,6 @@ dnnl::softmax_backward::primitive_desc softmax_backward(const engine& eng, const
                                                         const primitive_attr& attr) {
   return {eng,  dnnl::algorithm::softmax_accurate,      data, data, data,
           axis, softmax_forward(eng, data, axis, attr), attr};
-}
-
-BatchNormForward batch_norm_forward(const engine& eng, prop_kind kind, const Desc& data, float epsilon,
-                                    dnnl::normalization_flags flags, const primitive_attr& attr) {
-  return {eng, kind, data, data, epsilon, flags, attr};
-}
-
-dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const engine& eng, prop_kind kind,
-                                                                       const Desc& data, float epsilon,
-                                                                       dnnl::normalization_flags flags,
-                                                                       const primitive_attr& attr,
-                                                                       const BatchNormForward& hint) {
-  return {eng, kind, data, data, data, epsilon, flags, hint, attr};
 }
 
 LayerNormForward layer_norm_forward(const engine& eng, prop_kind kind, const Desc& data, float epsilon,

@@ -95,18 +95,6 @@ SoftmaxForward softmax_forward(const dnnl::engine& engine, const Desc& data, int
 dnnl::softmax_backward::primitive_desc softmax_backward(const dnnl::engine& engine, const Desc& data,
                                                         int axis, const dnnl::primitive_attr& attr);
 
-// Scale and shift are the separate arguments DNNL_ARG_SCALE and DNNL_ARG_SHIFT.
-using BatchNormForward = dnnl::batch_normalization_forward::primitive_desc;
-BatchNormForward batch_norm_forward(const dnnl::engine& engine, dnnl::prop_kind kind, const Desc& data,
-                                    float epsilon, dnnl::normalization_flags flags,
-                                    const dnnl::primitive_attr& attr);
-dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(
-    const dnnl::engine& engine, dnnl::prop_kind kind, const Desc& data, float epsilon,
-    dnnl::normalization_flags flags, const dnnl::primitive_attr& attr, const BatchNormForward& hint);
-
-// 2.x asks for the shift, which it does not use; 3.x refuses it.
-extern const bool kBatchNormBackwardReadsShift;
-
 // Over the last axis of `data`; scale and shift, where `flags` has them, are separate arguments.
 using LayerNormForward = dnnl::layer_normalization_forward::primitive_desc;
 LayerNormForward layer_norm_forward(const dnnl::engine& engine, dnnl::prop_kind kind, const Desc& data,

@@ -34,7 +34,15 @@ TrainingLowering::TrainingLowering(Emitter& emitter, const Graph& graph, const T
     computed[i] = in_program(i);
     must_exist[i] = partition_.frozen[i] || is_watched(i);
   }
-  padding_ = absorbable_padding(nodes_, consumers_of(nodes_, computed), must_exist);
+  const auto consumers = consumers_of(nodes_, computed);
+  padding_ = absorbable_padding(nodes_, consumers, must_exist);
+  clips_ = absorbable_clips(nodes_, consumers, must_exist);
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const auto* norm = std::get_if<BatchNormalization>(&nodes_[i].op);
+    if (norm != nullptr && norm->renorm) {
+      clips_[i].reset();  // made of two passes
+    }
+  }
   absorbed_.assign(nodes_.size(), false);
   for (const auto& pad : padding_) {
     if (pad) {
@@ -181,7 +189,11 @@ Value TrainingLowering::lower_node(NodeId id) {
                  },
                  [&](const GlobalMaxPooling2D&) { return pool(id, A::pooling_max, global_window(input)); },
                  [&](const ZeroPadding2D& op) { return pad(id, op); },
-                 [&](const ActivationLayer& op) { return activate(id, op.activation); },
+                 [&](const ActivationLayer& op) {
+                   return clips_[static_cast<std::size_t>(node.inputs[0])] == id
+                              ? same(id)
+                              : activate(id, op.activation);
+                 },
                  [&](const BatchNormalization& op) { return normalize(id, op); },
                  [&](const LayerNormalization& op) { return normalize_rows(id, op); },
                  [&](const Scale&) { return scale(id); },

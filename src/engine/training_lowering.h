@@ -129,7 +129,10 @@ class TrainingLowering {
     std::optional<Value> diff_scale{}, diff_shift{};
   };
   Affine affine(const Node& node, bool has_gamma, bool has_beta);
-  void add_affine_gradients(NodeId id, const Affine& affine, Arguments& arguments);
+  struct AffineGradients {
+    Value scale{}, shift{};
+  };
+  AffineGradients affine_gradients(NodeId id, const Affine& affine);
   Value constant(const std::vector<float>& values);
   Value constant(std::int64_t count, float value);
   struct ChannelStatistics {
@@ -137,7 +140,7 @@ class TrainingLowering {
     bool of_batch = false;  // computed by the primitive
   };
   Activated normalized_channels(NodeId id, const Value& src, const ChannelStatistics& statistics,
-                                const Affine& affine, float epsilon);
+                                const Affine& affine, float epsilon, const Clip& clip);
   Value normalize_channels(NodeId id, const ChannelStatistics& statistics, const Affine& affine,
                            float epsilon);
   Activated normalized_rows(NodeId id, const Value& src, const onednn::Desc& rows, float epsilon,
@@ -194,6 +197,7 @@ class TrainingLowering {
   std::vector<bool> needed_;
   std::vector<bool> needs_gradient_{};
   std::vector<std::optional<NodeId>> padding_{};
+  std::vector<std::optional<NodeId>> clips_{};
   std::vector<bool> absorbed_{};
   std::vector<WatchBinding> watched_{};
   std::vector<std::optional<std::size_t>> watch_of_{};  // by node: its place in watched_

@@ -31,54 +31,71 @@ TrainingLowering::Affine TrainingLowering::affine(const Node& node, bool has_gam
           .has_beta = has_beta};
 }
 
-// oneDNN computes all gradients or none; those of a frozen layer or of constants go nowhere.
-void TrainingLowering::add_affine_gradients(NodeId id, const Affine& affine, Arguments& arguments) {
+// All gradients are computed or none; those of a frozen layer or of constants go nowhere.
+TrainingLowering::AffineGradients TrainingLowering::affine_gradients(NodeId id, const Affine& affine) {
   const auto& node = node_at(id);
   const auto vector = vector_desc(node.shape.back());
   const auto diff_of = [&](const std::optional<Value>& given, bool has, const char* suffix) {
-    return emitter_.memory(given                   ? *given
-                           : has && node.trainable ? gradient(node.name + suffix, vector)
-                                                   : emitter_.value(vector));
+    return given                   ? *given
+           : has && node.trainable ? gradient(node.name + suffix, vector)
+                                   : emitter_.value(vector);
   };
-  arguments.insert({DNNL_ARG_DIFF_SCALE, diff_of(affine.diff_scale, affine.has_gamma, "/gamma")});
-  arguments.insert({DNNL_ARG_DIFF_SHIFT, diff_of(affine.diff_shift, affine.has_beta, "/beta")});
+  return {.scale = diff_of(affine.diff_scale, affine.has_gamma, "/gamma"),
+          .shift = diff_of(affine.diff_shift, affine.has_beta, "/beta")};
 }
 
-// (x - mean) / sqrt(variance + epsilon) * scale + shift
+// (x - mean) / sqrt(variance + epsilon) * scale + shift, clipped.
 TrainingLowering::Activated TrainingLowering::normalized_channels(NodeId id, const Value& src,
                                                                   const ChannelStatistics& statistics,
-                                                                  const Affine& affine, float epsilon) {
-  const auto& node = node_at(id);
-  const auto desc = spatial_desc(node.shape, batch_, type_);
-  auto flags = Flags::use_scale | Flags::use_shift;
-  if (!statistics.of_batch) {
-    flags |= Flags::use_global_stats;
-  }
-  const auto forward = onednn::batch_norm_forward(emitter_.engine(), prop_kind::forward_training, desc,
-                                                  epsilon, flags, emitter_.attributes());
+                                                                  const Affine& affine, float epsilon,
+                                                                  const Clip& clip) {
+  const auto& name = node_at(id).name;
+  const auto channels = node_at(id).shape.back();
   const auto dst = emitter_.value(src.desc);
-  emitter_.emit(node.name, "batch normalization forward", forward,
-                {{DNNL_ARG_SRC, emitter_.memory(src, desc)},
-                 {DNNL_ARG_DST, emitter_.memory(dst, desc)},
-                 {DNNL_ARG_MEAN, emitter_.memory(statistics.mean)},
-                 {DNNL_ARG_VARIANCE, emitter_.memory(statistics.variance)},
-                 {DNNL_ARG_SCALE, emitter_.memory(affine.scale)},
-                 {DNNL_ARG_SHIFT, emitter_.memory(affine.shift)}});
-  return {dst, [=, this](const Value& diff) {
-            const auto backward = onednn::batch_norm_backward(emitter_.engine(), prop_kind::backward, desc,
-                                                              epsilon, flags, emitter_.attributes(), forward);
+  const auto from = emitter_.memory(src), to = emitter_.memory(dst);
+  const auto mean = emitter_.memory(statistics.mean), variance = emitter_.memory(statistics.variance);
+  if (statistics.of_batch) {
+    emitter_.emit(name, "batch statistics", {src, statistics.mean, statistics.variance},
+                  [=] { channel_moments(rows_of(from, channels), floats(mean), floats(variance)); });
+  }
+  const auto terms = [=, scale = emitter_.memory(affine.scale), shift = emitter_.memory(affine.shift)] {
+    return ChannelNormalization{.mean = floats(mean),
+                                .variance = floats(variance),
+                                .scale = floats(scale),
+                                .shift = floats(shift),
+                                .epsilon = epsilon,
+                                .clip = clip};
+  };
+  const std::vector<Value> read{src, dst, statistics.mean, statistics.variance, affine.scale, affine.shift};
+  emitter_.emit(name, "batch normalization forward", read, [=] {
+    headstart::normalize_channels(rows_of(from, channels), terms(), rows_of(to, channels));
+  });
+  // Without a bound the result tells nothing, and is not kept.
+  const Value judged = std::isinf(clip.low) ? src : dst;
+  return {dst, [=, this, of_batch = statistics.of_batch](const Value& diff) {
             const auto diff_src = emitter_.value(src.desc);
-            Arguments arguments{{DNNL_ARG_SRC, emitter_.memory(src, desc)},
-                                {DNNL_ARG_MEAN, emitter_.memory(statistics.mean)},
-                                {DNNL_ARG_VARIANCE, emitter_.memory(statistics.variance)},
-                                {DNNL_ARG_SCALE, emitter_.memory(affine.scale)},
-                                {DNNL_ARG_DIFF_DST, emitter_.memory(diff, desc)},
-                                {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src, desc)}};
-            if (onednn::kBatchNormBackwardReadsShift) {
-              arguments.insert({DNNL_ARG_SHIFT, emitter_.memory(affine.shift)});
-            }
-            add_affine_gradients(id, affine, arguments);
-            emitter_.emit(node_at(id).name, "batch normalization backward", backward, std::move(arguments));
+            const auto gradients = affine_gradients(id, affine);
+            const std::vector<Value> touched{src,
+                                             judged,
+                                             diff,
+                                             diff_src,
+                                             statistics.mean,
+                                             statistics.variance,
+                                             affine.scale,
+                                             affine.shift,
+                                             gradients.scale,
+                                             gradients.shift};
+            emitter_.emit(
+                node_at(id).name, "batch normalization backward", touched,
+                [=, result = emitter_.memory(judged), diff = emitter_.memory(diff, src.desc),
+                 diff_src = emitter_.memory(diff_src), diff_scale = emitter_.memory(gradients.scale),
+                 diff_shift = emitter_.memory(gradients.shift)] {
+                  normalize_channels_backward(rows_of(from, channels), rows_of(result, channels),
+                                              rows_of(diff, channels), terms(), of_batch,
+                                              {.diff_src = rows_of(diff_src, channels),
+                                               .diff_scale = floats(diff_scale),
+                                               .diff_shift = floats(diff_shift)});
+                });
             return diff_src;
           }};
 }
@@ -86,7 +103,8 @@ TrainingLowering::Activated TrainingLowering::normalized_channels(NodeId id, con
 Value TrainingLowering::normalize_channels(NodeId id, const ChannelStatistics& statistics,
                                            const Affine& affine, float epsilon) {
   const auto input = node_at(id).inputs[0];
-  const Activated made = normalized_channels(id, value_of(input), statistics, affine, epsilon);
+  const auto clip = clip_of(nodes_, clips_[static_cast<std::size_t>(id)]);
+  const Activated made = normalized_channels(id, value_of(input), statistics, affine, epsilon, clip);
   on_backward(id, [this, input, backward = made.backward](const Value& diff) {
     add_gradient(input, backward(diff));
   });
@@ -118,7 +136,7 @@ Value TrainingLowering::renormalize(NodeId id, const BatchNormalization& op, con
   const auto channels = node.shape.back();
   const auto vector = vector_desc(channels);
   const Activated unit =
-      normalized_channels(id, value_of(input), batch, affine(node, false, false), op.epsilon);
+      normalized_channels(id, value_of(input), batch, affine(node, false, false), op.epsilon, {});
 
   const auto own = affine(node, op.scale, op.center);
   const auto r = emitter_.value(vector), d = emitter_.value(vector);
@@ -147,7 +165,7 @@ Value TrainingLowering::renormalize(NodeId id, const BatchNormalization& op, con
                 });
   const Activated made = normalized_channels(
       id, unit.result, {.mean = constant(channels, 0.0F), .variance = constant(channels, 1.0F)}, corrected,
-      0.0F);
+      0.0F, {});
   on_backward(id, [=, this](const Value& diff) {
     const auto diff_unit = made.backward(diff);
     renormalize_gradients(id, op, corrected, r, d);
@@ -272,7 +290,9 @@ TrainingLowering::Activated TrainingLowering::normalized_rows(NodeId id, const V
             arguments.insert({DNNL_ARG_DIFF_DST, emitter_.memory(diff, rows)});
             arguments.insert({DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src, rows)});
             if (affine) {
-              add_affine_gradients(id, *affine, arguments);
+              const auto gradients = affine_gradients(id, *affine);
+              arguments.insert({DNNL_ARG_DIFF_SCALE, emitter_.memory(gradients.scale)});
+              arguments.insert({DNNL_ARG_DIFF_SHIFT, emitter_.memory(gradients.shift)});
             }
             emitter_.emit(node_at(id).name, "layer normalization backward", backward, std::move(arguments));
             return diff_src;
@@ -309,7 +329,7 @@ Value TrainingLowering::normalize_groups(NodeId id, const GroupNormalization& op
   const auto plain = regroup(unit.result, descs.grouped, emitter_.value(src.desc), descs.plain);
   const Activated made =
       normalized_channels(id, plain, {.mean = constant(channels, 0.0F), .variance = constant(channels, 1.0F)},
-                          affine(node, op.scale, op.center), 0.0F);
+                          affine(node, op.scale, op.center), 0.0F, {});
   on_backward(id, [=, this](const Value& diff) {
     const auto diff_unit =
         regroup(made.backward(diff), descs.plain, emitter_.value(descs.grouped), descs.grouped);

@@ -1,0 +1,307 @@
+#include "engine/channel_norm.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <vector>
+
+#include <omp.h>
+
+namespace headstart {
+namespace {
+
+using Bf16 = std::uint16_t;
+
+[[gnu::always_inline]] inline float load(float value) { return value; }
+[[gnu::always_inline]] inline float load(Bf16 value) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16);
+}
+[[gnu::always_inline]] inline void store(float* to, float value) { *to = value; }
+// To the nearest, ties to even; what is not a number, as arithmetic makes it, stays so.
+[[gnu::always_inline]] inline void store(Bf16* to, float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  *to = static_cast<Bf16>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
+}
+
+[[gnu::always_inline]] inline float clipped(float value, const Clip& clip) {
+  value = value < clip.low ? clip.low : value;
+  return value > clip.high ? clip.high : value;
+}
+
+// The gradient that goes through a clip with this result.
+[[gnu::always_inline]] inline float passed(float diff, float result, const Clip& clip) {
+  const float above = result > clip.low ? diff : 0.0F;
+  return result < clip.high ? above : 0.0F;
+}
+
+// Few channels are repeated to rows of at least this many values, so that there is something to vectorise.
+constexpr std::int64_t kWidth = 64;
+// Rows whose sums are taken in f32 before they go into a total in f64.
+constexpr std::int64_t kRowsASum = 64;
+
+template <typename T>
+[[gnu::always_inline]] inline void scale_row(const T* __restrict src, const float* __restrict scale,
+                                             const float* __restrict shift, const Clip& clip,
+                                             std::int64_t count, T* __restrict dst) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    store(dst + i, clipped(load(src[i]) * scale[i] + shift[i], clip));
+  }
+}
+[[gnu::target_clones("avx512f", "avx2", "default")]] void scale_row_f32(const float* src, const float* scale,
+                                                                        const float* shift, Clip clip,
+                                                                        std::int64_t count, float* dst) {
+  scale_row(src, scale, shift, clip, count, dst);
+}
+[[gnu::target_clones("avx512f", "avx2", "default")]] void scale_row_bf16(const Bf16* src, const float* scale,
+                                                                         const float* shift, Clip clip,
+                                                                         std::int64_t count, Bf16* dst) {
+  scale_row(src, scale, shift, clip, count, dst);
+}
+
+// sum += src - origin, squares += its square, over rows.
+template <typename T>
+[[gnu::always_inline]] inline void add_moments(const T* __restrict src, std::int64_t rows,
+                                               std::int64_t channels, const float* __restrict origin,
+                                               float* __restrict sum, float* __restrict squares) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const T* row = src + r * channels;
+#pragma omp simd
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const float value = load(row[c]) - origin[c];
+      sum[c] += value;
+      squares[c] += value * value;
+    }
+  }
+}
+[[gnu::target_clones("avx512f", "avx2", "default")]] void add_moments_f32(const float* src, std::int64_t rows,
+                                                                          std::int64_t channels,
+                                                                          const float* origin, float* sum,
+                                                                          float* squares) {
+  add_moments(src, rows, channels, origin, sum, squares);
+}
+[[gnu::target_clones("avx512f", "avx2", "default")]] void add_moments_bf16(const Bf16* src, std::int64_t rows,
+                                                                           std::int64_t channels,
+                                                                           const float* origin, float* sum,
+                                                                           float* squares) {
+  add_moments(src, rows, channels, origin, sum, squares);
+}
+
+// sum += diff, products += diff * (src - origin), over rows, of what the clip lets through.
+template <typename T>
+[[gnu::always_inline]] inline void add_products(const T* __restrict src, const T* __restrict dst,
+                                                const T* __restrict diff, std::int64_t rows,
+                                                std::int64_t channels, const float* __restrict origin,
+                                                const Clip& clip, float* __restrict sum,
+                                                float* __restrict products) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::int64_t at = r * channels;
+#pragma omp simd
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const float through = passed(load(diff[at + c]), load(dst[at + c]), clip);
+      sum[c] += through;
+      products[c] += through * (load(src[at + c]) - origin[c]);
+    }
+  }
+}
+[[gnu::target_clones("avx512f", "avx2", "default")]] void add_products_f32(
+    const float* src, const float* dst, const float* diff, std::int64_t rows, std::int64_t channels,
+    const float* origin, Clip clip, float* sum, float* products) {
+  add_products(src, dst, diff, rows, channels, origin, clip, sum, products);
+}
+[[gnu::target_clones("avx512f", "avx2", "default")]] void add_products_bf16(
+    const Bf16* src, const Bf16* dst, const Bf16* diff, std::int64_t rows, std::int64_t channels,
+    const float* origin, Clip clip, float* sum, float* products) {
+  add_products(src, dst, diff, rows, channels, origin, clip, sum, products);
+}
+
+// The gradient of a source: diff * a + src * b + c, one of each a channel.
+struct Terms {
+  std::vector<float> a, b, c;
+};
+template <typename T>
+[[gnu::always_inline]] inline void source_gradient(const T* __restrict src, const T* __restrict dst,
+                                                   const T* __restrict diff, std::int64_t rows,
+                                                   std::int64_t channels, const Terms& terms,
+                                                   const Clip& clip, T* __restrict result) {
+  const float* __restrict a = terms.a.data();
+  const float* __restrict b = terms.b.data();
+  const float* __restrict shift = terms.c.data();
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::int64_t at = r * channels;
+#pragma omp simd
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const float through = passed(load(diff[at + c]), load(dst[at + c]), clip);
+      store(result + at + c, through * a[c] + load(src[at + c]) * b[c] + shift[c]);
+    }
+  }
+}
+[[gnu::target_clones("avx512f", "avx2", "default")]] void source_gradient_f32(
+    const float* src, const float* dst, const float* diff, std::int64_t rows, std::int64_t channels,
+    const Terms& terms, Clip clip, float* result) {
+  source_gradient(src, dst, diff, rows, channels, terms, clip, result);
+}
+[[gnu::target_clones("avx512f", "avx2", "default")]] void source_gradient_bf16(
+    const Bf16* src, const Bf16* dst, const Bf16* diff, std::int64_t rows, std::int64_t channels,
+    const Terms& terms, Clip clip, Bf16* result) {
+  source_gradient(src, dst, diff, rows, channels, terms, clip, result);
+}
+
+template <typename T>
+T* row_at(const Rows& rows, std::int64_t row) {
+  return static_cast<T*>(rows.data) + row * rows.channels;
+}
+
+// The threads share the rows in pieces of kRowsASum: work(first row, number of rows).
+template <typename Work>
+void for_pieces(std::int64_t count, const Work& work) {
+#pragma omp parallel for schedule(static)
+  for (std::int64_t first = 0; first < count; first += kRowsASum) {
+    work(first, std::min(kRowsASum, count - first));
+  }
+}
+
+struct Sums {
+  explicit Sums(std::int64_t channels)
+      : first(static_cast<std::size_t>(channels)), second(static_cast<std::size_t>(channels)) {}
+  std::vector<double> first, second;
+};
+
+// Two sums a channel; add(first row, number of rows, first, second) adds those of a piece in f32.
+template <typename Add>
+Sums summed(std::int64_t count, std::int64_t channels, const Add& add) {
+  std::vector<Sums> sums(static_cast<std::size_t>(omp_get_max_threads()), Sums(channels));
+  const auto size = static_cast<std::size_t>(channels);
+#pragma omp parallel
+  {
+    Sums& own = sums[static_cast<std::size_t>(omp_get_thread_num())];
+    std::vector<float> first(size), second(size);
+#pragma omp for schedule(static)
+    for (std::int64_t row = 0; row < count; row += kRowsASum) {
+      std::fill(first.begin(), first.end(), 0.0F);
+      std::fill(second.begin(), second.end(), 0.0F);
+      add(row, std::min(kRowsASum, count - row), first.data(), second.data());
+      for (std::size_t c = 0; c < size; ++c) {
+        own.first[c] += static_cast<double>(first[c]);
+        own.second[c] += static_cast<double>(second[c]);
+      }
+    }
+  }
+  for (std::size_t thread = 1; thread < sums.size(); ++thread) {
+    for (std::size_t c = 0; c < size; ++c) {
+      sums[0].first[c] += sums[thread].first[c];
+      sums[0].second[c] += sums[thread].second[c];
+    }
+  }
+  return std::move(sums[0]);
+}
+
+std::vector<float> repeated(const float* values, std::int64_t channels, std::int64_t times) {
+  std::vector<float> result;
+  result.reserve(static_cast<std::size_t>(channels * times));
+  for (std::int64_t i = 0; i < times; ++i) {
+    result.insert(result.end(), values, values + channels);
+  }
+  return result;
+}
+
+}  // namespace
+
+void scale_and_clip(const Rows& src, const float* scale, const float* shift, const Clip& clip,
+                    const Rows& dst) {
+  const std::int64_t times = (kWidth + src.channels - 1) / src.channels;
+  const std::int64_t width = times * src.channels;
+  const auto scales = repeated(scale, src.channels, times);
+  const auto shifts = repeated(shift, src.channels, times);
+  for_pieces(src.count, [&](std::int64_t first, std::int64_t rows) {
+    for (std::int64_t done = 0; done < rows * src.channels; done += width) {
+      const std::int64_t count = std::min(width, rows * src.channels - done);
+      if (src.bf16) {
+        scale_row_bf16(row_at<Bf16>(src, first) + done, scales.data(), shifts.data(), clip, count,
+                       row_at<Bf16>(dst, first) + done);
+      } else {
+        scale_row_f32(row_at<float>(src, first) + done, scales.data(), shifts.data(), clip, count,
+                      row_at<float>(dst, first) + done);
+      }
+    }
+  });
+}
+
+// The first row is the origin of the sums, so that a mean far from zero costs the variance no digits.
+void channel_moments(const Rows& src, float* mean, float* variance) {
+  const auto channels = src.channels;
+  std::vector<float> origin(static_cast<std::size_t>(channels));
+  for (std::int64_t c = 0; c < channels; ++c) {
+    origin[static_cast<std::size_t>(c)] = src.bf16 ? load(row_at<Bf16>(src, 0)[c]) : row_at<float>(src, 0)[c];
+  }
+  const Sums sums =
+      summed(src.count, channels, [&](std::int64_t first, std::int64_t rows, float* sum, float* squares) {
+        if (src.bf16) {
+          add_moments_bf16(row_at<Bf16>(src, first), rows, channels, origin.data(), sum, squares);
+        } else {
+          add_moments_f32(row_at<float>(src, first), rows, channels, origin.data(), sum, squares);
+        }
+      });
+  const auto count = static_cast<double>(src.count);
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const auto i = static_cast<std::size_t>(c);
+    const double from_origin = sums.first[i] / count;
+    mean[c] = static_cast<float>(from_origin + static_cast<double>(origin[i]));
+    variance[c] = static_cast<float>(std::max(0.0, sums.second[i] / count - from_origin * from_origin));
+  }
+}
+
+void normalize_channels(const Rows& src, const ChannelNormalization& n, const Rows& dst) {
+  const auto size = static_cast<std::size_t>(src.channels);
+  std::vector<float> scale(size), shift(size);
+  for (std::size_t c = 0; c < size; ++c) {
+    scale[c] = n.scale[c] / std::sqrt(n.variance[c] + n.epsilon);
+    shift[c] = n.shift[c] - n.mean[c] * scale[c];
+  }
+  scale_and_clip(src, scale.data(), shift.data(), n.clip, dst);
+}
+
+void normalize_channels_backward(const Rows& src, const Rows& dst, const Rows& diff_dst,
+                                 const ChannelNormalization& n, bool of_batch,
+                                 const ChannelGradients& gradients) {
+  const auto channels = src.channels;
+  const Sums sums =
+      summed(src.count, channels, [&](std::int64_t first, std::int64_t rows, float* sum, float* products) {
+        if (src.bf16) {
+          add_products_bf16(row_at<Bf16>(src, first), row_at<Bf16>(dst, first), row_at<Bf16>(diff_dst, first),
+                            rows, channels, n.mean, n.clip, sum, products);
+        } else {
+          add_products_f32(row_at<float>(src, first), row_at<float>(dst, first),
+                           row_at<float>(diff_dst, first), rows, channels, n.mean, n.clip, sum, products);
+        }
+      });
+  const auto size = static_cast<std::size_t>(channels);
+  Terms terms{std::vector<float>(size), std::vector<float>(size), std::vector<float>(size)};
+  const auto count = static_cast<double>(src.count);
+  for (std::size_t c = 0; c < size; ++c) {
+    const double inverse =
+        1.0 / std::sqrt(static_cast<double>(n.variance[c]) + static_cast<double>(n.epsilon));
+    const double factor = static_cast<double>(n.scale[c]) * inverse;
+    gradients.diff_scale[c] = static_cast<float>(sums.second[c] * inverse);
+    gradients.diff_shift[c] = static_cast<float>(sums.first[c]);
+    terms.a[c] = static_cast<float>(factor);
+    if (of_batch) {
+      const double slope = -factor * inverse * inverse * sums.second[c] / count;
+      terms.b[c] = static_cast<float>(slope);
+      terms.c[c] =
+          static_cast<float>(-factor * sums.first[c] / count - slope * static_cast<double>(n.mean[c]));
+    }
+  }
+  for_pieces(src.count, [&](std::int64_t first, std::int64_t rows) {
+    if (src.bf16) {
+      source_gradient_bf16(row_at<Bf16>(src, first), row_at<Bf16>(dst, first), row_at<Bf16>(diff_dst, first),
+                           rows, channels, terms, n.clip, row_at<Bf16>(gradients.diff_src, first));
+    } else {
+      source_gradient_f32(row_at<float>(src, first), row_at<float>(dst, first),
+                          row_at<float>(diff_dst, first), rows, channels, terms, n.clip,
+                          row_at<float>(gradients.diff_src, first));
+    }
+  });
+}
+
+}  // namespace headstart
