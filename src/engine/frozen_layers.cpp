@@ -214,14 +214,15 @@ Value FrozenLowering::dense(const FusedLayer& layer, const Dense& op, const Weig
   const auto input = node_at(layer.base).inputs[0];
   const auto inputs = shape_of(input).back();
   const auto shape = dense_shape(inputs, op.units, type_);
-  const auto dst = emitter_.value(result_desc(layer.tail));
+  const auto overwritten = overwritten_summand(layer, value_of(input));
+  const auto dst = overwritten ? value_of(overwritten->other) : emitter_.value(result_desc(layer.tail));
   const auto matrix = [](const Value& value, std::int64_t columns) {
     return Value{value.buffer, matrix_desc(value.desc, columns)};
   };
   const auto src_matrix = matrix(value_of(input), inputs);
   const auto dst_matrix = matrix(dst, op.units);
   Arguments arguments;
-  const auto attr = post_operations(layer, -1, arguments);
+  const auto attr = post_operations(layer, overwritten ? overwritten->node : -1, arguments);
   const bool has_bias = !names.bias.empty() || names.affine != nullptr;
   const onednn::LayerDescs descs{.src = src_matrix.desc,
                                  .weights = shape.weights,

@@ -72,6 +72,9 @@ Value TrainingLowering::separable(NodeId id, const SeparableConv2D& op) {
   return activated_layer(std::move(pointwise), op.activation);
 }
 
+// With fewer rows than this a dense layer's time is that of reading its weights, so they stay as they are.
+constexpr std::int64_t kFewRows = 64;
+
 Value TrainingLowering::dense(NodeId id, const Dense& op) {
   const auto& node = node_at(id);
   const auto inputs = shape_of(node.inputs[0]).back();
@@ -82,6 +85,9 @@ Value TrainingLowering::dense(NodeId id, const Dense& op) {
   layer.shape = dense_shape(inputs, op.units, type_);
   layer.src = value_of(node.inputs[0]);
   layer.src.desc = matrix_desc(layer.src.desc, inputs);
+  if (type_ == DataType::f32 && onednn::dims_of(layer.src.desc)[0] <= kFewRows) {
+    layer.shape.weights = layer.shape.user_weights;
+  }
   layer.dst_desc = matrix_desc(desc_of(node.shape), op.units);
   layer.kernel = node.name + "/kernel";
   layer.bias = op.use_bias ? node.name + "/bias" : "";
@@ -288,7 +294,9 @@ void TrainingLowering::backward_weights(const Layer& layer, const Value& diff) {
   };
   // The gradient of the kernel is f32 whatever the activations are.
   auto diff_descs = descs;
-  diff_descs.weights = Desc(onednn::dims_of(descs.weights), DataType::f32, dnnl::memory::format_tag::any);
+  if (type_ != DataType::f32) {
+    diff_descs.weights = Desc(onednn::dims_of(descs.weights), DataType::f32, dnnl::memory::format_tag::any);
+  }
   constexpr auto kForward = prop_kind::forward_training;
   switch (layer.kind) {
     case Layer::Kind::dense:

@@ -1,7 +1,8 @@
 // The update rules: one loop over a parameter's values each, vectorised and split over the engine's OpenMP
-// threads.
+// threads (-fno-math-errno: a square root that may set errno is no vector instruction).
 #include "headstart/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <span>
 #include <vector>
@@ -50,9 +51,11 @@ void decay_weights(std::span<float> weights, float factor) {
   }
 }
 
-void sgd_update(std::span<float> weights, std::span<const float> gradient, float rate) {
-#pragma omp parallel for simd schedule(static) if (weights.size() > kParallelSize)
-  for (std::size_t i = 0; i < weights.size(); ++i) {
+// The loops of the rules are compiled for several instruction sets.
+[[gnu::target_clones("avx512f", "avx2", "default")]] void sgd_update(float* __restrict weights,
+                                                                     const float* __restrict gradient,
+                                                                     std::size_t count, float rate) {
+  for (std::size_t i = 0; i < count; ++i) {
     weights[i] -= rate * gradient[i];
   }
 }
@@ -62,13 +65,15 @@ struct MomentumRule {
   bool nesterov = false;
 };
 
-void momentum_update(std::span<float> weights, std::span<const float> gradient, std::span<float> velocity,
-                     const MomentumRule& rule) {
+[[gnu::target_clones("avx512f", "avx2", "default")]] void momentum_update(float* __restrict weights,
+                                                                          const float* __restrict gradient,
+                                                                          float* __restrict velocity,
+                                                                          std::size_t count,
+                                                                          MomentumRule rule) {
   // Nesterov looks one step ahead: w += momentum v - rate g; else w += v.
   const float from_velocity = rule.nesterov ? rule.momentum : 1.0F;
   const float from_gradient = rule.nesterov ? rule.rate : 0.0F;
-#pragma omp parallel for simd schedule(static) if (weights.size() > kParallelSize)
-  for (std::size_t i = 0; i < weights.size(); ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     velocity[i] = rule.momentum * velocity[i] - rule.rate * gradient[i];
     weights[i] += from_velocity * velocity[i] - from_gradient * gradient[i];
   }
@@ -78,19 +83,21 @@ struct RmspropRule {
   float rate = 0.0F, rho = 0.0F, momentum = 0.0F, epsilon = 0.0F;
 };
 
-void rmsprop_update(std::span<float> weights, std::span<const float> gradient, std::span<float> square,
-                    const RmspropRule& rule) {
-#pragma omp parallel for simd schedule(static) if (weights.size() > kParallelSize)
-  for (std::size_t i = 0; i < weights.size(); ++i) {
+[[gnu::target_clones("avx512f", "avx2", "default")]] void rmsprop_update(float* __restrict weights,
+                                                                         const float* __restrict gradient,
+                                                                         float* __restrict square,
+                                                                         std::size_t count,
+                                                                         RmspropRule rule) {
+  for (std::size_t i = 0; i < count; ++i) {
     square[i] = rule.rho * square[i] + (1.0F - rule.rho) * gradient[i] * gradient[i];
     weights[i] -= rule.rate * gradient[i] / (std::sqrt(square[i]) + rule.epsilon);
   }
 }
 
-void rmsprop_momentum_update(std::span<float> weights, std::span<const float> gradient,
-                             std::span<float> square, std::span<float> velocity, const RmspropRule& rule) {
-#pragma omp parallel for simd schedule(static) if (weights.size() > kParallelSize)
-  for (std::size_t i = 0; i < weights.size(); ++i) {
+[[gnu::target_clones("avx512f", "avx2", "default")]] void rmsprop_momentum_update(
+    float* __restrict weights, const float* __restrict gradient, float* __restrict square,
+    float* __restrict velocity, std::size_t count, RmspropRule rule) {
+  for (std::size_t i = 0; i < count; ++i) {
     square[i] = rule.rho * square[i] + (1.0F - rule.rho) * gradient[i] * gradient[i];
     velocity[i] =
         rule.momentum * velocity[i] + rule.rate * gradient[i] / (std::sqrt(square[i]) + rule.epsilon);
@@ -102,13 +109,24 @@ struct AdamRule {
   float rate = 0.0F, beta_1 = 0.0F, beta_2 = 0.0F, epsilon = 0.0F;
 };
 
-void adam_update(std::span<float> weights, std::span<const float> gradient, std::span<float> mean,
-                 std::span<float> square, const AdamRule& rule) {
-#pragma omp parallel for simd schedule(static) if (weights.size() > kParallelSize)
-  for (std::size_t i = 0; i < weights.size(); ++i) {
+[[gnu::target_clones("avx512f", "avx2", "default")]] void adam_update(float* __restrict weights,
+                                                                      const float* __restrict gradient,
+                                                                      float* __restrict mean,
+                                                                      float* __restrict square,
+                                                                      std::size_t count, AdamRule rule) {
+  for (std::size_t i = 0; i < count; ++i) {
     mean[i] += (gradient[i] - mean[i]) * (1.0F - rule.beta_1);
     square[i] += (gradient[i] * gradient[i] - square[i]) * (1.0F - rule.beta_2);
     weights[i] -= rule.rate * mean[i] / (std::sqrt(square[i]) + rule.epsilon);
+  }
+}
+
+// update(first, count) of pieces that the engine's threads share.
+template <typename Update>
+void in_pieces(std::size_t count, const Update& update) {
+#pragma omp parallel for schedule(static) if (count > kParallelSize)
+  for (std::size_t first = 0; first < count; first += kParallelSize) {
+    update(first, std::min(kParallelSize, count - first));
   }
 }
 
@@ -231,8 +249,9 @@ void Optimizer::step(Parameters& parameters, Parameters& gradients, double rate_
 }
 
 void Optimizer::update(const std::string& name, Tensor& parameter, const Tensor& gradient, double rate) {
-  const auto weights = parameter.values();
-  const auto values = gradient.values();
+  float* weights = parameter.data();
+  const float* values = gradient.data();
+  const auto size = static_cast<std::size_t>(parameter.size());
   const auto epsilon = static_cast<float>(options_.epsilon);
   const auto momentum = static_cast<float>(options_.momentum);
   switch (options_.kind) {
@@ -240,11 +259,16 @@ void Optimizer::update(const std::string& name, Tensor& parameter, const Tensor&
       throw Error("[optimizer] expected a resolved optimizer; received automatic; this is a bug");
     case OptimizerKind::sgd:
       if (has_velocity(options_)) {
-        momentum_update(
-            weights, values, state_.at(name + kVelocity).values(),
-            {.rate = static_cast<float>(rate), .momentum = momentum, .nesterov = options_.nesterov});
+        float* velocity = state_.at(name + kVelocity).data();
+        const MomentumRule rule{
+            .rate = static_cast<float>(rate), .momentum = momentum, .nesterov = options_.nesterov};
+        in_pieces(size, [&](std::size_t i, std::size_t count) {
+          momentum_update(weights + i, values + i, velocity + i, count, rule);
+        });
       } else {
-        sgd_update(weights, values, static_cast<float>(rate));
+        in_pieces(size, [&](std::size_t i, std::size_t count) {
+          sgd_update(weights + i, values + i, count, static_cast<float>(rate));
+        });
       }
       return;
     case OptimizerKind::rmsprop: {
@@ -252,11 +276,16 @@ void Optimizer::update(const std::string& name, Tensor& parameter, const Tensor&
                              .rho = static_cast<float>(options_.rho),
                              .momentum = momentum,
                              .epsilon = epsilon};
+      float* square = state_.at(name + kSquare).data();
       if (has_velocity(options_)) {
-        rmsprop_momentum_update(weights, values, state_.at(name + kSquare).values(),
-                                state_.at(name + kVelocity).values(), rule);
+        float* velocity = state_.at(name + kVelocity).data();
+        in_pieces(size, [&](std::size_t i, std::size_t count) {
+          rmsprop_momentum_update(weights + i, values + i, square + i, velocity + i, count, rule);
+        });
       } else {
-        rmsprop_update(weights, values, state_.at(name + kSquare).values(), rule);
+        in_pieces(size, [&](std::size_t i, std::size_t count) {
+          rmsprop_update(weights + i, values + i, square + i, count, rule);
+        });
       }
       return;
     }
@@ -265,11 +294,15 @@ void Optimizer::update(const std::string& name, Tensor& parameter, const Tensor&
       const auto t = static_cast<double>(iterations_);
       const double correction =
           std::sqrt(1.0 - std::pow(options_.beta_2, t)) / (1.0 - std::pow(options_.beta_1, t));
-      adam_update(weights, values, state_.at(name + kMean).values(), state_.at(name + kSquare).values(),
-                  {.rate = static_cast<float>(rate * correction),
-                   .beta_1 = static_cast<float>(options_.beta_1),
-                   .beta_2 = static_cast<float>(options_.beta_2),
-                   .epsilon = epsilon});
+      float* mean = state_.at(name + kMean).data();
+      float* square = state_.at(name + kSquare).data();
+      const AdamRule rule{.rate = static_cast<float>(rate * correction),
+                          .beta_1 = static_cast<float>(options_.beta_1),
+                          .beta_2 = static_cast<float>(options_.beta_2),
+                          .epsilon = epsilon};
+      in_pieces(size, [&](std::size_t i, std::size_t count) {
+        adam_update(weights + i, values + i, mean + i, square + i, count, rule);
+      });
       return;
     }
   }
