@@ -20,6 +20,7 @@ void add_report(CLI::App& program);
 void add_predict(CLI::App& program, Outcome& outcome);
 void add_explore(CLI::App& program);
 void add_features(CLI::App& program, Outcome& outcome);
+void add_explain(CLI::App& program, Outcome& outcome);
 void add_augment(CLI::App& program);
 void add_forward(CLI::App& program, Outcome& outcome);
 void add_convert(CLI::App& program, Outcome& outcome);

@@ -107,6 +107,7 @@ void add_commands(CLI::App& program, Outcome& outcome) {
   add_models(program);
   add_summary(program);
   add_features(program, outcome);
+  add_explain(program, outcome);
   add_augment(program);
   add_forward(program, outcome);
   add_convert(program, outcome);

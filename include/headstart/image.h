@@ -37,6 +37,12 @@ Image resize(const Image& image, int width, int height, ResizeKernel kernel);
 
 // Resize and crop or pad to the preprocessing's size, still bytes.
 Image fit_image(const Image& image, const Preprocessing& preprocessing);
+// What the fitted picture shows, in the pixels of a picture of the given size: a part of it (crop), all of it
+// (squash) or more than there is (pad).
+struct PictureWindow {
+  double left = 0, top = 0, width = 0, height = 0;
+};
+PictureWindow fitted_window(int width, int height, const Preprocessing& preprocessing);
 // The arithmetic alone: image must already have the size; writes H * W * C floats.
 void normalize_into(const Image& image, const Preprocessing& preprocessing, float* output);
 // fit_image then normalize_into: (H, W, C).

@@ -16,6 +16,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 
 std::string with_thousands(long long value);  // "14,714,688"
 std::string lower(std::string_view text);
+// Bytes that are not UTF-8, and control characters, become U+FFFD.
+std::string valid_utf8(const std::string& text);
 // The parts between separators, empty ones too: "a,,b" -> "a", "", "b".
 std::vector<std::string> split(std::string_view text, char separator);
 

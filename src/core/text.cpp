@@ -41,6 +41,25 @@ std::string plain(std::string_view text) {
   return result;
 }
 
+// Length of the UTF-8 sequence at the start, 0 when there is none.
+std::size_t sequence_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const std::size_t length = byte(0) < 0x80U              ? 1
+                             : (byte(0) & 0xE0U) == 0xC0U ? 2
+                             : (byte(0) & 0xF0U) == 0xE0U ? 3
+                             : (byte(0) & 0xF8U) == 0xF0U ? 4
+                                                          : 0;
+  if (length == 0 || length > text.size() || byte(0) == 0xC0U || byte(0) == 0xC1U) {
+    return 0;
+  }
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80U) {
+      return 0;
+    }
+  }
+  return length;
+}
+
 }  // namespace
 
 std::vector<std::string> nearest_names(std::string_view word, const std::vector<std::string>& candidates,
@@ -105,6 +124,18 @@ std::vector<std::string> split(std::string_view text, char separator) {
     begin = end + 1;
   }
   return parts;
+}
+
+std::string valid_utf8(const std::string& text) {
+  std::string out;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::size_t length = sequence_length(rest);
+    const bool control = length == 1 && static_cast<unsigned char>(rest.front()) < 0x20U &&
+                         rest.front() != '\n' && rest.front() != '\t';
+    out += length == 0 || control ? std::string_view("\xEF\xBF\xBD") : rest.substr(0, length);
+    rest.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
 }
 
 }  // namespace headstart

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -20,7 +21,7 @@ int at_least_one(double value) { return std::max(static_cast<int>(value), 1); }
 
 // The shorter side to `resize_to` (torchvision's Resize, which rounds the longer side down); without it the
 // smallest size that covers the target.
-Size covering_size(const Image& image, const Preprocessing& to) {
+Size covering_size(const Size& image, const Preprocessing& to) {
   const double width = image.width;
   const double height = image.height;
   if (to.resize_to > 0) {
@@ -33,7 +34,7 @@ Size covering_size(const Image& image, const Preprocessing& to) {
 }
 
 // The largest size inside the target.
-Size inscribed_size(const Image& image, const Preprocessing& to) {
+Size inscribed_size(const Size& image, const Preprocessing& to) {
   const double scale =
       std::min(static_cast<double>(to.width) / image.width, static_cast<double>(to.height) / image.height);
   return {std::min(at_least_one(std::round(image.width * scale)), to.width),
@@ -76,15 +77,35 @@ Image fit_image(const Image& image, const Preprocessing& preprocessing) {
     case ResizeFit::squash:
       return resize(image, width, height, preprocessing.kernel);
     case ResizeFit::crop: {
-      const Size size = covering_size(image, preprocessing);
+      const Size size = covering_size({image.width, image.height}, preprocessing);
       return centered(resize(image, size.width, size.height, preprocessing.kernel), width, height);
     }
     case ResizeFit::pad: {
-      const Size size = inscribed_size(image, preprocessing);
+      const Size size = inscribed_size({image.width, image.height}, preprocessing);
       return centered(resize(image, size.width, size.height, preprocessing.kernel), width, height);
     }
   }
   throw Error("[preprocessing] a known fit was expected; received another value");
+}
+
+PictureWindow fitted_window(int width, int height, const Preprocessing& preprocessing) {
+  if (width < 1 || height < 1) {
+    throw Error("[preprocessing] a picture with pixels was expected; received an empty one");
+  }
+  const Size picture{width, height};
+  const Size target{preprocessing.width, preprocessing.height};
+  const Size resized = preprocessing.fit == ResizeFit::squash ? target
+                       : preprocessing.fit == ResizeFit::crop ? covering_size(picture, preprocessing)
+                                                              : inscribed_size(picture, preprocessing);
+  // Along one axis: pixels of the picture for one of the resized picture, and the cut in front.
+  const auto axis = [](int whole, int size, int shown) {
+    const double scale = static_cast<double>(whole) / size;
+    const int cut = size > shown ? margin(size, shown) : -margin(shown, size);
+    return std::pair(cut * scale, shown * scale);
+  };
+  const auto [left, shown_width] = axis(width, resized.width, target.width);
+  const auto [top, shown_height] = axis(height, resized.height, target.height);
+  return {.left = left, .top = top, .width = shown_width, .height = shown_height};
 }
 
 DecodeOptions decode_options_for(const Preprocessing& preprocessing) {

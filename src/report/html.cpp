@@ -119,14 +119,31 @@ std::string gallery(const std::vector<Thumbnail>& thumbnails) {
   if (thumbnails.empty()) {
     return "";
   }
-  std::string out = "<div class=\"gallery\">\n";
+  const auto image = [](const std::string& uri, const std::string& text, const std::string& path) {
+    return fmt::format("<img src=\"{}\" alt=\"{}\" title=\"{}\">", uri, escape_markup(text),
+                       escape_markup(path));
+  };
+  const bool pairs = std::any_of(thumbnails.begin(), thumbnails.end(),
+                                 [](const Thumbnail& one) { return !one.evidence.empty(); });
+  std::string out = pairs ? "<div class=\"gallery pairs\">\n" : "<div class=\"gallery\">\n";
   for (const auto& one : thumbnails) {
-    out += fmt::format(
-        "<figure><img src=\"{}\" alt=\"{}\" title=\"{}\"><figcaption>{} <b>{}</b></figcaption></figure>\n",
-        one.uri, escape_markup(one.caption), escape_markup(one.path), escape_markup(one.caption),
-        escape_markup(one.detail));
+    std::string images = image(one.uri, one.caption, one.path);
+    if (!one.evidence.empty()) {
+      images = "<div>" + images + image(one.evidence, "Grad-CAM: " + one.caption, one.path) + "</div>";
+    }
+    out += fmt::format("<figure>{}<figcaption>{} <b>{}</b></figcaption></figure>\n", images,
+                       escape_markup(one.caption), escape_markup(one.detail));
   }
   return out + "</div>\n";
+}
+
+std::string mistakes(const RunReport& report) {
+  const bool explained = !report.mistakes.empty() && !report.mistakes.front().evidence.empty();
+  return (explained
+              ? "<p class=\"note\">Beside each photo, Grad-CAM: red is where the evidence lies for the class "
+                "that it was taken for.</p>\n"
+              : "") +
+         gallery(report.mistakes);
 }
 
 std::string measurement(const RunReport& report) {
@@ -141,7 +158,7 @@ std::string measurement(const RunReport& report) {
       "<p class=\"note\">On the dashed line, what is said with 80&nbsp;% is right in 80&nbsp;% of the "
       "cases; the columns show how many images there are.</p>\n<div class=\"chart small\">" +
           inline_svg(reliability_drawing(e.reliability), "Accuracy over confidence") + "</div>\n");
-  out += section("Most confident mistakes", gallery(report.mistakes));
+  out += section("Most confident mistakes", mistakes(report));
   return out + section("Least certain", gallery(report.uncertain));
 }
 

@@ -35,7 +35,9 @@ thead th { color: var(--ink-muted); font-weight: 500; }
 .matrix .right { background: color-mix(in srgb, var(--ink-series0) calc(var(--share) * .55), transparent); }
 .matrix .wrong { background: color-mix(in srgb, var(--ink-series1) calc(var(--share) * .9), transparent); }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(132px, 1fr)); gap: 14px; }
+.gallery.pairs { grid-template-columns: repeat(auto-fill, minmax(268px, 1fr)); }
 figure { margin: 0; }
+figure > div { display: grid; grid-template-columns: 1fr 1fr; gap: 4px; }
 figure img { width: 100%; height: 132px; object-fit: contain; display: block; background: var(--ground);
   border-radius: 6px; }
 figcaption { font-size: 12.5px; line-height: 1.35; margin-top: 5px; color: var(--ink-muted); overflow-wrap: anywhere; }

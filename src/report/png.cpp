@@ -9,6 +9,7 @@
 
 #include "core/files.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 #include "report/render.h"
 
 namespace headstart {

@@ -19,8 +19,6 @@ std::string light_colour(Ink ink);
 std::string dark_colour(Ink ink);
 std::string ink_name(Ink ink);  // "series0"
 
-// Bytes that are not UTF-8, and control characters, become U+FFFD.
-std::string valid_utf8(const std::string& text);
 // valid_utf8 with &, <, > and quotes as XML and HTML want them.
 std::string escape_markup(const std::string& text);
 

@@ -12,6 +12,7 @@
 
 #include "core/files.h"
 #include "headstart/error.h"
+#include "headstart/explain_pictures.h"
 #include "headstart/image.h"
 #include "headstart/losses.h"
 #include "headstart/summary.h"
@@ -28,6 +29,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr std::size_t kShown = 12;  // thumbnails of a kind
+constexpr DecodeOptions kThumbnail{.minimum_width = 288, .minimum_height = 288};
 
 struct RunConfig {
   std::map<std::string, std::string> command{};
@@ -90,8 +92,8 @@ DatasetSplits read_data(const std::string& path, const TrainOptions& options) {
 }
 
 Thumbnail thumbnail_of(const std::string& path, std::string caption, std::string detail) {
-  constexpr int kDecoded = 288;
-  return {.uri = thumbnail_uri(read_image(path, {.minimum_width = kDecoded, .minimum_height = kDecoded})),
+  return {.uri = thumbnail_uri(read_image(path, kThumbnail)),
+
           .caption = std::move(caption),
           .detail = std::move(detail),
           .path = path};
@@ -138,6 +140,29 @@ void add_examples(const DatasetEvaluation& measured, const Dataset& dataset, Run
     if (answers[i - 1].label != answers[i - 1].predicted) {
       add(answers[i - 1], report.mistakes);
     }
+  }
+}
+
+// Beside each mistake, where the evidence lies for the class that it was taken for. A network without a
+// spatial extent has none.
+void add_evidence(const Model& model, const PredictOptions& predict, RunReport& report, Progress& progress) {
+  std::vector<std::string> paths;
+  for (const auto& mistake : report.mistakes) {
+    paths.push_back(mistake.path);
+  }
+  const auto draw = [&](std::size_t picture, const Explanation& explanation) {
+    if (explanation.classes.empty()) {
+      return;
+    }
+    const Image photo = read_image(explanation.path, kThumbnail);
+    const auto window = fitted_window(photo.width, photo.height, model.preprocessing);
+    report.mistakes[picture].evidence =
+        thumbnail_uri(overlaid(photo, explanation.classes.front().map, window, {}));
+  };
+  try {
+    explain_files(model, paths, {.precision = predict.precision, .threads = predict.threads}, progress, draw);
+  } catch (const Error& error) {
+    progress.message(fmt::format("note: the mistakes have no Grad-CAM: {}", error.what()));
   }
 }
 
@@ -262,6 +287,7 @@ void add_measurement(const ReportRequest& request, const RunConfig& config, cons
                            : "the validation part, which also chose the best epoch: a little flattering";
   add_data_facts(splits, report);
   add_examples(measured, dataset, report);
+  add_evidence(model, request.predict, report, progress);
   add_views(splits.train, config.train, model.preprocessing, report);
   report.evaluation = std::move(measured.evaluation);
 }

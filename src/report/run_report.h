@@ -15,9 +15,10 @@ struct Fact {
 };
 
 struct Thumbnail {
-  std::string uri{};      // data:
-  std::string caption{};  // "roses, taken for tulips"
-  std::string detail{};   // "0.98"
+  std::string uri{};       // data:
+  std::string evidence{};  // data: the same with its heat map, or empty
+  std::string caption{};   // "roses, taken for tulips"
+  std::string detail{};    // "0.98"
   std::string path{};
 };
 

@@ -15,6 +15,7 @@
 #include "headstart/image.h"
 #include "headstart/plot.h"
 #include "headstart/tensorboard.h"
+#include "headstart/text.h"
 #include "report/charts.h"
 #include "report/render.h"
 #include "report/run_report.h"

@@ -8,7 +8,7 @@ in double precision. Besides the kinds there:
 Parts: `logits` (logits, or the base's output, and some layers' outputs), `gradients` (of all parameters, dropout off, for the
 loss sum(logits * v) with v the "images" formula called "diff"; a gradient g is stored as its norm and its projection sum(g * w)
 on the images called "projection/NAME"; `rounding` is how far PyTorch in f32 is off), `names` (of the state dicts; positions
-resampled).
+resampled), `maps` (Grad-CAM and its relatives at the last layer with a spatial extent).
 """
 import argparse
 import functools
@@ -284,8 +284,103 @@ def names():
     return {"state_dicts": dicts, "positions": positions}
 
 
+# --- Maps of evidence ---
+
+# Networks with the layer that is looked at; "": the network has no module for it.
+MAPS = [("vgg11", 224, "features.20"), ("resnet50", 128, "layer4.2"), ("densenet121", 128, ""), ("vit_b_32", 96, "encoder.layers.encoder_layer_11.ln_1"),
+        ("vit_tiny_patch16_224", 80, "blocks.11.norm1")]
+
+
+def forward_watching(model, name, layer, x):
+    """The logits, and a layer's output of which gradients are kept."""
+    if name.startswith("densenet"):
+        seen = torch.relu(model.features(x)).detach().requires_grad_()
+        return model.classifier(seen.mean((2, 3))), seen
+    kept = []
+
+    def keep(module, inputs, output):
+        kept.append(output.detach().requires_grad_())
+        return kept[0]
+
+    hook = module_of(model, name, layer).register_forward_hook(keep)
+    logits = model(x)
+    hook.remove()
+    return logits, kept[0]
+
+
+def grid_of(tokens_or_image):
+    """(N, H, W, C) of an image, or of tokens without the class token."""
+    if tokens_or_image.dim() == 4:
+        return tokens_or_image.permute(0, 2, 3, 1)
+    tokens = tokens_or_image[:, 1:]
+    side = int(tokens.shape[1] ** 0.5)
+    return tokens.reshape(tokens.shape[0], side, side, -1)
+
+
+def evidence(values, gradients):
+    """The maps of one image by method, divided by their largest value."""
+    total = values.sum((0, 1))
+    square, cube = gradients**2, gradients**3
+    below = 2 * square + total * cube
+    alpha = torch.where(gradients != 0, square / torch.where(below != 0, below, torch.ones_like(below)), torch.zeros_like(below))
+    flat = values.reshape(-1, values.shape[2])
+    eigen = (flat @ torch.linalg.svd(flat, full_matrices=False)[2][0]).reshape(values.shape[:2])
+    maps = {"gradcam": values @ gradients.mean((0, 1)), "gradcam++": values @ (alpha * gradients.clamp(min=0)).sum((0, 1)),
+            "hirescam": (values * gradients).sum(2), "eigencam": eigen if eigen.sum() > 0 else -eigen}
+    return {method: map.clamp(min=0) / map.max() for method, map in maps.items()}
+
+
+def rollout_of(model, x):
+    """Attention rollout (Abnar and Zuidema, 2020), the class token's row, divided by its largest value."""
+    seen, hooks = [], []
+    for block in model.encoder.layers:
+        hooks.append(block.ln_1.register_forward_hook(lambda module, inputs, output, block=block: seen.append((block.self_attention, output))))
+    with torch.no_grad():
+        model(x)
+        joint = None
+        for attention, tokens in seen:
+            n, t, c = tokens.shape
+            query, key, _ = (tokens @ attention.in_proj_weight.T + attention.in_proj_bias).split(c, 2)
+            heads = [part.reshape(n, t, attention.num_heads, -1).transpose(1, 2) for part in (query, key)]
+            weights = (heads[0] @ heads[1].transpose(2, 3) / heads[0].shape[3] ** 0.5).softmax(3).mean(1)
+            mixed = (weights + torch.eye(t, dtype=weights.dtype)) / 2
+            joint = mixed if joint is None else mixed @ joint
+    for hook in hooks:
+        hook.remove()
+    row = joint[:, 0, 1:]
+    return row / row.max(1, keepdim=True).values
+
+
+def maps_case(name, size, layer):
+    model = filled(name, size if name.startswith("vit_") else 0)
+    for module in model.modules():
+        if hasattr(module, "inplace"):
+            module.inplace = False
+    batch = 2
+    x = images("images", batch, size)
+    logits, seen = forward_watching(model, name, layer, x)
+    classes = logits.argmax(1).tolist()
+    other = [(best + 1) % CLASSES for best in classes]
+    cases = []
+    for targets in (classes, other):
+        (gradients,) = torch.autograd.grad(sum(logits[i, target] for i, target in enumerate(targets)), seen, retain_graph=True)
+        for i, target in enumerate(targets):
+            made = evidence(grid_of(seen.detach())[i], grid_of(gradients)[i])
+            cases.append({"image": i, "class": target, "maps": {method: rounded(map.flatten()) for method, map in made.items()}})
+    stored = {"network": name, "size": size, "classes": CLASSES, "batch": batch, "images": cases}
+    if name.startswith("vit_"):
+        stored["rollout"] = [rounded(row) for row in rollout_of(model, x)]
+    print(name, size, tuple(grid_of(seen).shape), "classes", classes)
+    return stored
+
+
+def maps():
+    return {"cases": [maps_case(*case) for case in MAPS]}
+
+
 def main():
-    parts = {"logits": ("torchvision.json", logits),
+    parts = {"maps": ("torchvision_maps.json", maps),
+             "logits": ("torchvision.json", logits),
              "gradients": ("torchvision_gradients.json", gradients),
              "names": ("torchvision_names.json", names)}
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])

@@ -1,0 +1,124 @@
+// `headstart explain`: what a network looks at, and what is inside it.
+#include <memory>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "commands.h"
+#include "explain_maps.h"
+#include "explain_network.h"
+#include "headstart/error.h"
+#include "headstart/progress.h"
+#include "model_options.h"
+#include "parsed_option.h"
+#include "predict_options.h"
+
+namespace headstart::app {
+namespace {
+
+// `options` by value: what was not asked for follows from the kind.
+void explain(ExplainCommand options, Outcome& outcome) {
+  if (options.overlay.colormap.empty()) {
+    options.overlay.colormap = options.kind == "activations" ? "viridis" : "jet";
+  }
+  check_picture_path(options.output);
+  const auto progress = make_console_progress();
+  const Model model = open_model(options.request, *progress);
+  if (options.data.empty() && options.kind != "filters" && options.kind != "maximize") {
+    throw Error("[explain] expected a photo or a folder after the model; received none");
+  }
+  if (options.kind == "filters") {
+    explain_filters(options, model);
+  } else if (options.kind == "activations") {
+    explain_activations(options, model);
+  } else if (options.kind == "maximize") {
+    explain_maximize(options, model, *progress);
+  } else if (options.kind == "neighbours") {
+    explain_neighbours(options, model, *progress);
+  } else if (options.kind == "gradients") {
+    explain_gradients(options, model);
+  } else {
+    explain_maps(options, model, *progress, outcome);
+  }
+}
+
+void add_map_options(CLI::App& command, ExplainCommand& options) {
+  command.add_option("--layer", options.layer, "Where to look (the last layer with a spatial extent)")
+      ->type_name("NAME");
+  command
+      .add_option("--class", options.classes,
+                  "NAME, INDEX or topK: the class that is asked about (the most probable one)")
+      ->type_name("CLASS");
+  add_parsed_option(
+      command, "--method", "gradcam, gradcam++, hirescam, eigencam, occlusion or rollout (gradcam)",
+      [&options](const std::string& name) { options.explain.method = explain_method_from(name); })
+      ->type_name("NAME");
+  command
+      .add_option(
+          "--colormap", options.overlay.colormap,
+          "jet, viridis, turbo, inferno, magma, plasma, cividis, hot or gray (jet; activations: viridis)")
+      ->type_name("NAME");
+  command.add_option("--opacity", options.overlay.alpha, "How much of the heat map's colour is seen (0.4)")
+      ->type_name("0..1")
+      ->check(CLI::Range(0.0, 1.0));
+  command.add_option("--heatmap", options.heatmap, "The maps as numbers from 0 to 1, (pictures, h, w)")
+      ->type_name("FILE.npy");
+}
+
+void add_kind_options(CLI::App& command, ExplainCommand& options) {
+  command
+      .add_option(
+          "--kind", options.kind,
+          "gradcam (maps of evidence), filters (kernels), activations (feature maps), maximize (what excites "
+          "a filter or --class), neighbours (the nearest photos of --data), gradients (of a batch of the "
+          "data set IMAGE, layer by layer) (gradcam)")
+      ->type_name("KIND")
+      ->check(CLI::IsMember({"gradcam", "filters", "activations", "maximize", "neighbours", "gradients"}));
+  command
+      .add_option("--filter", options.filters,
+                  "maximize: numbers of filters, such as 0,5,12 (the first nine)")
+      ->type_name("N,...");
+  command.add_option("--steps", options.steps, "maximize: steps of gradient ascent (200)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 100'000));
+  command.add_option("--data", options.train_data, "neighbours: the data set, as `train` takes it")
+      ->type_name("DATA");
+  command
+      .add_option(
+          "--count", options.count,
+          "How many kernels (256), feature maps a layer (16), neighbours (8), images of the batch (32)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 100'000));
+  command.add_option("--lr", options.learning_rate, "gradients: the rate that the update is told for (0.01)")
+      ->type_name("RATE");
+}
+
+}  // namespace
+
+void add_explain(CLI::App& program, Outcome& outcome) {
+  auto* command =
+      program.add_subcommand("explain", "What a network looks at in a photo: Grad-CAM and others");
+  auto options = std::make_shared<ExplainCommand>();
+  add_model_options(*command, options->request);
+  command->add_option("IMAGE", options->data, "A photo, or a folder of photos; for gradients a data set");
+  command->add_option("--out", options->output, "The picture that is written")
+      ->type_name("FILE.png")
+      ->required();
+  add_map_options(*command, *options);
+  add_kind_options(*command, *options);
+  add_class_index_option(*command, options->request);
+  add_precision_option(*command, options->explain.precision);
+  command->add_option("--threads", options->explain.threads, "Cores to use (all)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 4096));
+  command->add_flag("--json", options->json, "One JSON document");
+  command->footer(
+      "Examples:\n"
+      "  headstart explain run/model.safetensors photo.jpg --out cam.png\n"
+      "  headstart explain run/model.safetensors photos/ --out sheet.png\n"
+      "  headstart explain mobilenet_v2 dog.jpg --class top3 --method hirescam --colormap viridis --out "
+      "cam.png");
+  command->callback([options, &outcome] { explain(*options, outcome); });
+}
+
+}  // namespace headstart::app

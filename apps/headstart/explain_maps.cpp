@@ -1,0 +1,241 @@
+#include "explain_maps.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "headstart/error.h"
+#include "headstart/npy.h"
+#include "headstart/text.h"
+#include "output.h"
+
+namespace headstart::app {
+namespace {
+
+constexpr std::size_t kShown = 400;  // pictures on a contact sheet
+
+// "top3": 3.
+std::optional<int> top_of(const std::string& text) {
+  int top = 0;
+  const bool begins = text.starts_with("top");
+  const auto* end = text.data() + text.size();
+  if (!begins || std::from_chars(text.data() + 3, end, top).ptr != end || top < 1 || top > 20) {
+    return std::nullopt;
+  }
+  return top;
+}
+
+ExplainOptions explain_options(const ExplainCommand& options, const Model& model) {
+  ExplainOptions explain = options.explain;
+  explain.layer = options.layer;
+  if (const auto top = top_of(options.classes)) {
+    explain.top = *top;
+  } else if (!options.classes.empty()) {
+    explain.classes = chosen_classes(model, options.classes);
+  }
+  return explain;
+}
+
+SheetText sheet_text(const Model& model, const ExplainOptions& explain) {
+  const auto layer = layer_of(model, explain);
+  return {.labels = class_labels(model),
+          .method = to_string(explain.method) + (layer ? " at " + model.graph.node(*layer).name : "")};
+}
+
+Json explanation_json(const Model& model, const SheetText& text, const Explanation& explanation) {
+  if (!explanation.error.empty()) {
+    return {{"image", explanation.path}, {"error", explanation.error}};
+  }
+  Json classes = Json::array();
+  for (const auto& each : explanation.classes) {
+    const auto i = static_cast<std::size_t>(each.ranked.index);
+    classes.push_back({{"index", each.ranked.index},
+                       {"id", i < model.class_ids.size() ? model.class_ids[i] : ""},
+                       {"name", text.labels[i]},
+                       {"probability", number(each.ranked.probability)},
+                       {"maximum", number(each.map.maximum)},
+                       {"border", number(static_cast<float>(border_share(each.map.values)))},
+                       {"height", each.map.values.shape()[0]},
+                       {"width", each.map.values.shape()[1]}});
+  }
+  return {{"image", explanation.path}, {"classes", classes}};
+}
+
+// (maps, h, w), one after the other.
+void write_heat_maps(const std::vector<Explanation>& explanations, const std::string& path) {
+  std::vector<const Tensor*> maps;
+  for (const auto& explanation : explanations) {
+    for (const auto& each : explanation.classes) {
+      maps.push_back(&each.map.values);
+    }
+  }
+  if (maps.empty()) {
+    throw Error("[explain] expected a heat map to write; received pictures that could not be read");
+  }
+  const Shape& shape = maps.front()->shape();
+  Tensor all({static_cast<std::int64_t>(maps.size()), shape[0], shape[1]});
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    std::copy_n(maps[i]->data(), maps[i]->size(),
+                all.data() + static_cast<std::int64_t>(i) * maps[i]->size());
+  }
+  write_npy(all, path);
+}
+
+void say_zero_maps(const SheetText& text, const Explanation& explanation, Progress& progress) {
+  for (const auto& each : explanation.classes) {
+    if (each.map.is_zero()) {
+      progress.message(fmt::format("note: {}: nothing speaks for {} ({}): the map is all zeros",
+                                   explanation.path, text.labels[static_cast<std::size_t>(each.ranked.index)],
+                                   text.method));
+    }
+  }
+}
+
+CaptionedPicture cell_of(const Model& model, const SheetText& text, const Explanation& explanation,
+                         const OverlayOptions& overlay) {
+  const auto& shape = model.preprocessing;
+  const Image photo =
+      read_image(explanation.path, {.minimum_width = shape.width, .minimum_height = shape.height});
+  const auto& first = explanation.classes.front();
+  return {.picture = overlaid(photo, first.map, fitted_window(photo.width, photo.height, shape), overlay),
+          .caption = fmt::format("{} {:.2f}", text.labels[static_cast<std::size_t>(first.ranked.index)],
+                                 first.ranked.probability)};
+}
+
+// The overlays, and under them the average map of each class.
+void write_contact_sheet(const ExplainCommand& options, const Model& model, const SheetText& text,
+                         const std::vector<Explanation>& explanations,
+                         const std::vector<ClassEvidence>& classes, Progress& progress) {
+  constexpr int kSide = 160, kColumns = 10;
+  std::vector<CaptionedPicture> cells;
+  progress.begin("drawing", static_cast<std::int64_t>(std::min(kShown, explanations.size())));
+  for (const auto& explanation : explanations) {
+    if (cells.size() < kShown && !explanation.classes.empty()) {
+      cells.push_back(cell_of(model, text, explanation, options.overlay));
+      progress.advance(static_cast<std::int64_t>(cells.size()));
+    }
+  }
+  progress.end();
+  if (cells.empty()) {
+    throw Error("[explain] expected pictures; none could be read");
+  }
+  std::vector<CaptionedPicture> means;
+  for (const auto& each : classes) {
+    Image map = coloured(each.mean.values, options.overlay.colormap);
+    map = resize(map, kSide, kSide, ResizeKernel::bilinear);
+    means.push_back({.picture = std::move(map),
+                     .caption = fmt::format("{} ({})", text.labels[static_cast<std::size_t>(each.index)],
+                                            each.pictures)});
+  }
+  std::vector<Image> sheets{
+      contact_sheet(cells, kColumns, kSide,
+                    fmt::format("{}: {} of {} pictures", text.method, cells.size(), explanations.size()))};
+  if (!means.empty()) {
+    sheets.push_back(contact_sheet(means, kColumns, kSide, "Average map of each predicted class"));
+  }
+  write_png(stacked(sheets), options.output);
+}
+
+void report_classes(const SheetText& text, const std::vector<ClassEvidence>& classes, Progress& progress) {
+  for (const auto& each : classes) {
+    if (each.border > kBorderWarning) {
+      progress.message(
+          fmt::format("warning: {}: {:.0f} % of the evidence sits on the border of the pictures (even: 36 "
+                      "%); the network "
+                      "may go by the surroundings",
+                      text.labels[static_cast<std::size_t>(each.index)], 100.0 * each.border));
+    }
+  }
+}
+
+void print_results(const ExplainCommand& options, const Model& model, const SheetText& text,
+                   const std::vector<Explanation>& explanations, const std::vector<ClassEvidence>& classes) {
+  if (options.json) {
+    Json images = Json::array(), averages = Json::array();
+    for (const auto& explanation : explanations) {
+      images.push_back(explanation_json(model, text, explanation));
+    }
+    for (const auto& each : classes) {
+      averages.push_back({{"name", text.labels[static_cast<std::size_t>(each.index)]},
+                          {"pictures", each.pictures},
+                          {"border", number(static_cast<float>(each.border))},
+                          {"on_border", each.border > kBorderWarning}});
+    }
+    print_json({{"model", options.request.model},
+                {"method", text.method},
+                {"out", options.output},
+                {"images", images},
+                {"classes", averages}});
+    return;
+  }
+  for (const auto& explanation : explanations) {
+    for (const auto& each : explanation.classes) {
+      fmt::print("{}  {:6.4f}  {}\n", explanation.path, each.ranked.probability,
+                 text.labels[static_cast<std::size_t>(each.ranked.index)]);
+    }
+  }
+  fmt::print("{} -> {}\n", text.method, options.output);
+}
+
+}  // namespace
+
+void check_picture_path(const std::string& path) {
+  if (lower(std::filesystem::path(path).extension().string()) != ".png") {
+    throw Error(fmt::format("[explain] expected --out FILE.png; received {}", path));
+  }
+}
+
+std::vector<int> chosen_classes(const Model& model, const std::string& text) {
+  std::vector<int> classes;
+  const auto labels = class_labels(model);
+  if (std::find(labels.begin(), labels.end(), text) != labels.end()) {
+    return {find_class(model, text)};  // a name with a comma
+  }
+  for (const auto& name : split(text, ',')) {
+    classes.push_back(find_class(model, name));
+  }
+  return classes;
+}
+
+void explain_maps(const ExplainCommand& options, const Model& model, Progress& progress, Outcome& outcome) {
+  check_overlay(options.overlay);
+  const ExplainOptions explain = explain_options(options, model);
+  const SheetText text = sheet_text(model, explain);
+  const auto paths = image_files(options.data);
+  std::vector<Explanation> explanations(paths.size());
+  explain_files(model, paths, explain, progress, [&](std::size_t picture, Explanation explanation) {
+    explanations[picture] = std::move(explanation);
+  });
+  for (const auto& explanation : explanations) {
+    if (!explanation.error.empty()) {
+      fmt::print(stderr, "error: {}: {}\n", explanation.path, explanation.error);
+      outcome.exit_status = 1;
+    }
+    say_zero_maps(text, explanation, progress);
+  }
+  std::error_code ignored;
+  const bool folder = std::filesystem::is_directory(options.data, ignored);
+  std::vector<ClassEvidence> classes;
+  if (folder) {
+    classes = evidence_by_class(explanations);
+    report_classes(text, classes, progress);
+    write_contact_sheet(options, model, text, explanations, classes, progress);
+  } else if (explanations.front().error.empty()) {
+    const Explanation& explanation = explanations.front();
+    write_png(explanation_sheet(read_image(explanation.path), explanation, text, model.preprocessing,
+                                options.overlay),
+              options.output);
+  }
+  if (!options.heatmap.empty() && outcome.exit_status == 0) {
+    write_heat_maps(explanations, options.heatmap);
+  }
+  if (outcome.exit_status == 0 || options.json || folder) {
+    print_results(options, model, text, explanations, classes);
+  }
+}
+
+}  // namespace headstart::app

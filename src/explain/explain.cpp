@@ -1,0 +1,287 @@
+// From pictures to maps of evidence: the part of a network below a layer runs as in prediction, batch by
+// batch on all cores; the part above it forwards and backwards.
+#include <algorithm>
+#include <memory>
+#include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "explain/evidence_program.h"
+#include "explain/occlusion.h"
+#include "explain/rollout.h"
+#include "headstart/error.h"
+#include "headstart/explain.h"
+#include "headstart/extract.h"
+#include "headstart/image.h"
+#include "headstart/losses.h"
+
+namespace headstart {
+namespace {
+
+constexpr std::size_t kBatch = 8;
+constexpr std::size_t kRanked = 5;
+// As in predict: finding out which precision is faster takes longer than so many pictures.
+constexpr std::size_t kFewPictures = 64;
+
+std::vector<RankedClass> ranking_of(std::span<const float> probabilities) {
+  std::vector<RankedClass> ranking;
+  for (std::size_t i = 0; i < probabilities.size(); ++i) {
+    ranking.push_back({static_cast<int>(i), probabilities[i]});
+  }
+  std::stable_sort(ranking.begin(), ranking.end(),
+                   [](const RankedClass& a, const RankedClass& b) { return a.probability > b.probability; });
+  return ranking;
+}
+
+// Collects what pictures need, and hands out finished explanations.
+class Explaining {
+ public:
+  Explaining(const Model& model, const ExplainOptions& options, std::size_t pictures,
+             const ExplanationSink& sink)
+      : model_(model), options_(options), sink_(sink) {
+    if (options.method == ExplainMethod::rollout) {
+      outputs_ = attention_inputs(model.graph);
+      outputs_.push_back(model.graph.output());
+      return;
+    }
+    const auto batch = static_cast<int>(std::clamp<std::size_t>(pictures, 1, kBatch));
+    program_ = std::make_unique<EvidenceProgram>(model, *layer_of(model, options), batch);
+    outputs_ = program_->boundary();
+  }
+
+  // The nodes whose values a picture is added with.
+  const std::vector<NodeId>& outputs() const { return outputs_; }
+
+  void add(std::size_t picture, std::span<const float* const> values) {
+    if (!program_) {
+      return roll_out(picture, values);
+    }
+    pictures_.push_back(picture);
+    auto& row = rows_.emplace_back();
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      const auto size = static_cast<std::size_t>(element_count(model_.graph.node(outputs_[i]).shape));
+      row.emplace_back(values[i], values[i] + size);
+    }
+    if (pictures_.size() == static_cast<std::size_t>(program_->batch())) {
+      flush();
+    }
+  }
+
+  void flush() {
+    if (pictures_.empty()) {
+      return;
+    }
+    std::vector<std::vector<const float*>> rows;
+    for (const auto& row : rows_) {
+      auto& pointers = rows.emplace_back();
+      for (const auto& values : row) {
+        pointers.push_back(values.data());
+      }
+    }
+    const Tensor table = probabilities_of(program_->forward(rows));
+    std::vector<Explanation> explanations;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      explanations.push_back(begun(table, row));
+    }
+    for (std::size_t k = 0; k < explanations.front().classes.size(); ++k) {
+      if (k > 0) {
+        program_->forward(rows);
+      }
+      std::vector<int> classes;
+      for (const auto& explanation : explanations) {
+        classes.push_back(explanation.classes[k].ranked.index);
+      }
+      program_->backward(classes);
+      for (std::size_t row = 0; row < rows.size(); ++row) {
+        explanations[row].classes[k].map =
+            layer_evidence(options_.method, program_->activations(row), program_->gradients(row));
+      }
+    }
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      sink_(pictures_[row], std::move(explanations[row]));
+    }
+    pictures_.clear();
+    rows_.clear();
+  }
+
+ private:
+  Tensor probabilities_of(const Tensor& logits) const {
+    return class_probabilities(model_, probabilities(output_activation(model_.graph), logits));
+  }
+
+  // Ranked, and asked about the chosen classes.
+  Explanation begun(const Tensor& table, std::size_t row) const {
+    const auto columns = static_cast<std::size_t>(table.shape()[1]);
+    auto ranking = ranking_of(table.values().subspan(row * columns, columns));
+    Explanation explanation;
+    if (options_.classes.empty()) {
+      const auto top =
+          std::clamp<std::size_t>(static_cast<std::size_t>(std::max(options_.top, 1)), 1, columns);
+      for (std::size_t i = 0; i < top; ++i) {
+        explanation.classes.push_back({.ranked = ranking[i]});
+      }
+    }
+    for (const int index : options_.classes) {
+      explanation.classes.push_back(
+          {.ranked = {index, table.values()[row * columns + static_cast<std::size_t>(index)]}});
+    }
+    ranking.resize(std::min(columns, kRanked));
+    explanation.ranking = std::move(ranking);
+    return explanation;
+  }
+
+  void roll_out(std::size_t picture, std::span<const float* const> values) {
+    const auto units = model_.graph.output_shape()[0];
+    const Tensor output({1, units}, std::span(values.back(), static_cast<std::size_t>(units)));
+    Explanation explanation = begun(class_probabilities(model_, output), 0);
+    const HeatMap map = attention_rollout(model_.graph, values.first(values.size() - 1));
+    for (auto& each : explanation.classes) {
+      each.map = map;
+    }
+    sink_(picture, std::move(explanation));
+  }
+
+  const Model& model_;
+  const ExplainOptions& options_;
+  const ExplanationSink& sink_;
+  std::vector<NodeId> outputs_;
+  std::unique_ptr<EvidenceProgram> program_;
+  std::vector<std::size_t> pictures_;
+  std::vector<std::vector<std::vector<float>>> rows_;
+};
+
+void check(const Model& model, const ExplainOptions& options) {
+  require_classifier(model);
+  const auto columns = static_cast<int>(class_labels(model).size());
+  for (const int index : options.classes) {
+    if (index < 0 || index >= columns) {
+      throw Error(fmt::format("[explain] expected a class from 0 to {}; received {}", columns - 1, index));
+    }
+  }
+}
+
+Precision precision_of(const ExplainOptions& options, std::size_t pictures) {
+  const bool few = pictures < kFewPictures && options.precision == Precision::automatic;
+  return few ? Precision::f32 : options.precision;
+}
+
+Tensor first_row(const Tensor& input, std::int64_t row) {
+  Shape shape = input.shape();
+  const auto size = static_cast<std::size_t>(input.size() / shape[0]);
+  shape[0] = 1;
+  return {shape, input.values().subspan(static_cast<std::size_t>(row) * size, size)};
+}
+
+Explanation occluded(const Model& model, const Tensor& input, const ExplainOptions& options,
+                     Progress& progress) {
+  Predictor predictor(model, {model.graph.output()}, precision_of(options, 1), 1);
+  const Tensor table = class_probabilities(model, predictor.run(input).front());
+  auto ranking = ranking_of(table.values());
+  Explanation explanation;
+  std::vector<int> classes = options.classes;
+  const auto top =
+      std::clamp<std::size_t>(static_cast<std::size_t>(std::max(options.top, 1)), 1, ranking.size());
+  for (std::size_t i = 0; options.classes.empty() && i < top; ++i) {
+    classes.push_back(ranking[i].index);
+  }
+  auto maps = occlusion_maps(model, input, classes, options, progress);
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    explanation.classes.push_back({.ranked = {classes[i], table[classes[i]]}, .map = std::move(maps[i])});
+  }
+  ranking.resize(std::min(ranking.size(), kRanked));
+  explanation.ranking = std::move(ranking);
+  return explanation;
+}
+
+void occlude_files(const Model& model, const std::vector<std::string>& paths, const ExplainOptions& options,
+                   Progress& progress, const ExplanationSink& sink) {
+  for (std::size_t i = 0; i < paths.size() && !stop_requested(); ++i) {
+    Explanation explanation;
+    try {
+      Tensor input =
+          preprocess(read_image(paths[i], decode_options_for(model.preprocessing)), model.preprocessing);
+      Shape batched = input.shape();
+      batched.insert(batched.begin(), 1);
+      explanation = occluded(model, std::move(input).reshaped(batched), options, progress);
+    } catch (const Error& error) {
+      explanation.error = error.what();
+    }
+    explanation.path = paths[i];
+    sink(i, std::move(explanation));
+  }
+}
+
+}  // namespace
+
+std::optional<NodeId> layer_of(const Model& model, const ExplainOptions& options) {
+  if (options.method == ExplainMethod::occlusion || options.method == ExplainMethod::rollout) {
+    return std::nullopt;
+  }
+  return options.layer.empty() ? evidence_layer(model.graph) : model.graph.require(options.layer);
+}
+
+void explain_files(const Model& model, const std::vector<std::string>& paths, const ExplainOptions& options,
+                   Progress& progress, const ExplanationSink& sink) {
+  check(model, options);
+  if (options.method == ExplainMethod::occlusion) {
+    return occlude_files(model, paths, options, progress, sink);
+  }
+  const ExplanationSink named = [&](std::size_t picture, Explanation explanation) {
+    explanation.path = paths[picture];
+    sink(picture, std::move(explanation));
+  };
+  Explaining explaining(model, options, paths.size(), named);
+  Dataset dataset;
+  std::vector<LoaderItem> items;
+  for (const auto& path : paths) {
+    items.push_back({.sample = static_cast<int>(items.size()), .view = 0});
+    dataset.samples.push_back({.path = path, .label = -1, .group = ""});
+  }
+  const ExtractOptions extraction{.outputs = explaining.outputs(),
+                                  .preprocessing = model.preprocessing,
+                                  .precision = precision_of(options, paths.size()),
+                                  .threads = options.threads};
+  progress.begin("explaining", static_cast<std::int64_t>(paths.size()));
+  const auto unreadable =
+      extract(dataset, items, model.graph, model.parameters, extraction, progress,
+              [&](std::size_t item, std::span<const float* const> values) { explaining.add(item, values); });
+  explaining.flush();
+  progress.end();
+  for (const auto& each : unreadable) {
+    Explanation explanation;
+    explanation.error = each.message;
+    named(static_cast<std::size_t>(each.sample), std::move(explanation));
+  }
+}
+
+std::vector<Explanation> explain_tensor(const Model& model, const Tensor& input,
+                                        const ExplainOptions& options) {
+  check(model, options);
+  const auto count = static_cast<std::size_t>(input.shape().at(0));
+  std::vector<Explanation> explanations(count);
+  if (options.method == ExplainMethod::occlusion) {
+    Progress silent;
+    for (std::size_t i = 0; i < count; ++i) {
+      explanations[i] = occluded(model, first_row(input, static_cast<std::int64_t>(i)), options, silent);
+    }
+    return explanations;
+  }
+  const ExplanationSink keep = [&](std::size_t picture, Explanation explanation) {
+    explanations[picture] = std::move(explanation);
+  };
+  Explaining explaining(model, options, count, keep);
+  Predictor below(model, explaining.outputs(), precision_of(options, count), static_cast<int>(kBatch));
+  const auto outputs = below.run(input);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::vector<const float*> values;
+    for (const auto& output : outputs) {
+      values.push_back(output.data() + static_cast<std::int64_t>(i) * (output.size() / output.shape()[0]));
+    }
+    explaining.add(i, values);
+  }
+  explaining.flush();
+  return explanations;
+}
+
+}  // namespace headstart

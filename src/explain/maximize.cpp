@@ -1,0 +1,235 @@
+// The input that excites a filter or a class most, by gradient ascent with the usual regularisers: random
+// shifts, gradients that are blurred less and less, and a pull towards gray.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <span>
+
+#include <fmt/format.h>
+#include <opencv2/imgproc.hpp>
+
+#include "core/random.h"
+#include "headstart/engine.h"
+#include "headstart/error.h"
+#include "headstart/explain.h"
+#include "headstart/explain_network.h"
+
+namespace headstart {
+namespace {
+
+constexpr float kGray = 127.5F;
+constexpr std::size_t kBatch = 9;
+
+Graph frozen_up_to(const Model& model, NodeId output) {
+  Graph graph = model.graph;
+  graph.set_output(output);
+  graph.set_all_trainable(false);
+  return graph;
+}
+
+// Pixels of a batch, 0 to 255 in the network's order of colours, and what the network is given for them.
+class Ascent {
+ public:
+  Ascent(const Model& model, NodeId output, const std::vector<int>& units, const MaximizeOptions& options)
+      : model_(model),
+        options_(options),
+        units_(units),
+        rows_(static_cast<std::int64_t>(units.size())),
+        shape_(model.graph.input_shape()),
+        // A program without trainable layers writes neither gradients nor statistics.
+        program_(frozen_up_to(model, output), const_cast<Parameters&>(model.parameters),
+                 {.batch = static_cast<int>(units.size()),
+                  .precision = Precision::f32,
+                  .batch_norm = BatchNormMode::frozen,
+                  .watch = {0}}),
+        pixels_({rows_, shape_[0], shape_[1], shape_[2]}),
+        input_(pixels_.shape()),
+        diff_(seed_of(model.graph.node(output).shape)) {
+    constexpr float kNoise = 8.0F;
+    for (std::int64_t row = 0; row < rows_; ++row) {
+      Random random(options.seed, RandomPurpose::initialise,
+                    static_cast<std::uint64_t>(units[static_cast<std::size_t>(row)]));
+      float* pixel = pixels_.data() + row * row_size();
+      for (std::int64_t i = 0; i < row_size(); ++i) {
+        pixel[i] = kGray + kNoise * random.normal();
+      }
+    }
+  }
+
+  // What is maximised, for each row.
+  std::vector<float> measure() {
+    const Tensor& values = forward(0, 0);
+    std::vector<float> means;
+    const auto size = values.size() / rows_;
+    for (std::int64_t row = 0; row < rows_; ++row) {
+      means.push_back(std::inner_product(values.data() + row * size, values.data() + (row + 1) * size,
+                                         diff_.data() + row * size, 0.0F));
+    }
+    return means;
+  }
+
+  // `progress` from 0 to 1.
+  void step(int index, double progress) {
+    Random random(options_.seed, RandomPurpose::augment, static_cast<std::uint64_t>(index));
+    const auto shift = [&] {
+      return static_cast<std::int64_t>(random.below(static_cast<std::uint32_t>(2 * options_.jitter + 1))) -
+             options_.jitter;
+    };
+    const auto down = shift(), right = shift();
+    forward(down, right);
+    program_.backward(diff_.data());
+    const double rate = options_.rate * (1.0 - 0.75 * progress);
+    for (std::int64_t row = 0; row < rows_; ++row) {
+      climb(row, down, right, rate, options_.blur * (1.0 - progress));
+    }
+  }
+
+  Image picture(std::int64_t row) const {
+    Image image{.width = static_cast<int>(shape_[1]), .height = static_cast<int>(shape_[0]), .pixels = {}};
+    const float* pixel = pixels_.data() + row * row_size();
+    for (std::int64_t p = 0; p < shape_[0] * shape_[1]; ++p) {
+      for (std::int64_t c = 0; c < 3; ++c) {
+        const auto channel = shape_[2] == 1 ? 0 : model_.preprocessing.bgr ? 2 - c : c;
+        image.pixels.push_back(static_cast<std::uint8_t>(std::lround(pixel[p * shape_[2] + channel])));
+      }
+    }
+    return image;
+  }
+
+ private:
+  std::int64_t row_size() const { return element_count(shape_); }
+  std::int64_t rolled(std::int64_t p, std::int64_t down, std::int64_t right) const {
+    const auto y = (p / shape_[1] + down + shape_[0]) % shape_[0];
+    const auto x = (p % shape_[1] + right + shape_[1]) % shape_[1];
+    return y * shape_[1] + x;
+  }
+
+  // A mean over the map's pixels for a filter, the logit for a class.
+  Tensor seed_of(const Shape& output) const {
+    Shape batched = output;
+    batched.insert(batched.begin(), rows_);
+    Tensor diff(batched);
+    const auto channels = output.back();
+    const auto positions = element_count(output) / channels;
+    const bool one_unit = options_.classes && channels == 1;
+    for (std::int64_t row = 0; row < rows_; ++row) {
+      const int unit = units_[static_cast<std::size_t>(row)];
+      for (std::int64_t p = 0; p < positions; ++p) {
+        diff[(row * positions + p) * channels + (one_unit ? 0 : unit)] =
+            (one_unit && unit == 0 ? -1.0F : 1.0F) / static_cast<float>(positions);
+      }
+    }
+    return diff;
+  }
+
+  const Tensor& forward(std::int64_t down, std::int64_t right) {
+    const auto& to = model_.preprocessing;
+    const auto channels = shape_[2];
+    for (std::int64_t row = 0; row < rows_; ++row) {
+      const float* from = pixels_.data() + row * row_size();
+      float* into = input_.data() + row * row_size();
+      for (std::int64_t p = 0; p < shape_[0] * shape_[1]; ++p) {
+        const auto source = rolled(p, down, right);
+        for (std::int64_t c = 0; c < channels; ++c) {
+          const auto i = static_cast<std::size_t>(c);
+          into[p * channels + c] = (from[source * channels + c] * to.scale - to.mean[i]) / to.std[i];
+        }
+      }
+    }
+    const float* input = input_.data();
+    return program_.forward(std::span(&input, 1), 0);
+  }
+
+  // Gradients have any scale: a step changes a pixel by `rate` levels in the mean.
+  void climb(std::int64_t row, std::int64_t down, std::int64_t right, double rate, double blur) {
+    const auto channels = shape_[2];
+    Tensor gradient(shape_);
+    const float* from = program_.gradient_of(0).data() + row * row_size();
+    for (std::int64_t p = 0; p < shape_[0] * shape_[1]; ++p) {
+      for (std::int64_t c = 0; c < channels; ++c) {
+        gradient[rolled(p, down, right) * channels + c] =
+            from[p * channels + c] / model_.preprocessing.std[static_cast<std::size_t>(c)];
+      }
+    }
+    if (blur > 0.3) {
+      cv::Mat image(static_cast<int>(shape_[0]), static_cast<int>(shape_[1]),
+                    CV_32FC(static_cast<int>(channels)), gradient.data());
+      cv::GaussianBlur(image, image, {0, 0}, blur);
+    }
+    double mean = 0.0;
+    for (const float value : gradient.values()) {
+      mean += std::abs(static_cast<double>(value)) / static_cast<double>(gradient.size());
+    }
+    const auto scale = static_cast<float>(mean > 0.0 ? rate / mean : 0.0);
+    const auto kept = static_cast<float>(1.0 - options_.decay);
+    float* pixel = pixels_.data() + row * row_size();
+    for (std::int64_t i = 0; i < gradient.size(); ++i) {
+      pixel[i] = std::clamp(kGray + kept * (pixel[i] + scale * gradient[i] - kGray), 0.0F, 255.0F);
+    }
+  }
+
+  const Model& model_;
+  const MaximizeOptions& options_;
+  const std::vector<int>& units_;
+  std::int64_t rows_;
+  Shape shape_;
+  TrainingProgram program_;
+  Tensor pixels_, input_, diff_;
+};
+
+std::vector<int> units_of(const MaximizeOptions& options, std::int64_t available) {
+  std::vector<int> units = options.units;
+  if (units.empty()) {
+    units.resize(static_cast<std::size_t>(std::min<std::int64_t>(available, 9)));
+    std::iota(units.begin(), units.end(), 0);
+  }
+  for (const int unit : units) {
+    if (unit < 0 || unit >= available) {
+      throw Error(fmt::format("[explain] expected a {} from 0 to {}; received {}",
+                              options.classes ? "class" : "filter", available - 1, unit));
+    }
+  }
+  return units;
+}
+
+}  // namespace
+
+std::vector<MaximizedInput> maximize(const Model& model, const MaximizeOptions& options, Progress& progress) {
+  if (model.graph.input_shape().size() != 3) {
+    throw Error("[explain] expected a network that reads pictures; received " + model.graph.name());
+  }
+  if (options.classes) {
+    require_classifier(model);
+  }
+  const NodeId output = options.classes         ? model.graph.output()
+                        : options.layer.empty() ? evidence_layer(model.graph)
+                                                : model.graph.require(options.layer);
+  const auto available = options.classes ? static_cast<std::int64_t>(class_labels(model).size())
+                                         : model.graph.node(output).shape.back();
+  const auto units = units_of(options, available);
+  std::vector<MaximizedInput> results;
+  progress.begin("maximizing", static_cast<std::int64_t>(units.size()) * options.steps);
+  for (std::size_t first = 0; first < units.size(); first += kBatch) {
+    const std::vector<int> part(
+        units.begin() + static_cast<std::ptrdiff_t>(first),
+        units.begin() + static_cast<std::ptrdiff_t>(std::min(units.size(), first + kBatch)));
+    Ascent ascent(model, output, part, options);
+    const auto before = ascent.measure();
+    for (int i = 0; i < options.steps && !stop_requested(); ++i) {
+      ascent.step(i, static_cast<double>(i) / options.steps);
+      progress.advance(static_cast<std::int64_t>(first) * options.steps +
+                       static_cast<std::int64_t>(part.size()) * (i + 1));
+    }
+    const auto after = ascent.measure();
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      results.push_back({.unit = part[i],
+                         .before = before[i],
+                         .after = after[i],
+                         .picture = ascent.picture(static_cast<std::int64_t>(i))});
+    }
+  }
+  progress.end();
+  return results;
+}
+
+}  // namespace headstart
