@@ -83,8 +83,4 @@ std::vector<Explanation> explain_tensor(const Model& model, const Tensor& input,
 // The layer that a method goes by; none for occlusion and rollout.
 std::optional<NodeId> layer_of(const Model& model, const ExplainOptions& options);
 
-// A class by its name or id ("_" and " " are the same, case is not looked at) or by its index. Throws Error
-// that offers the nearest names.
-int find_class(const Model& model, const std::string& name);
-
 }  // namespace headstart

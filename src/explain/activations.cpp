@@ -87,6 +87,7 @@ FeatureMaps maps_of(const Graph& graph, NodeId id, const Tensor& values, int cou
 std::vector<FeatureMaps> feature_maps(const Model& model, const Image& photo,
                                       const std::vector<std::string>& layers, int count) {
   std::vector<NodeId> ids;
+  ids.reserve(layers.size());
   for (const auto& layer : layers) {
     ids.push_back(model.graph.require(layer));
   }

@@ -89,6 +89,7 @@ class Explaining {
         program_->forward(rows);
       }
       std::vector<int> classes;
+      classes.reserve(explanations.size());
       for (const auto& explanation : explanations) {
         classes.push_back(explanation.classes[k].ranked.index);
       }
@@ -275,6 +276,7 @@ std::vector<Explanation> explain_tensor(const Model& model, const Tensor& input,
   const auto outputs = below.run(input);
   for (std::size_t i = 0; i < count; ++i) {
     std::vector<const float*> values;
+    values.reserve(outputs.size());
     for (const auto& output : outputs) {
       values.push_back(output.data() + static_cast<std::int64_t>(i) * (output.size() / output.shape()[0]));
     }

@@ -185,6 +185,74 @@ TEST_F(CommandsTest, FeaturesHaveTheirPathsBesideThem) {
   EXPECT_EQ(row, "0," + path("photos/a.png") + ",,");
 }
 
+TEST_F(CommandsTest, ExplainWritesASheetAndTheMapsAsNumbers) {
+  const auto photo = picture("photos/a.png", 200, 2);
+  picture("photos/b.png", 3, 4);
+  const std::vector<std::string> network{"explain", "resnet20_cifar", "--weights", "none"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), network.begin(), network.end());
+    return more;
+  };
+  const auto one = document(
+      with({photo, "--class", "top3", "--out", path("cam.png"), "--heatmap", path("h.npy"), "--json"}));
+  EXPECT_TRUE(has_keys(one, {"model", "method", "out", "images", "classes"}));
+  ASSERT_EQ(one["images"][0]["classes"].size(), 3U);
+  EXPECT_TRUE(
+      has_keys(one["images"][0]["classes"][0], {"index", "name", "probability", "maximum", "border"}));
+  EXPECT_EQ(read_npy(path("h.npy")).shape(), (Shape{3, 8, 8}));
+  const Image sheet = read_image(path("cam.png"));
+  EXPECT_GT(sheet.width, 4 * 32);
+  EXPECT_GT(sheet.height, 32);
+
+  const auto folder =
+      document(with({path("photos"), "--method", "occlusion", "--out", path("sheet.png"), "--json"}));
+  EXPECT_EQ(folder["images"].size(), 2U);
+  EXPECT_TRUE(std::filesystem::exists(path("sheet.png")));
+
+  std::ofstream(path("photos/broken.jpg")) << "no picture";
+  EXPECT_EQ(run_program(with({path("photos/broken.jpg"), "--out", path("none.png")})).status, 1);
+  EXPECT_FALSE(std::filesystem::exists(path("none.png")));
+}
+
+TEST_F(CommandsTest, ExplainRefusesWhatIsNotThere) {
+  const auto photo = picture("photos/a.png", 200, 2);
+  const auto fails = [&](std::vector<std::string> more, int status, const std::string& reason) {
+    more.insert(more.begin(), {"explain", "resnet20_cifar", "--weights", "none", photo});
+    const auto result = run_program(more);
+    EXPECT_EQ(result.status, status) << reason;
+    EXPECT_NE(result.errors.find(reason), std::string::npos) << result.errors;
+  };
+  fails({"--out", path("x.png"), "--layer", "layer3.2.relu9"}, 1, "did you mean");
+  fails({"--out", path("x.png"), "--class", "12"}, 1, "from 0 to 9");
+  fails({"--out", path("x.jpg")}, 1, ".png");
+  fails({"--out", path("x.png"), "--method", "gradcan"}, 2, "gradcam, gradcam++");
+  fails({"--out", path("x.png"), "--method", "rollout"}, 1, "vision transformer");
+  fails({"--out", path("x.png"), "--colormap", "jett"}, 1, "viridis");
+  fails({"--out", path("x.png"), "--kind", "neighbours"}, 1, "--data");
+}
+
+TEST_F(CommandsTest, ExplainShowsWhatIsInside) {
+  const auto photo = picture("photos/reds/a.png", 200, 2);
+  picture("photos/blues/b.png", 3, 200);
+  const auto made = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"explain", "resnet20_cifar", "--weights", "none", "--classes", "2", "--out",
+                               path("x.png"), "--json"});
+    auto result = document(more);
+    EXPECT_TRUE(std::filesystem::remove(path("x.png")));
+    return result;
+  };
+  EXPECT_EQ(made({"--kind", "filters"})["filters"], 16);
+  EXPECT_EQ(made({photo, "--kind", "activations"})["layers"].size(), 3U);
+  const auto unit = made({"--kind", "maximize", "--class", "1", "--steps", "5"})["units"][0];
+  EXPECT_GT(unit["after"].get<double>(), unit["before"].get<double>());
+  const auto nearest = made({photo, "--kind", "neighbours", "--data", path("photos")})["neighbours"];
+  EXPECT_EQ(nearest[0]["label"], "reds");
+  EXPECT_NEAR(nearest[0]["similarity"].get<double>(), 1.0, 1e-4);
+  const auto layers = made({path("photos"), "--kind", "gradients"})["layers"];
+  EXPECT_GT(layers.size(), 20U);
+  EXPECT_TRUE(has_keys(layers[0], {"layer", "parameters", "weights", "gradient", "update"}));
+}
+
 TEST_F(CommandsTest, MobileNetKnowsTheCat) {
   HEADSTART_NEEDS_SHARED();
   const auto result = document({"predict", "mobilenet", "--alpha", "0.25", "--weights",

@@ -152,7 +152,7 @@ TEST(Classes, AreFoundByNameIdAndIndex) {
   Model model = halves(false);
   model.class_names = {"African_elephant", "tusker"};
   model.class_ids = {"n02504458", "n01871265"};
-  EXPECT_EQ(find_class(model, "african elephant"), 0);
+  EXPECT_EQ(find_class(model, "African_elephant"), 0);
   EXPECT_EQ(find_class(model, "n01871265"), 1);
   EXPECT_EQ(find_class(model, "1"), 1);
   for (const char* wrong : {"tuskr", "2", "-1", ""}) {
