@@ -16,7 +16,8 @@
 namespace headstart::app {
 namespace {
 
-constexpr std::size_t kShown = 400;  // pictures on a contact sheet
+constexpr std::size_t kShown = 400;   // pictures on a contact sheet
+constexpr std::size_t kClasses = 50;  // average maps on it, the most frequent classes first
 
 // "top3": 3.
 std::optional<int> top_of(const std::string& text) {
@@ -124,7 +125,11 @@ void write_contact_sheet(const ExplainCommand& options, const Model& model, cons
     throw Error("[explain] expected pictures; none could be read");
   }
   std::vector<CaptionedPicture> means;
-  for (const auto& each : classes) {
+  auto frequent = classes;
+  std::stable_sort(frequent.begin(), frequent.end(),
+                   [](const ClassEvidence& a, const ClassEvidence& b) { return a.pictures > b.pictures; });
+  frequent.resize(std::min(frequent.size(), kClasses));
+  for (const auto& each : frequent) {
     Image map = coloured(each.mean.values, options.overlay.colormap);
     map = resize(map, kSide, kSide, ResizeKernel::bilinear);
     means.push_back({.picture = std::move(map),

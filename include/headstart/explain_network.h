@@ -44,8 +44,9 @@ struct MaximizeOptions {
   int steps = 200;
   double rate = 6.0;    // a step's mean change of a pixel, in levels of 255, falling to a quarter
   double decay = 0.01;  // what is taken off a pixel's distance from gray at each step
-  double blur = 2.0;    // deviation in pixels at the start, falling to none
-  int jitter = 8;       // largest random shift before a step, in pixels
+  double blur =
+      2.0;         // of the gradient: deviation in pixels at the start, falling to none; at most side / 100
+  int jitter = 8;  // largest random shift before a step, in pixels; at most side / 16
   std::uint64_t seed = 0;
 };
 struct MaximizedInput {

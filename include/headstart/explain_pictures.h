@@ -36,7 +36,8 @@ struct SheetText {
   std::string method{};               // "gradcam at block5_pool"
 };
 
-// The photo, and beside it the overlay of each explained class, with the prediction over them.
+// The photo, and beside it the overlay of each explained class, with the prediction over them; at the photo's
+// own size, or whole times larger when it is below 224 pixels wide.
 Image explanation_sheet(const Image& photo, const Explanation& explanation, const SheetText& text,
                         const Preprocessing& preprocessing, const OverlayOptions& options);
 

@@ -71,16 +71,17 @@ class Ascent {
   // `progress` from 0 to 1.
   void step(int index, double progress) {
     Random random(options_.seed, RandomPurpose::augment, static_cast<std::uint64_t>(index));
+    const int jitter = static_cast<int>(std::min<std::int64_t>(options_.jitter, shorter_side() / 16));
     const auto shift = [&] {
-      return static_cast<std::int64_t>(random.below(static_cast<std::uint32_t>(2 * options_.jitter + 1))) -
-             options_.jitter;
+      return static_cast<std::int64_t>(random.below(static_cast<std::uint32_t>(2 * jitter + 1))) - jitter;
     };
     const auto down = shift(), right = shift();
     forward(down, right);
     program_.backward(diff_.data());
     const double rate = options_.rate * (1.0 - 0.75 * progress);
+    const double blur = std::min(options_.blur, static_cast<double>(shorter_side()) / 100.0);
     for (std::int64_t row = 0; row < rows_; ++row) {
-      climb(row, down, right, rate, options_.blur * (1.0 - progress));
+      climb(row, down, right, rate, blur * (1.0 - progress));
     }
   }
 
@@ -97,6 +98,7 @@ class Ascent {
   }
 
  private:
+  std::int64_t shorter_side() const { return std::min(shape_[0], shape_[1]); }
   std::int64_t row_size() const { return element_count(shape_); }
   std::int64_t rolled(std::int64_t p, std::int64_t down, std::int64_t right) const {
     const auto y = (p / shape_[1] + down + shape_[0]) % shape_[0];

@@ -33,10 +33,19 @@ Image fitted(const Image& picture, int side) {
   return resize(picture, width, height, scale < 1.0 ? ResizeKernel::area : ResizeKernel::nearest);
 }
 
+// Whole times, until there is room for words.
+Image enlarged(const Image& photo) {
+  constexpr int kReadable = 224;
+  const int factor = photo.width < kReadable ? (kReadable + photo.width - 1) / photo.width : 1;
+  return factor == 1 ? photo
+                     : resize(photo, factor * photo.width, factor * photo.height, ResizeKernel::nearest);
+}
+
 }  // namespace
 
-Image explanation_sheet(const Image& photo, const Explanation& explanation, const SheetText& text,
+Image explanation_sheet(const Image& original, const Explanation& explanation, const SheetText& text,
                         const Preprocessing& preprocessing, const OverlayOptions& options) {
+  const Image photo = enlarged(original);
   const double size = std::clamp(photo.width / 22.0, 9.0, 40.0);
   const int line = static_cast<int>(std::ceil(1.5 * size));
   const int gap = line / 3;
