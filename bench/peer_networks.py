@@ -52,6 +52,22 @@ class Features(torch.nn.Module):
         return self.network(x)
 
 
+class Clip(torch.nn.Module):
+    """ReLU6 whose gradient PyTorch 1.13 has in bf16 too."""
+
+    def forward(self, x):
+        return x.clamp(0, 6)
+
+
+def with_clips(module):
+    for name, child in module.named_children():
+        if isinstance(child, torch.nn.ReLU6):
+            setattr(module, name, Clip())
+        else:
+            with_clips(child)
+    return module
+
+
 def base_of(name):
     if name == "xception":
         return xception()

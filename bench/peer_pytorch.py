@@ -70,6 +70,8 @@ def step(options):
             model = peer_networks.SmallCnn()
         else:
             base = peer_networks.base_of(options.network)
+            if variant.endswith("bf16"):
+                peer_networks.with_clips(base)
             model = peer_networks.WithHead(base, options.size).train()
             if options.start != "none":
                 peer_networks.freeze_before(model.base, peer_networks.LAST_BLOCK[options.network])

@@ -1,6 +1,8 @@
 // Convolutions and dense layers of the training program.
+#include <string>
 #include <variant>
 
+#include "engine/depthwise_gradient.h"
 #include "engine/kernels.h"
 #include "engine/training_lowering.h"
 
@@ -267,6 +269,37 @@ void TrainingLowering::backward_data(const Layer& layer, const Value& diff) {
   }
 }
 
+// A filter a channel, without a bias or dilation.
+bool TrainingLowering::is_plain_depthwise(const Layer& layer) const {
+  const auto dims = onednn::dims_of(layer.shape.user_weights);
+  return layer.kind == Layer::Kind::convolution && dims.size() == 5 && dims[1] == 1 && dims[2] == 1 &&
+         layer.shape.window.dilates == onednn::Dims{0, 0} && layer.bias.empty() && layer.kernel_scale.empty();
+}
+
+void TrainingLowering::depthwise_backward_weights(const Layer& layer, const Value& diff) {
+  const auto source = onednn::dims_of(layer.src.desc), result = onednn::dims_of(layer.dst_desc);
+  const auto& window = layer.shape.window;
+  const DepthwiseShape shape{.batch = batch_,
+                             .channels = source[1],
+                             .height = source[2],
+                             .width = source[3],
+                             .result_height = result[2],
+                             .result_width = result[3],
+                             .kernel_height = window.kernel[0],
+                             .kernel_width = window.kernel[1],
+                             .stride_down = window.strides[0],
+                             .stride_right = window.strides[1],
+                             .zeros_above = window.padding_begin[0],
+                             .zeros_left = window.padding_begin[1]};
+  const auto kernel = gradient(layer.kernel, layer.shape.user_weights);
+  emitter_.emit(node_at(layer.id).name, "convolution backward weights", {layer.src, diff, kernel},
+                [shape, src = emitter_.memory(layer.src), diff = emitter_.memory(diff),
+                 kernel = emitter_.memory(kernel), bf16 = type_ == DataType::bf16] {
+                  depthwise_kernel_gradient(src.get_data_handle(), diff.get_data_handle(), bf16, shape,
+                                            floats(kernel));
+                });
+}
+
 void TrainingLowering::backward_weights(const Layer& layer, const Value& diff) {
   const auto descs = plain_descs(layer);
   const auto attr = emitter_.attributes();
@@ -304,12 +337,17 @@ void TrainingLowering::backward_weights(const Layer& layer, const Value& diff) {
                engine, diff_descs, attr, onednn::inner_product_forward(engine, kForward, descs, attr)),
            "inner product backward weights");
       break;
-    case Layer::Kind::convolution:
-      emit(onednn::convolution_backward_weights(
-               engine, diff_descs, window, attr,
-               onednn::convolution_forward(engine, kForward, descs, window, attr)),
-           "convolution backward weights");
+    case Layer::Kind::convolution: {
+      const auto pd = onednn::convolution_backward_weights(
+          engine, diff_descs, window, attr,
+          onednn::convolution_forward(engine, kForward, descs, window, attr));
+      if (is_plain_depthwise(layer) && std::string(pd.impl_info_str()).find("dw") == std::string::npos) {
+        depthwise_backward_weights(layer, diff);
+      } else {
+        emit(pd, "convolution backward weights");
+      }
       break;
+    }
     case Layer::Kind::transposed:
       emit(onednn::deconvolution_backward_weights(
                engine, diff_descs, window, attr,

@@ -109,6 +109,8 @@ class TrainingLowering {
   void layer_backward(const Layer& layer, const Value& diff);
   void backward_data(const Layer& layer, const Value& diff);
   void backward_weights(const Layer& layer, const Value& diff);
+  bool is_plain_depthwise(const Layer& layer) const;
+  void depthwise_backward_weights(const Layer& layer, const Value& diff);
   onednn::LayerDescs plain_descs(const Layer& layer) const;
   dnnl::memory packed_weights(const Layer& layer, const onednn::Desc& packed);
   void normalize_kernel(Layer& layer, bool weight_normalization);
