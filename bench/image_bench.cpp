@@ -38,6 +38,19 @@ BENCHMARK_CAPTURE(Resize, bilinear_aa, ResizeKernel::bilinear_aa)->Unit(benchmar
 BENCHMARK_CAPTURE(Resize, bicubic_aa, ResizeKernel::bicubic_aa)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(Resize, area, ResizeKernel::area)->Unit(benchmark::kMillisecond);
 
+// OpenCV's own resize of the same picture: bilinear without a filter, and by area.
+void OpenCvResize(benchmark::State& state, int interpolation) {
+  Image image = textured(400, 375);
+  const cv::Mat source(375, 400, CV_8UC3, image.pixels.data());
+  for (auto step : state) {
+    cv::Mat target;
+    cv::resize(source, target, {224, 224}, 0, 0, interpolation);
+    benchmark::DoNotOptimize(target.data);
+  }
+}
+BENCHMARK_CAPTURE(OpenCvResize, bilinear, cv::INTER_LINEAR)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(OpenCvResize, area, cv::INTER_AREA)->Unit(benchmark::kMillisecond);
+
 void Normalize(benchmark::State& state) {
   const Image image = textured(224, 224);
   Tensor tensor({224, 224, 3});
@@ -71,6 +84,18 @@ void OpenCvWarp(benchmark::State& state) {
   }
 }
 BENCHMARK(OpenCvWarp)->Unit(benchmark::kMillisecond);
+
+void Decode(benchmark::State& state) {
+  if (!std::filesystem::exists(kPets)) {
+    state.SkipWithError("needs ../shared/data/cats_vs_dogs");
+    return;
+  }
+  const auto bytes = read_file(read_dataset(kPets).train.samples.front().path);
+  for (auto step : state) {
+    benchmark::DoNotOptimize(decode_image(bytes, decode_options_for(mobilenet_input())));
+  }
+}
+BENCHMARK(Decode)->Unit(benchmark::kMillisecond);
 
 void Load(benchmark::State& state) {
   if (!std::filesystem::exists(kPets)) {

@@ -1,11 +1,14 @@
-// Programs of whole networks: the inference program of a base, and a training step with its loss and
-// optimizer.
+// Programs of whole networks: the inference program of a base, a training step with its loss and optimizer;
+// and parts of a step by themselves: norms, depthwise gradients, optimizers.
 //   build/release/bench/step_bench --benchmark_filter=cnn_150
 #include <benchmark/benchmark.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
+#include "engine/channel_norm.h"
+#include "engine/depthwise_gradient.h"
 #include "headstart/engine.h"
 #include "headstart/losses.h"
 #include "headstart/model.h"
@@ -107,6 +110,90 @@ BENCHMARK_CAPTURE(TrainingStep, kMobileNetV2Whole_f32, kMobileNetV2Whole, Precis
 BENCHMARK_CAPTURE(TrainingStep, kMobileNetV2Whole_bf16, kMobileNetV2Whole, Precision::bf16)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
+
+// A megabyte or so of values, as in the middle of a ResNet.
+struct NormBuffers {
+  NormBuffers(std::int64_t channels, bool bf16_in)
+      : bf16(bf16_in), rows(6272), width(channels), terms(static_cast<std::size_t>(4 * channels), 1.0F) {
+    for (auto& buffer : buffers) {
+      buffer.assign(static_cast<std::size_t>(rows * width), 0.5F);
+    }
+  }
+  Rows at(std::size_t buffer) { return {buffers[buffer].data(), bf16, rows, width}; }
+  ChannelNormalization normalization() {
+    return {.mean = terms.data(),
+            .variance = terms.data() + width,
+            .scale = terms.data() + 2 * width,
+            .shift = terms.data() + 3 * width,
+            .epsilon = 1e-3F,
+            .clip = {.low = 0.0F}};
+  }
+  bool bf16;
+  std::int64_t rows, width;
+  std::vector<float> terms;
+  std::array<std::vector<float>, 4> buffers;
+};
+
+void NormForward(benchmark::State& state) {
+  NormBuffers b(state.range(0), state.range(1) == 1);
+  std::vector<float> mean(static_cast<std::size_t>(b.width)), variance(mean);
+  for (auto _ : state) {
+    channel_moments(b.at(0), mean.data(), variance.data());
+    normalize_channels(b.at(0), b.normalization(), b.at(1));
+    benchmark::ClobberMemory();
+  }
+}
+BENCHMARK(NormForward)->ArgNames({"channels", "bf16"})->ArgsProduct({{64, 728}, {0, 1}})->UseRealTime();
+
+void NormBackward(benchmark::State& state) {
+  NormBuffers b(state.range(0), state.range(1) == 1);
+  std::vector<float> diff_scale(static_cast<std::size_t>(b.width)), diff_shift(diff_scale);
+  for (auto _ : state) {
+    normalize_channels_backward(
+        b.at(0), b.at(1), b.at(2), b.normalization(), true,
+        {.diff_src = b.at(3), .diff_scale = diff_scale.data(), .diff_shift = diff_shift.data()});
+    benchmark::ClobberMemory();
+  }
+}
+BENCHMARK(NormBackward)->ArgNames({"channels", "bf16"})->ArgsProduct({{64, 728}, {0, 1}})->UseRealTime();
+
+void DepthwiseGradient(benchmark::State& state) {
+  const DepthwiseShape shape{.batch = 8,
+                             .channels = 672,
+                             .height = 14,
+                             .width = 14,
+                             .result_height = 14,
+                             .result_width = 14,
+                             .kernel_height = 5,
+                             .kernel_width = 5,
+                             .zeros_above = 2,
+                             .zeros_left = 2};
+  const std::vector<float> values(8 * 14 * 14 * 672, 0.5F);
+  std::vector<float> gradient(25 * 672);
+  for (auto _ : state) {
+    depthwise_kernel_gradient(values.data(), values.data(), state.range(0) == 1, shape, gradient.data());
+    benchmark::ClobberMemory();
+  }
+}
+BENCHMARK(DepthwiseGradient)->ArgName("bf16")->Arg(0)->Arg(1)->UseRealTime();
+
+void Update(benchmark::State& state, OptimizerKind kind) {
+  Parameters parameters, gradients;
+  for (int i = 0; i < 8; ++i) {
+    parameters.insert(std::to_string(i), Tensor(Shape{512, 512}));
+    gradients.insert(std::to_string(i), Tensor(Shape{512, 512}));
+  }
+  Optimizer optimizer({.kind = kind, .learning_rate = 1e-4}, parameters);
+  for (auto _ : state) {
+    optimizer.step(parameters, gradients);
+  }
+  state.counters["parameters/s"] = benchmark::Counter(static_cast<double>(state.iterations()) * 8 * 512 * 512,
+                                                      benchmark::Counter::kIsRate);
+}
+BENCHMARK_CAPTURE(Update, sgd, OptimizerKind::sgd)->UseRealTime();
+BENCHMARK_CAPTURE(Update, rmsprop, OptimizerKind::rmsprop)->UseRealTime();
+BENCHMARK_CAPTURE(Update, adam, OptimizerKind::adam)->UseRealTime();
+BENCHMARK_CAPTURE(Update, adamw, OptimizerKind::adamw)->UseRealTime();
 
 }  // namespace
 }  // namespace headstart

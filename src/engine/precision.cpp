@@ -95,6 +95,11 @@ std::string to_string(Precision precision) {
 }
 
 Precision resolve(Precision precision) {
+  constexpr auto kEmulates = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
+  if (precision == Precision::bf16 &&
+      (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kEmulates) != kEmulates) {
+    throw Error("[precision] expected a CPU with AVX-512 for bf16; received one without; use auto or f32");
+  }
   if (precision != Precision::automatic) {
     return precision;
   }
