@@ -17,10 +17,10 @@
 namespace headstart {
 namespace {
 
-// The page without its values: the program, the style, the photo, names and shapes. Every value then takes 3
-// bytes at most, 4 in base64.
+// The page without its values: the program, the style, the photo, names and shapes.
 constexpr std::int64_t kPageBytes = 500'000;
-constexpr std::int64_t kBytesPerValue = 4;
+// In base64, of three bytes of which the one with the exponent halves at least when it is deflated.
+constexpr double kBytesPerValue = 2.5 * 4 / 3;
 
 std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
 
@@ -196,7 +196,8 @@ Exploration explore(Model model, const Image& photo, const ExploreOptions& optio
   const auto chosen =
       choose_channels(graph, scores,
                       {.channels = options.channels,
-                       .maximum_values = (options.maximum_bytes - kPageBytes) / kBytesPerValue});
+                       .maximum_values = static_cast<std::int64_t>(
+                           static_cast<double>(options.maximum_bytes - kPageBytes) / kBytesPerValue)});
   const Extraction extraction{.graph = graph, .parameters = network.parameters, .chosen = chosen};
   passes.for_each_part(seed, [&](const NetworkPart& part) {
     for (const NodeId id : part.nodes) {

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::int64_t kLargestVector = 65'536;  // longer ones keep their strongest
 constexpr std::size_t kVectorUnits = 48;
+constexpr std::int64_t kAlwaysKept = 3;  // channels of a map: those of the photo
 
 std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
 
@@ -95,13 +96,19 @@ std::vector<std::size_t> channel_groups(const Graph& graph) {
   return parent;
 }
 
-// How many channels the maps of each group keep when no map may keep more than `largest` values.
+// How many channels the maps of each group keep when no map may keep more than `largest` values. What joins
+// other maps has room for the channels of two of them.
 std::vector<std::int64_t> group_sizes(const Graph& graph, const std::vector<std::size_t>& groups,
                                       std::int64_t largest, int channels) {
   std::vector<std::int64_t> sizes(groups.size(), channels);
   for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (std::holds_alternative<Concatenate>(graph.nodes()[i].op)) {
+      sizes[groups[i]] = 2 * std::int64_t{channels};
+    }
+  }
+  for (std::size_t i = 0; i < groups.size(); ++i) {
     const Shape& shape = graph.nodes()[i].shape;
-    const std::int64_t fit = std::max<std::int64_t>(1, largest / positions_of(shape));
+    const std::int64_t fit = std::max(kAlwaysKept, largest / positions_of(shape));
     sizes[groups[i]] = std::min({sizes[groups[i]], shape.back(), fit});
   }
   return sizes;

@@ -2,13 +2,14 @@
 import { colourOf } from "./colour";
 import { h } from "./dom";
 import type { Cell, Explanation, Part, Section, Step } from "./explanation";
-import { channelName, type Direction, type Layer, type Network } from "./network";
-import { show, showCount } from "./numbers";
-import { mapCanvas } from "./picture";
+import { channelName, type Direction, type Layer, type Network, scaleOf } from "./network";
+import { placeText, show, showCount, showShort } from "./numbers";
+import { cellOf, frameBox, frameOf, kernelCanvas, mapCanvas, overlayCanvas } from "./picture";
 
 const largestGrid = 81; // cells; larger windows are told by their strongest cells
 const strongestCells = 8;
 const longestTable = 64;
+const sourceSize = 150;
 
 export interface Context {
   network: Network;
@@ -18,9 +19,8 @@ export interface Context {
   open: (layer: number, channel: number) => void;
 }
 
-function tile(text: string, ground: { ground: string; ink: string } | undefined, extra = ""): HTMLElement {
-  const style = ground ? `background:${ground.ground};color:${ground.ink}` : undefined;
-  return h("span", { class: `tile ${extra}`, style }, text);
+function tile(value: number, { ground, ink }: { ground: string; ink: string }, extra: string): HTMLElement {
+  return h("span", { class: `tile ${extra}`, style: `background:${ground};color:${ink}`, title: show(value) }, showShort(value));
 }
 
 function grid(caption: string, columns: number, tiles: HTMLElement[]): HTMLElement {
@@ -35,12 +35,12 @@ function kernelScale(cells: Cell[]): number {
 
 // The window, the kernel and their products side by side.
 function productGrids(context: Context, source: Layer, one: Section, part: Part): HTMLElement {
-  const scale = source.scale[context.direction];
+  const scale = scaleOf(source, context.direction, part.channel);
   const tiles = (value: (cell: Cell) => number, size: number) =>
     part.cells.map((cell) => {
       const outside = cell.position < 0;
       const extra = cell.marked ? "marked" : outside ? "outside" : "";
-      return tile(show(value(cell)), colourOf(context.direction, value(cell), size), extra);
+      return tile(value(cell), colourOf(context.direction, value(cell), size), extra);
     });
   const product = (cell: Cell) => cell.value * (cell.weight ?? 1);
   const whole = h("div", { class: "products" });
@@ -58,12 +58,12 @@ function productGrids(context: Context, source: Layer, one: Section, part: Part)
 }
 
 // The largest products of a window too large to show.
-function strongest(part: Part): HTMLElement {
+function strongest(source: Layer, part: Part): HTMLElement {
   const product = (cell: Cell) => cell.value * (cell.weight ?? 1);
   const order = [...part.cells].sort((a, b) => Math.abs(product(b)) - Math.abs(product(a))).slice(0, strongestCells);
   const rows = order.map((cell) =>
     h("tr", {},
-      h("th", { scope: "row" }, `position ${cell.position}`),
+      h("th", { scope: "row" }, placeText(source, cell.position)),
       h("td", {}, cell.weight === null ? "" : `${show(cell.value)} × ${show(cell.weight)}`),
       h("td", { class: "number" }, show(product(cell))),
     ),
@@ -89,13 +89,16 @@ function partTable(context: Context, source: Layer, one: Section, chosen: Part):
   const sums = [...one.parts.map((part) => part.sum), one.others?.sum ?? 0];
   const largest = sums.reduce((size, sum) => Math.max(size, Math.abs(sum)), 0);
   const isVector = source.positions === 1;
+  const kernels = one.parts.reduce((size, part) => Math.max(size, kernelScale(part.cells)), 0);
   const order = isVector ? [...one.parts].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum)) : one.parts;
   const rows = order.slice(0, longestTable).map((part) => {
     const cell = part.cells[0];
-    const text = part.cells.length === 1 && cell ? `${show(cell.value)}${cell.weight === null ? "" : ` × ${show(cell.weight)}`}` : "Σ";
+    const text = part.cells.length === 1 && cell ? `${show(cell.value)}${cell.weight === null ? "" : ` × ${show(cell.weight)}`}` : "Σ window × kernel";
+    const weights = part.cells.map((one) => one.weight ?? 0);
+    const kernel = weights.length > 1 ? kernelCanvas(weights, one.columns, kernels) : null;
     const thumbnail = isVector ? null : mapCanvas(source, context.direction, part.channel, 24);
     const pick = h("button", { type: "button", class: "pick", "data-channel": part.channel, click: () => context.follow(part.channel) },
-      thumbnail, nameOf(context, source, part.channel));
+      thumbnail, kernel && h("span", { class: "sign" }, "×"), kernel, nameOf(context, source, part.channel));
     return h("tr", { class: part === chosen && one.parts.length > 1 ? "chosen" : "" },
       h("th", { scope: "row" }, pick),
       h("td", { class: "factors" }, text),
@@ -120,6 +123,23 @@ function partTable(context: Context, source: Layer, one: Section, chosen: Part):
   return h("table", { class: "terms" }, h("tbody", {}, ...rows));
 }
 
+// The followed channel of a source with the window that was read.
+function sourceFigure(context: Context, source: Layer, part: Part): HTMLElement | null {
+  if (source.positions === 1) return null;
+  const box = h("span", { class: "window" });
+  const frame = frameOf(source);
+  frameBox(box, frame, part.cells.filter((cell) => cell.position >= 0).map((cell) => cellOf(frame, cell.position)));
+  const picture = h("div", { class: "picture" }, mapCanvas(source, context.direction, part.channel, sourceSize), box);
+  return h("figure", { class: "source" }, picture, h("figcaption", {}, `channel ${part.channel}`));
+}
+
+// Weights that lie over the whole source: attention, and what a product has spread over a map.
+function weightFigure(source: Layer, part: Part): HTMLElement | null {
+  const weights = part.cells.map((cell) => cell.weight ?? 0);
+  if (weights.length <= largestGrid || weights.length !== source.positions || weights.every((weight) => weight === 0)) return null;
+  return h("figure", { class: "source" }, h("div", { class: "picture" }, overlayCanvas(source, weights)), h("figcaption", {}, "weights"));
+}
+
 function sectionView(context: Context, one: Section): HTMLElement {
   const source = context.network.layers[one.source]!;
   const chosen = one.parts.find((part) => part.channel === context.followed) ?? one.parts[0];
@@ -128,12 +148,8 @@ function sectionView(context: Context, one: Section): HTMLElement {
   element.append(h("h4", {}, context.direction === "values" ? "from " : "back from ", jump));
   if (chosen) {
     const windowed = chosen.cells.length > 1;
-    if (windowed && chosen.cells.length <= largestGrid) {
-      const caption = `channel ${nameOf(context, source, chosen.channel)}`;
-      element.append(h("p", { class: "caption" }, caption), productGrids(context, source, one, chosen));
-    } else if (windowed) {
-      element.append(strongest(chosen));
-    }
+    const products = !windowed ? null : chosen.cells.length <= largestGrid ? productGrids(context, source, one, chosen) : strongest(source, chosen);
+    element.append(h("div", { class: "from" }, sourceFigure(context, source, chosen), weightFigure(source, chosen), products));
     const listed = one.parts.length > 1 || one.others || !windowed;
     if (listed) element.append(partTable(context, source, one, chosen));
   }
@@ -169,7 +185,7 @@ function resultLine(context: Context, layer: Layer, explanation: Explanation): H
 }
 
 export function arithmeticView(context: Context, layer: Layer, explanation: Explanation): HTMLElement {
-  const element = h("div", { class: "arithmetic" });
+  const element = h("div", { class: `arithmetic ${context.direction}` });
   element.append(h("p", { class: "formula" }, explanation.formula));
   element.append(resultLine(context, layer, explanation));
   element.append(...explanation.sections.map((one) => sectionView(context, one)));

@@ -67,6 +67,12 @@ function pictureFor(network: Network, layer: Layer, direction: Direction): Node 
   return stripCanvas(layer, direction, thumbnails, thumbnailSide);
 }
 
+// The end of a long name tells layers apart, not its beginning.
+const longestName = 25;
+function shortName(name: string): string {
+  return name.length > longestName ? `…${name.slice(1 - longestName)}` : name;
+}
+
 function card(layer: Layer): HTMLButtonElement {
   const parameters = parameterText(layer);
   const label = `${layer.name}, ${layer.type}, ${shapeText(layer)}${parameters && `, ${parameters}`}`;
@@ -74,7 +80,7 @@ function card(layer: Layer): HTMLButtonElement {
     "button",
     { class: `card ${familyOf(layer)}`, type: "button", tabindex: -1, "aria-label": label, "data-layer": layer.index },
     h("span", { class: "text" },
-      h("b", { title: layer.name }, layer.name),
+      h("b", { title: layer.name }, shortName(layer.name)),
       h("span", { class: "type" }, layer.type),
       h("span", {}, shapeText(layer), parameters && h("i", {}, ` · ${showCount(layer.parameters)}`)),
     ),

@@ -3,7 +3,7 @@ import { Graph, layout } from "@dagrejs/dagre";
 import { curveMonotoneY, line } from "d3-shape";
 import type { Network } from "./network";
 
-export const cardWidth = 304;
+export const cardWidth = 340;
 export const cardHeight = 66;
 
 // Beyond it the exact ranking takes seconds.
@@ -24,7 +24,7 @@ export interface GraphLayout {
 export function placeLayers(network: Network): GraphLayout {
   const graph = new Graph({ multigraph: false });
   const ranker = network.layers.length > manyLayers ? "longest-path" : "network-simplex";
-  graph.setGraph({ rankdir: "TB", nodesep: 28, ranksep: 30, edgesep: 18, marginx: 20, marginy: 16, ranker });
+  graph.setGraph({ rankdir: "TB", nodesep: 28, ranksep: 30, edgesep: 18, marginx: 12, marginy: 14, ranker });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const layer of network.layers) {
     graph.setNode(String(layer.index), { width: cardWidth, height: cardHeight });

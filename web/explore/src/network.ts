@@ -84,6 +84,12 @@ function colourScale(values: Float32Array | undefined): number {
   return high > 0 ? high : (sizes[sizes.length - 1] ?? 0) || 1;
 }
 
+// Of a vector the largest magnitude: a few values stand out of it by right.
+function layerScale(values: Float32Array | undefined, positions: number): number {
+  if (positions > 1 || !values) return colourScale(values);
+  return values.reduce((size, value) => (Number.isFinite(value) ? Math.max(size, Math.abs(value)) : size), 0) || 1;
+}
+
 function toLayer(raw: RawLayer, index: number, values: Float32Array): Layer {
   const shape = raw.shape;
   const depth = shape[shape.length - 1] ?? 1;
@@ -116,7 +122,7 @@ function toLayer(raw: RawLayer, index: number, values: Float32Array): Layer {
     channelAt: new Map(channels.map((c, i) => [c, i])),
     unitAt: new Map(units.map((c, i) => [c, i])),
     arrays,
-    scale: { values: colourScale(arrays.values), gradients: colourScale(arrays.gradients) },
+    scale: { values: layerScale(arrays.values, height * width), gradients: layerScale(arrays.gradients, height * width) },
   };
 }
 
@@ -172,6 +178,22 @@ export function mapOf(layer: Layer, direction: Direction, channel: number): Floa
   const all = layer.arrays[direction];
   if (place === undefined || !all) return undefined;
   return all.subarray(place * layer.positions, (place + 1) * layer.positions);
+}
+
+// The value of a map that is drawn in the full colour: its own, but of a map that is nearly empty a share of its layer's.
+const leastShare = 0.05;
+const mapScales = new WeakMap<Layer, Map<string, number>>();
+export function scaleOf(layer: Layer, direction: Direction, channel: number): number {
+  if (layer.positions === 1) return layer.scale[direction];
+  const known = mapScales.get(layer) ?? new Map<string, number>();
+  mapScales.set(layer, known);
+  const key = `${direction} ${channel}`;
+  let scale = known.get(key);
+  if (scale === undefined) {
+    scale = Math.max(colourScale(mapOf(layer, direction, channel)), leastShare * layer.scale[direction]);
+    known.set(key, scale);
+  }
+  return scale;
 }
 
 export function valueAt(layer: Layer, direction: Direction, channel: number, position: number): number | undefined {

@@ -2,16 +2,17 @@
 import { arithmeticView } from "./arithmetic_view";
 import { explainGradient } from "./backward";
 import { h, roveTabs } from "./dom";
-import type { Explanation, Section } from "./explanation";
+import type { Explanation } from "./explanation";
 import { explainValue } from "./forward";
 import { familyOf, parameterText } from "./graph_view";
-import { channelName, type Direction, type Layer, type Network, shapeText, valueAt } from "./network";
-import { show, showCount } from "./numbers";
-import { cellOf, type Frame, frameOf, mapCanvas, positionOf, vectorCanvas, vectorFrame } from "./picture";
+import { channelName, type Direction, type Layer, type Network, scaleOf, shapeText, valueAt } from "./network";
+import { placeText, show, showCount } from "./numbers";
+import { cellOf, type Frame, frameBox, frameOf, mapCanvas, positionOf, vectorCanvas, vectorFrame } from "./picture";
 import { firstChannel, middle, type State } from "./state";
 
 const thumbnailSize = 72;
 const largeSize = 320;
+const listedUnits = 14;
 
 export interface PanelActions {
   open: (layer: number, channel?: number) => void;
@@ -57,6 +58,11 @@ function heading(layer: Layer): HTMLElement {
   );
 }
 
+function mapsTitle(isVector: boolean, direction: Direction): string {
+  if (direction === "gradients") return isVector ? "Gradients" : "Gradient maps";
+  return isVector ? "Values" : "Feature maps";
+}
+
 function limitNote(layer: Layer): string {
   if (layer.channels.length === layer.depth) {
     const some = layer.units.length < layer.depth ? `; the arithmetic of the ${layer.units.length} strongest` : "";
@@ -66,8 +72,8 @@ function limitNote(layer: Layer): string {
 }
 
 // The colours with the values at their ends.
-function legend(layer: Layer, direction: Direction): HTMLElement {
-  const scale = layer.scale[direction];
+function legend(layer: Layer, direction: Direction, channel: number): HTMLElement {
+  const scale = scaleOf(layer, direction, channel);
   return h("span", { class: "legend" }, show(-scale), h("span", { class: `ramp ${direction}`, "aria-hidden": "true" }), show(scale));
 }
 
@@ -85,6 +91,28 @@ function thumbnails(network: Network, layer: Layer, state: State, actions: Panel
   list.append(...buttons);
   const columns = () => buttons.filter((one) => one.offsetTop === buttons[0]!.offsetTop).length;
   roveTabs(list, () => buttons, columns);
+  return list;
+}
+
+// The strongest values of a vector whose arithmetic can be followed.
+function strongestUnits(network: Network, layer: Layer, state: State, choose: (channel: number) => void): HTMLElement {
+  const value = (channel: number) => valueAt(layer, state.direction, channel, 0)!;
+  const order = [...layer.units].sort((a, b) => Math.abs(value(b)) - Math.abs(value(a))).slice(0, listedUnits);
+  const list = h("ul", { class: `strongest ${state.direction}`, "aria-label": "Strongest values" });
+  for (const channel of order) {
+    const share = (50 * Math.abs(value(channel))) / layer.scale[state.direction];
+    const side = value(channel) < 0 ? "right" : "left";
+    list.append(
+      h("li", {},
+        h("button", { type: "button", "data-channel": channel, "aria-pressed": channel === state.channel ? "true" : "false", click: () => choose(channel) },
+          h("span", { class: "name" }, channelName(network, layer, channel)),
+          h("span", {}, show(value(channel))),
+          h("span", { class: "both", "aria-hidden": "true" },
+            h("span", { class: value(channel) < 0 ? "minus" : "plus", style: `${side}:50%;width:${share}%` })),
+        ),
+      ),
+    );
+  }
   return list;
 }
 
@@ -124,40 +152,6 @@ function pickCells(element: HTMLElement, frame: Frame, current: () => number, ch
   });
 }
 
-function frameBox(element: HTMLElement, frame: Frame, cells: number[]): void {
-  if (cells.length === 0) {
-    element.hidden = true;
-    return;
-  }
-  const columns = cells.map((cell) => cell % frame.columns);
-  const rows = cells.map((cell) => Math.floor(cell / frame.columns));
-  const [left, right] = [Math.min(...columns), Math.max(...columns) + 1];
-  const [top, bottom] = [Math.min(...rows), Math.max(...rows) + 1];
-  element.hidden = false;
-  element.style.left = `${(100 * left) / frame.columns}%`;
-  element.style.width = `${(100 * (right - left)) / frame.columns}%`;
-  element.style.top = `${(100 * top) / frame.rows}%`;
-  element.style.height = `${(100 * (bottom - top)) / frame.rows}%`;
-}
-
-function placeText(layer: Layer, position: number): string {
-  if (layer.positions === 1) return "";
-  if (layer.shape.length === 2) return `token ${position}`;
-  return `row ${Math.floor(position / layer.width)}, column ${position % layer.width}`;
-}
-
-// The followed channel of a source with the window that was read.
-function sourceFigure(network: Network, state: State, one: Section, followed: number | undefined): HTMLElement | null {
-  const source = network.layers[one.source]!;
-  const part = one.parts.find((p) => p.channel === followed) ?? one.parts[0];
-  if (!part || source.positions === 1) return null;
-  const box = h("span", { class: "window" });
-  const frame = frameOf(source);
-  frameBox(box, frame, part.cells.filter((cell) => cell.position >= 0).map((cell) => cellOf(frame, cell.position)));
-  const picture = h("div", { class: "picture" }, mapCanvas(source, state.direction, part.channel, largeSize), box);
-  return h("figure", { class: "source" }, picture, h("figcaption", {}, `${source.name}, channel ${part.channel}`));
-}
-
 export function panelView(network: Network, state: State, actions: PanelActions): { element: HTMLElement; update: () => void } {
   const layer = network.layers[state.layer]!;
   const element = h("article", { class: "layer" });
@@ -174,7 +168,7 @@ export function panelView(network: Network, state: State, actions: PanelActions)
     return { element, update: () => undefined };
   }
   element.append(
-    h("div", { class: "row" }, h("h3", {}, isVector ? "Values" : "Feature maps"), legend(layer, state.direction)),
+    h("div", { class: "row" }, h("h3", {}, mapsTitle(isVector, state.direction))),
     h("p", { class: "note" }, limitNote(layer)),
   );
   if (!isVector) element.append(thumbnails(network, layer, state, actions));
@@ -189,15 +183,14 @@ export function panelView(network: Network, state: State, actions: PanelActions)
   if (layer.op === "Input" && state.direction === "values") {
     element.append(h("img", { class: "photo", src: network.photo.uri, alt: `The photo as the network sees it: ${network.photo.name}` }));
   }
-  const sources = h("div", { class: "sources" });
   const live = h("p", { class: "where", "aria-live": "polite" });
   const arithmetic = h("div", { class: "holder" });
+  const units = isVector && strongestUnits(network, layer, state, (channel) => select(layer.channelAt.get(channel)!));
   const how = state.direction === "values" ? "How one value is computed" : "How one gradient is computed";
   element.append(
-    h("div", { class: "row" }, h("h3", {}, how)),
+    h("div", { class: "row" }, h("h3", {}, how), legend(layer, state.direction, state.channel)),
     h("p", { class: "note hint" }, isVector ? "Point at a cell, or use the arrow keys; click to hold it." : "Point at a pixel, or use the arrow keys; click to hold it."),
-    h("div", { class: "stage" }, h("figure", { class: "result-map" }, large, live), sources),
-    arithmetic,
+    h("div", { class: "stage" }, h("div", { class: "result-map" }, large, live, units), arithmetic),
   );
 
   const explain = (): Explanation =>
@@ -207,10 +200,10 @@ export function panelView(network: Network, state: State, actions: PanelActions)
     const cell = isVector ? layer.channelAt.get(state.channel)! : cellOf(frame, state.position);
     frameBox(box, frame, [cell]);
     const where = isVector ? channelName(network, layer, state.channel) : `channel ${state.channel}, ${placeText(layer, state.position)}`;
+    for (const one of units ? units.querySelectorAll("button") : []) {
+      one.setAttribute("aria-pressed", one.dataset.channel === String(state.channel) ? "true" : "false");
+    }
     live.replaceChildren(`${where}: `, h("b", {}, show(valueAt(layer, state.direction, state.channel, state.position))));
-    sources.replaceChildren(
-      ...explanation.sections.slice(0, 4).map((one) => sourceFigure(network, state, one, followed)).filter((one) => one !== null),
-    );
     const context = {
       network,
       direction: state.direction,
@@ -225,7 +218,7 @@ export function panelView(network: Network, state: State, actions: PanelActions)
     arithmetic.replaceChildren(arithmeticView(context, layer, explanation));
   };
   let waiting = false;
-  pickCells(large, frame, () => (isVector ? layer.channelAt.get(state.channel)! : cellOf(frame, state.position)), (chosen) => {
+  const select = (chosen: number) => {
     if (isVector) {
       const channel = layer.channels[chosen];
       if (channel === undefined || channel === state.channel) return;
@@ -242,7 +235,8 @@ export function panelView(network: Network, state: State, actions: PanelActions)
       actions.change({});
       update();
     });
-  });
+  };
+  pickCells(large, frame, () => (isVector ? layer.channelAt.get(state.channel)! : cellOf(frame, state.position)), select);
   update();
   return { element, update };
 }

@@ -1,7 +1,7 @@
 // Feature maps as pictures: where each position of a layer is drawn, and the drawing.
 import { pixelOf } from "./colour";
 import { h } from "./dom";
-import { type Direction, type Layer, mapOf } from "./network";
+import { type Direction, type Layer, mapOf, scaleOf } from "./network";
 
 export interface Frame {
   columns: number;
@@ -57,7 +57,7 @@ export function mapCanvas(layer: Layer, direction: Direction, channel: number, s
   const frame = frameOf(layer);
   const canvas = h("canvas", { class: `map ${sharpness(frame, size)}` });
   const values = mapOf(layer, direction, channel);
-  if (values) paint(canvas, frame, values, direction, layer.scale[direction]);
+  if (values) paint(canvas, frame, values, direction, scaleOf(layer, direction, channel));
   else canvas.classList.add("missing");
   canvas.style.aspectRatio = `${frame.columns} / ${frame.rows}`;
   return canvas;
@@ -99,8 +99,43 @@ export function stripCanvas(layer: Layer, direction: Direction, count: number, s
   layer.channels.slice(0, count).forEach((channel, i) => {
     const values = mapOf(layer, direction, channel);
     if (!values) return;
-    paint(one, frame, values, direction, layer.scale[direction]);
+    paint(one, frame, values, direction, scaleOf(layer, direction, channel));
     draw(i * (side + gap), side, one);
   });
+  return canvas;
+}
+
+// Lays a box over the cells of a picture, in per cent of its size.
+export function frameBox(element: HTMLElement, frame: Frame, cells: number[]): void {
+  if (cells.length === 0) {
+    element.hidden = true;
+    return;
+  }
+  const columns = cells.map((cell) => cell % frame.columns);
+  const rows = cells.map((cell) => Math.floor(cell / frame.columns));
+  const [left, right] = [Math.min(...columns), Math.max(...columns) + 1];
+  const [top, bottom] = [Math.min(...rows), Math.max(...rows) + 1];
+  element.hidden = false;
+  element.style.left = `${(100 * left) / frame.columns}%`;
+  element.style.width = `${(100 * (right - left)) / frame.columns}%`;
+  element.style.top = `${(100 * top) / frame.rows}%`;
+  element.style.height = `${(100 * (bottom - top)) / frame.rows}%`;
+}
+
+// Numbers of one's own over the positions of a layer.
+export function overlayCanvas(layer: Layer, values: number[]): HTMLCanvasElement {
+  const canvas = h("canvas", { class: "map sharp" });
+  const frame = frameOf(layer);
+  paint(canvas, frame, values, "values", values.reduce((size, value) => Math.max(size, Math.abs(value)), 0) || 1);
+  canvas.style.aspectRatio = `${frame.columns} / ${frame.rows}`;
+  return canvas;
+}
+
+// A kernel as a little picture.
+export function kernelCanvas(weights: number[], columns: number, scale: number): HTMLCanvasElement {
+  const canvas = h("canvas", { class: "kernel" });
+  const frame = { columns, rows: Math.ceil(weights.length / columns), first: 0 };
+  paint(canvas, frame, weights, "values", scale);
+  canvas.style.aspectRatio = `${frame.columns} / ${frame.rows}`;
   return canvas;
 }
