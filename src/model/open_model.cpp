@@ -176,6 +176,9 @@ Model open_model(const ModelRequest& request, Progress& progress) {
     Model model = describe_model(request);
     model.parameters = initialize(model.graph, request.seed);
     model.provenance["weights"] = "none";
+    if (!request.class_index.empty()) {
+      read_class_index(model, request.class_index);
+    }
     return model;
   }
   const bool imagenet = request.weights.empty() || request.weights == "imagenet";

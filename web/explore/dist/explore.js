@@ -371,7 +371,7 @@ figcaption, .where { font-size: 12.5px; color: var(--muted); margin-top: 5px; ov
 .result { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: baseline; margin-top: 4px; font-variant-numeric: tabular-nums; color: var(--muted); }
 .result b { color: var(--text); font-size: 15.5px; }
 .agrees { color: var(--good); font-weight: 600; }
-.section { margin-top: 14px; border-top: 1px solid var(--line); padding-top: 10px; }
+.section { overflow-x: auto; margin-top: 14px; border-top: 1px solid var(--line); padding-top: 10px; }
 h4 { font-size: 13.5px; font-weight: 600; }
 .caption { font-size: 12.5px; color: var(--muted); margin: 6px 0 4px; }
 .products { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; flex: 1 1 250px; min-width: 0; }
@@ -417,6 +417,10 @@ h4 { font-size: 13.5px; font-weight: 600; }
   .arithmetic { padding: 12px 10px; }
   .stage { grid-template-columns: minmax(0, 1fr); }
   .result-map { position: static; max-width: 340px; }
+  .terms { font-size: 12.5px; }
+  .terms th, .terms td { padding-right: 5px; }
+  .terms .factors { white-space: normal; }
+  .bar { width: 20%; min-width: 36px; }
 }
 @media (min-width: 900px) and (max-width: 1180px) {
   .stage { grid-template-columns: minmax(0, 1fr); }
