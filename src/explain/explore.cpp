@@ -22,7 +22,7 @@ constexpr std::int64_t kPageBytes = 500'000;
 // In base64, of three bytes of which the one with the exponent halves at least when it is deflated.
 constexpr double kBytesPerValue = 2.5 * 4 / 3;
 
-std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
+std::size_t index_of(NodeId id) { return static_cast<std::size_t>(id); }
 
 // Standard deviation of every channel over the positions.
 std::vector<float> deviations(const Tensor& values) {
@@ -96,7 +96,7 @@ struct Extraction {
       return;
     }
     const NodeId input = graph.node(id).inputs[0];
-    const auto& sources = chosen[at(input)].units;
+    const auto& sources = chosen[index_of(input)].units;
     if (static_cast<std::int64_t>(sources.size()) < linear->input.channels) {
       layer.rest =
           forward_sums(*linear, part.values.at(input).data(), {.targets = layer.units, .left_out = sources});
@@ -110,9 +110,9 @@ struct Extraction {
   }
 
   ExploredLayer layer_of(NodeId id, const NetworkPart& part) const {
-    ExploredLayer layer{.channels = chosen[at(id)].channels,
-                        .units = chosen[at(id)].units,
-                        .values = kept_maps(part.values.at(id), chosen[at(id)].channels)};
+    ExploredLayer layer{.channels = chosen[index_of(id)].channels,
+                        .units = chosen[index_of(id)].units,
+                        .values = kept_maps(part.values.at(id), chosen[index_of(id)].channels)};
     for (const auto& spec : parameter_specs(graph, id)) {
       layer.parameters += element_count(spec.shape);
     }
@@ -189,7 +189,7 @@ Exploration explore(Model model, const Image& photo, const ExploreOptions& optio
   progress.begin("computing layers", 2 * count);
   passes.for_each_part(seed, [&](const NetworkPart& part) {
     for (const NodeId id : part.nodes) {
-      scores[at(id)] = channel_scores(part, id, result.logits, unit);
+      scores[index_of(id)] = channel_scores(part, id, result.logits, unit);
     }
     progress.advance(part.nodes.back());
   });
