@@ -140,6 +140,16 @@ function weightFigure(source: Layer, part: Part): HTMLElement | null {
   return h("figure", { class: "source" }, h("div", { class: "picture" }, overlayCanvas(source, weights)), h("figcaption", {}, "weights"));
 }
 
+// A window too large for numbers, and its kernel, as pictures.
+function windowFigures(context: Context, source: Layer, one: Section, part: Part): HTMLElement[] {
+  if (part.cells.length <= largestGrid || part.cells.length === source.positions) return [];
+  const figure = (caption: string, values: number[], scale: number) =>
+    h("figure", { class: "source" }, h("div", { class: "picture" }, kernelCanvas(values, one.columns, scale)), h("figcaption", {}, caption));
+  const window = figure("window", part.cells.map((cell) => cell.value), scaleOf(source, context.direction, part.channel));
+  const weighted = part.cells.some((cell) => cell.weight !== null);
+  return weighted ? [window, figure("kernel", part.cells.map((cell) => cell.weight ?? 1), kernelScale(part.cells))] : [window];
+}
+
 function sectionView(context: Context, one: Section): HTMLElement {
   const source = context.network.layers[one.source]!;
   const chosen = one.parts.find((part) => part.channel === context.followed) ?? one.parts[0];
@@ -149,7 +159,7 @@ function sectionView(context: Context, one: Section): HTMLElement {
   if (chosen) {
     const windowed = chosen.cells.length > 1;
     const products = !windowed ? null : chosen.cells.length <= largestGrid ? productGrids(context, source, one, chosen) : strongest(source, chosen);
-    element.append(h("div", { class: "from" }, sourceFigure(context, source, chosen), weightFigure(source, chosen), products));
+    element.append(h("div", { class: "from" }, sourceFigure(context, source, chosen), weightFigure(source, chosen), ...windowFigures(context, source, one, chosen), products));
     const listed = one.parts.length > 1 || one.others || !windowed;
     if (listed) element.append(partTable(context, source, one, chosen));
   }

@@ -68,7 +68,7 @@ function pictureFor(network: Network, layer: Layer, direction: Direction): Node 
 }
 
 // The end of a long name tells layers apart, not its beginning.
-const longestName = 25;
+const longestName = 21;
 function shortName(name: string): string {
   return name.length > longestName ? `…${name.slice(1 - longestName)}` : name;
 }
