@@ -1,7 +1,9 @@
 """The contests of bench/compare: what runs in each, and what is made of the times."""
+import json
 import os
 import pathlib
 import statistics
+import subprocess
 import tempfile
 import time
 
@@ -85,6 +87,22 @@ def frozen(name, options):
             **compared(times, "images/s", 1000.0 * batch, 2.0, 8.0 if large else None)}
 
 
+def add_primitives_alone(result, batch, model):
+    """What a training step would be if only its convolutions and dense layers took time: where the limit is."""
+    for precision in ("bf16", "f32"):
+        done = subprocess.run([str(word) for word in (BUILD / "headstart", "bench", *model, "--program", "training",
+                                                      "--batch-size", batch, "--precision", precision, "--runs", 5,
+                                                      "--json")], capture_output=True, text=True, check=True)
+        steps = json.loads(done.stdout)["programs"][0]["steps"]
+        alone = sum(step["milliseconds"] for step in steps
+                    if step["kind"].startswith(("convolution", "inner product", "matrix product")))
+        rate = result["rates"].get(f"Headstart {precision}")
+        if rate:
+            result["rates"][f"bare oneDNN {precision}"] = 1000.0 * batch / alone
+            result["ratios"].append({"against": f"bare oneDNN {precision}", "ratio": rate * alone / (1000.0 * batch),
+                                     "goal": None})
+
+
 def step(name, options, start):
     network, flavour, size, _, batch, block = NETWORKS[name]
     shape = {"network": network, "size": size, "batch": batch}
@@ -93,8 +111,10 @@ def step(name, options, start):
     entries = [("Headstart bf16", mine, "bf16"), ("Headstart f32", mine, "f32")]
     entries += [(f"PyTorch {variant}", peer, variant) for variant in ("nchw f32", "nhwc f32", "nhwc bf16")]
     what = "last block and head" if start == "block" else "whole network"
-    return {"title": f"{network} at {size}, training step, {what}, batch {batch}",
-            **compared(interleaved(entries, options.rounds), "images/s", 1000.0 * batch, 2.0)}
+    result = compared(interleaved(entries, options.rounds), "images/s", 1000.0 * batch, 2.0)
+    if start == "none":
+        add_primitives_alone(result, batch, [network, "--flavour", flavour, "--no-top", "--input-size", size])
+    return {"title": f"{network} at {size}, training step, {what}, batch {batch}", **result}
 
 
 def small_cnn(options):
@@ -104,8 +124,9 @@ def small_cnn(options):
     entries = [("Headstart bf16", mine, "bf16"), ("Headstart f32", mine, "f32")]
     entries += [(f"PyTorch {variant}", peer, variant)
                 for variant in ("nchw f32", "nhwc f32", "nchw bf16", "nhwc bf16")]
-    return {"title": "the notes' small CNN at 150, training step, batch 20",
-            **compared(interleaved(entries, options.rounds), "images/s", 20000.0, 2.5)}
+    result = compared(interleaved(entries, options.rounds), "images/s", 20000.0, 2.5)
+    add_primitives_alone(result, 20, ["cnn_150"])
+    return {"title": "the notes' small CNN at 150, training step, batch 20", **result}
 
 
 def head_epoch(options):
