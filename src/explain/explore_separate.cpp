@@ -1,5 +1,6 @@
 #include "explain/explore_separate.h"
 
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -103,12 +104,13 @@ NodeId add_separated(Builder& builder, const Node& node, const std::vector<NodeI
       node.op);
 }
 
-Parameters rename(Parameters parameters, const std::vector<std::pair<std::string, std::string>>& renamed) {
+// Takes the tensors over.
+Parameters rename(Parameters& parameters, const std::vector<std::pair<std::string, std::string>>& renamed) {
   const std::map<std::string, std::string> names(renamed.begin(), renamed.end());
   Parameters result;
-  for (auto& [name, tensor] : parameters) {
-    const auto found = names.find(name);
-    result.insert(found == names.end() ? name : found->second, std::move(tensor));
+  for (auto& entry : parameters) {
+    const auto found = names.find(entry.first);
+    result.insert(found == names.end() ? entry.first : found->second, std::move(entry.second));
   }
   return result;
 }
@@ -131,7 +133,7 @@ SeparatedNetwork separate(const Graph& graph, Parameters parameters) {
     ids.push_back(add_separated(builder, node, inputs));
   }
   builder.graph.set_output(ids[static_cast<std::size_t>(graph.output())]);
-  return {.graph = std::move(builder.graph), .parameters = rename(std::move(parameters), builder.renamed)};
+  return {.graph = std::move(builder.graph), .parameters = rename(parameters, builder.renamed)};
 }
 
 }  // namespace headstart
