@@ -96,31 +96,26 @@ void say_zero_maps(const SheetText& text, const Explanation& explanation, Progre
   }
 }
 
-CaptionedPicture cell_of(const Model& model, const SheetText& text, const Explanation& explanation,
-                         const OverlayOptions& overlay) {
-  const auto& shape = model.preprocessing;
-  const Image photo =
-      read_image(explanation.path, {.minimum_width = shape.width, .minimum_height = shape.height});
-  const auto& first = explanation.classes.front();
-  return {.picture = overlaid(photo, first.map, fitted_window(photo.width, photo.height, shape), overlay),
-          .caption = fmt::format("{} {:.2f}", text.labels[static_cast<std::size_t>(first.ranked.index)],
-                                 first.ranked.probability)};
-}
-
 // The overlays, and under them the average map of each class.
 void write_contact_sheet(const ExplainCommand& options, const Model& model, const SheetText& text,
                          const std::vector<Explanation>& explanations,
-                         const std::vector<ClassEvidence>& classes, Progress& progress) {
+                         const std::vector<ClassEvidence>& classes) {
   constexpr int kSide = 160, kColumns = 10;
-  std::vector<CaptionedPicture> cells;
-  progress.begin("drawing", static_cast<std::int64_t>(std::min(kShown, explanations.size())));
+  std::vector<Explanation> shown;
   for (const auto& explanation : explanations) {
-    if (cells.size() < kShown && !explanation.classes.empty()) {
-      cells.push_back(cell_of(model, text, explanation, options.overlay));
-      progress.advance(static_cast<std::int64_t>(cells.size()));
+    if (shown.size() < kShown && !explanation.classes.empty()) {
+      shown.push_back(explanation);
     }
   }
-  progress.end();
+  const auto pictures = evidence_thumbnails(shown, model.preprocessing, kSide, options.overlay);
+  std::vector<CaptionedPicture> cells;
+  cells.reserve(shown.size());
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    const auto& ranked = shown[i].classes.front().ranked;
+    cells.push_back({.picture = pictures[i],
+                     .caption = fmt::format("{} {:.2f}", text.labels[static_cast<std::size_t>(ranked.index)],
+                                            ranked.probability)});
+  }
   if (cells.empty()) {
     throw Error("[explain] expected pictures; none could be read");
   }
@@ -228,7 +223,7 @@ void explain_maps(const ExplainCommand& options, const Model& model, Progress& p
   if (folder) {
     classes = evidence_by_class(explanations);
     report_classes(text, classes, progress);
-    write_contact_sheet(options, model, text, explanations, classes, progress);
+    write_contact_sheet(options, model, text, explanations, classes);
   } else if (explanations.front().error.empty()) {
     const Explanation& explanation = explanations.front();
     write_png(explanation_sheet(read_image(explanation.path), explanation, text, model.preprocessing,

@@ -31,9 +31,9 @@ struct SpatialGrid {
 // Nothing for a layer without a spatial extent.
 std::optional<SpatialGrid> spatial_grid(const Graph& graph, NodeId id);
 
-// The last layer on the way to the output whose grid is larger than 1x1; in a vision transformer, behind
-// whose last attention only the class token matters, the normalisation before that attention. Throws Error
-// when there is none.
+// The last layer on the way to the output, mere padding aside, whose grid is larger than 1x1; in a vision
+// transformer, behind whose last attention only the class token matters, the normalisation before that
+// attention. Throws Error when there is none.
 NodeId evidence_layer(const Graph& graph);
 
 // Evidence for a class, (h, w) over the network's input.

@@ -41,6 +41,12 @@ struct SheetText {
 Image explanation_sheet(const Image& photo, const Explanation& explanation, const SheetText& text,
                         const Preprocessing& preprocessing, const OverlayOptions& options);
 
+// The overlays of the first explained class of pictures, their longer side `side` pixels; drawn on all cores.
+// Every picture must have been explained.
+std::vector<Image> evidence_thumbnails(std::span<const Explanation> explanations,
+                                       const Preprocessing& preprocessing, int side,
+                                       const OverlayOptions& options);
+
 // The maps of the pictures that were predicted as one class.
 struct ClassEvidence {
   int index = 0;

@@ -89,6 +89,7 @@ GradientTable layer_gradients(const Model& model, const Dataset& dataset, int ba
   const auto classes = matched_classes(model, dataset);
   const Batch batch = labelled_batch(model, dataset, batch_size);
   std::vector<int> labels;
+  labels.reserve(batch.labels.size());
   for (const int label : batch.labels) {
     labels.push_back(classes.at(static_cast<std::size_t>(label)));
   }
@@ -135,10 +136,13 @@ Image gradient_chart(const GradientTable& table) {
   canvas.text(fmt::format("Norm of the gradient by layer, {} images, loss {:.4f}", table.images, table.loss),
               {8, 2, kName + kBars, 22}, 14.0, kInk);
   const double unit = kBars / std::max(1.0, high - low);
-  for (double power = low; power <= high; power += 1.0) {
-    const double x = kName + (power - low) * unit;
+  const int decades = static_cast<int>(high - low);
+  for (int decade = 0; decade <= decades; ++decade) {
+    const double x = kName + decade * unit;
     canvas.fill({x, kHead - 2, 1, static_cast<double>(rows * kRow)}, kGrid);
-    canvas.text(fmt::format("1e{:.0f}", power), {x + 2, 24, 60, 16}, 9.0, kInk);
+    if (decade % (1 + decades / 8) == 0) {
+      canvas.text(fmt::format("1e{:.0f}", low + decade), {x + 2, 24, 60, 16}, 9.0, kInk);
+    }
   }
   for (int i = 0; i < rows; ++i) {
     const auto& row = table.layers[static_cast<std::size_t>(i)];

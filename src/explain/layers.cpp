@@ -60,7 +60,8 @@ std::optional<SpatialGrid> spatial_grid(const Graph& graph, NodeId id) {
 NodeId evidence_layer(const Graph& graph) {
   const auto leads = leads_to_output(graph);
   for (auto id = static_cast<NodeId>(leads.size()) - 1; id > 0; --id) {
-    if (!leads[static_cast<std::size_t>(id)]) {
+    const bool padding = std::holds_alternative<ZeroPadding2D>(graph.node(id).op);
+    if (padding || !leads[static_cast<std::size_t>(id)]) {
       continue;
     }
     const auto grid = spatial_grid(graph, id);

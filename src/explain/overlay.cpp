@@ -126,7 +126,9 @@ Tensor heat_over(const HeatMap& map, int width, int height, const PictureWindow&
   const auto rows = positions(height, window.top, window.height, map.values.shape().at(0));
   const auto columns = positions(width, window.left, window.width, map.values.shape().at(1));
   Tensor heat({height, width});
-  parallel_for(rows.size(), 0, [&](std::size_t y) {
+  // Starting threads takes longer than a small picture.
+  constexpr std::int64_t kSmall = 1 << 18;
+  parallel_for(rows.size(), heat.size() < kSmall ? 1 : 0, [&](std::size_t y) {
     float* value = heat.data() + static_cast<std::int64_t>(y) * width;
     for (const auto& column : columns) {
       *value++ = rows[y].inside && column.inside ? interpolated(map.values, rows[y], column) : -1.0F;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "core/parallel.h"
 #include "explain/canvas.h"
 #include "headstart/error.h"
 #include "headstart/explain_pictures.h"
@@ -74,6 +75,19 @@ Image explanation_sheet(const Image& original, const Explanation& explanation, c
           each.map.is_zero() ? text.method + ": nothing speaks for it (all zeros)" : text.method);
   }
   return canvas.image();
+}
+
+std::vector<Image> evidence_thumbnails(std::span<const Explanation> explanations,
+                                       const Preprocessing& preprocessing, int side,
+                                       const OverlayOptions& options) {
+  std::vector<Image> pictures(explanations.size());
+  parallel_for(pictures.size(), 0, [&](std::size_t i) {
+    const auto& each = explanations[i];
+    const Image photo = fitted(read_image(each.path, {.minimum_width = side, .minimum_height = side}), side);
+    pictures[i] = overlaid(photo, each.classes.at(0).map,
+                           fitted_window(photo.width, photo.height, preprocessing), options);
+  });
+  return pictures;
 }
 
 Image contact_sheet(std::span<const CaptionedPicture> cells, int columns, int side,

@@ -65,6 +65,7 @@ TEST(EvidenceLayer, IsTheLastWithASpatialExtent) {
   const auto name = [](const Model& model) { return model.graph.node(evidence_layer(model.graph)).name; };
   EXPECT_EQ(name(fresh("vgg16", 64, false)), "block5_pool");
   EXPECT_EQ(name(fresh("vgg16", 32, false)), "block5_conv3") << "the last pool is one pixel here";
+  EXPECT_EQ(name(fresh("mobilenet", 32)), "conv_pw_11_relu") << "not the zeros around it";
   EXPECT_EQ(name(fresh("mobilenet", 64)), "conv_pw_13_relu") << "not the 1x1 layers behind the pooling";
   EXPECT_EQ(name(fresh("vit_b_32", 64)), "encoder.layers.encoder_layer_11.ln_1");
 }
