@@ -18,7 +18,7 @@ namespace headstart {
 namespace {
 
 constexpr float kGray = 127.5F;
-constexpr std::size_t kBatch = 9;
+constexpr std::size_t kRowsAtOnce = 9;
 
 Graph frozen_up_to(const Model& model, NodeId output) {
   Graph graph = model.graph;
@@ -211,10 +211,10 @@ std::vector<MaximizedInput> maximize(const Model& model, const MaximizeOptions& 
   const auto units = units_of(options, available);
   std::vector<MaximizedInput> results;
   progress.begin("maximizing", static_cast<std::int64_t>(units.size()) * options.steps);
-  for (std::size_t first = 0; first < units.size(); first += kBatch) {
+  for (std::size_t first = 0; first < units.size(); first += kRowsAtOnce) {
     const std::vector<int> part(
         units.begin() + static_cast<std::ptrdiff_t>(first),
-        units.begin() + static_cast<std::ptrdiff_t>(std::min(units.size(), first + kBatch)));
+        units.begin() + static_cast<std::ptrdiff_t>(std::min(units.size(), first + kRowsAtOnce)));
     Ascent ascent(model, output, part, options);
     const auto before = ascent.measure();
     for (int i = 0; i < options.steps && !stop_requested(); ++i) {

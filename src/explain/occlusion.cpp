@@ -9,7 +9,7 @@
 namespace headstart {
 namespace {
 
-constexpr int kBatch = 16;
+constexpr int kSquaresAtOnce = 16;
 
 struct Square {
   std::int64_t top = 0, left = 0, bottom = 0, right = 0;
@@ -37,11 +37,11 @@ std::vector<Square> squares_over(std::int64_t height, std::int64_t width, std::i
 
 // Medium gray as the network sees it.
 std::vector<float> gray(const Preprocessing& preprocessing, std::int64_t channels) {
-  constexpr std::uint8_t kGray = 128;
+  constexpr std::uint8_t kMedium = 128;
   Preprocessing one = preprocessing;
   one.width = one.height = 1;
   std::vector<float> values(static_cast<std::size_t>(channels));
-  normalize_into({.width = 1, .height = 1, .pixels = {kGray, kGray, kGray}}, one, values.data());
+  normalize_into({.width = 1, .height = 1, .pixels = {kMedium, kMedium, kMedium}}, one, values.data());
   return values;
 }
 
@@ -92,12 +92,12 @@ std::vector<HeatMap> occlusion_maps(const Model& model, const Tensor& input, con
   const auto squares = squares_over(height, width, side);
   const auto colour = gray(model.preprocessing, channels);
   const Precision precision = options.precision == Precision::automatic ? Precision::f32 : options.precision;
-  Predictor predictor(model, {model.graph.output()}, precision, kBatch);
+  Predictor predictor(model, {model.graph.output()}, precision, kSquaresAtOnce);
   const Tensor whole = class_probabilities(model, predictor.run(input).front());
   std::vector<Drops> drops(classes.size(), Drops(height, width));
   progress.begin("covering", static_cast<std::int64_t>(squares.size()));
-  for (std::size_t first = 0; first < squares.size() && !stop_requested(); first += kBatch) {
-    const auto count = std::min<std::size_t>(kBatch, squares.size() - first);
+  for (std::size_t first = 0; first < squares.size() && !stop_requested(); first += kSquaresAtOnce) {
+    const auto count = std::min<std::size_t>(kSquaresAtOnce, squares.size() - first);
     Tensor covered({static_cast<std::int64_t>(count), height, width, channels});
     for (std::size_t i = 0; i < count; ++i) {
       float* image = covered.data() + static_cast<std::int64_t>(i) * input.size();

@@ -15,7 +15,7 @@
 namespace headstart {
 namespace {
 
-constexpr int kGray = -1;
+constexpr int kLevels = -1;  // gray: the levels themselves
 constexpr std::array<std::pair<const char*, int>, 9> kColormaps{{{"jet", cv::COLORMAP_JET},
                                                                  {"viridis", cv::COLORMAP_VIRIDIS},
                                                                  {"turbo", cv::COLORMAP_TURBO},
@@ -24,7 +24,7 @@ constexpr std::array<std::pair<const char*, int>, 9> kColormaps{{{"jet", cv::COL
                                                                  {"plasma", cv::COLORMAP_PLASMA},
                                                                  {"cividis", cv::COLORMAP_CIVIDIS},
                                                                  {"hot", cv::COLORMAP_HOT},
-                                                                 {"gray", kGray}}};
+                                                                 {"gray", kLevels}}};
 
 using Palette = std::array<std::array<std::uint8_t, 3>, 256>;
 
@@ -39,7 +39,7 @@ Palette palette_of(const std::string& name) {
   for (int i = 0; i < 256; ++i) {
     levels.at<std::uint8_t>(0, i) = static_cast<std::uint8_t>(i);
   }
-  if (found->second == kGray) {
+  if (found->second == kLevels) {
     cv::merge(std::vector<cv::Mat>{levels, levels, levels}, colours);
   } else {
     cv::applyColorMap(levels, colours, found->second);
