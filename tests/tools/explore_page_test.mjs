@@ -56,6 +56,20 @@ async function checkNumbers(page, name) {
   return compared;
 }
 
+// A tenth of the layers, chosen one after the other in both directions: none makes the page wider than the screen.
+const wideLayers = `(() => {
+  const cards = [...document.querySelectorAll(".card")];
+  const wide = [];
+  for (const direction of document.querySelectorAll(".switch input")) {
+    direction.click();
+    for (let i = 0; i < cards.length; i += 10) {
+      cards[i].click();
+      if (document.documentElement.scrollWidth > innerWidth) wide.push(cards[i].ariaLabel);
+    }
+  }
+  return wide;
+})()`;
+
 async function checkWidths(page, file, name) {
   for (const width of [390, 1400]) {
     for (const scheme of ["light", "dark"]) {
@@ -63,6 +77,7 @@ async function checkWidths(page, file, name) {
       await open(page, file);
       const wide = await page.evaluate("document.documentElement.scrollWidth");
       assert.ok(wide <= width, `${name}: ${wide} wide at ${width}`);
+      assert.deepEqual(await page.evaluate(wideLayers), [], `${name}: layers too wide at ${width}`);
       if (screenshots) await page.screenshot(join(screenshots, `${name}_${width}_${scheme}.png`));
     }
   }
