@@ -93,7 +93,7 @@ class SmallCnn(torch.nn.Sequential):
 
 
 # The first child of the base that trains when the last block does; as `headstart_runner step --from`.
-LAST_BLOCK = {"vgg16": "24", "resnet50": "7", "inception_v3": "network.Mixed_7c", "xception": "15",
+LAST_BLOCK = {"vgg16": "24", "resnet50": "7", "inception_v3": "network.Mixed_7c", "xception": "18",
               "densenet121": "denseblock4", "mobilenet_v2": "17", "efficientnet_b0": "7",
               "vit_b_16": "network.encoder.layers.encoder_layer_11"}
 
