@@ -18,7 +18,7 @@ struct ExploreOptions {
   std::optional<int> class_index{};  // whose logit the gradients are of; the most probable when not given
   // Of a layer's feature maps that are kept, at most; twice as many of what joins maps.
   int channels = 16;
-  // Of the page, about. Where all `channels` do not fit, large maps keep fewer; three are kept in any case.
+  // Of the page, about. Where all `channels` do not fit, large maps keep fewer; one is kept in any case.
   std::int64_t maximum_bytes = 15'000'000;
 };
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::int64_t kLargestVector = 65'536;  // longer ones keep their strongest
 constexpr std::size_t kVectorUnits = 48;
-constexpr std::int64_t kAlwaysKept = 3;  // channels of a map: those of the photo
+constexpr std::int64_t kPhotoChannels = 3;  // of a map with no more all are kept
 
 std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
 
@@ -108,7 +108,8 @@ std::vector<std::int64_t> group_sizes(const Graph& graph, const std::vector<std:
   }
   for (std::size_t i = 0; i < groups.size(); ++i) {
     const Shape& shape = graph.nodes()[i].shape;
-    const std::int64_t fit = std::max(kAlwaysKept, largest / positions_of(shape));
+    const std::int64_t least = shape.back() <= kPhotoChannels ? shape.back() : 1;
+    const std::int64_t fit = std::max(least, largest / positions_of(shape));
     sizes[groups[i]] = std::min({sizes[groups[i]], shape.back(), fit});
   }
   return sizes;

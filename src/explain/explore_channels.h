@@ -18,7 +18,7 @@ struct ChosenChannels {
 
 struct ChannelBudget {
   int channels = 16;                // of a map, at most
-  std::int64_t maximum_values = 0;  // of all that is kept; three channels a map are kept in any case
+  std::int64_t maximum_values = 0;  // of all that is kept; one channel a map is kept in any case
 };
 
 // `scores[node][channel]`: how much it is worth seeing. Layers that pass channels on (normalisation,
