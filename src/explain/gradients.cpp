@@ -102,6 +102,7 @@ GradientTable layer_gradients(const Model& model, const Dataset& dataset, int ba
                            .batch_norm = BatchNormMode::frozen});
   const auto inputs = boundary_of(model, program.boundary(), batch.images);
   std::vector<const float*> pointers;
+  pointers.reserve(inputs.size());
   for (const auto& input : inputs) {
     pointers.push_back(input.data());
   }
