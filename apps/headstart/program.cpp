@@ -5,6 +5,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -34,10 +35,7 @@ constexpr const char* kExamples =
 // Every error is one line, whatever a library put into its message; the library's "[tag] " is for its own
 // tests and logs.
 void print_error(std::string message) {
-  if (message.starts_with('[')) {
-    const auto end = message.find("] ");
-    message.erase(0, end == std::string::npos ? 0 : end + 2);
-  }
+  message = without_tag(std::move(message));
   for (auto& c : message) {
     c = c == '\n' || c == '\r' ? ' ' : c;
   }

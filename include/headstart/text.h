@@ -18,6 +18,7 @@ std::string with_thousands(long long value);  // "14,714,688"
 std::string lower(std::string_view text);
 // Bytes that are not UTF-8, and control characters, become U+FFFD.
 std::string valid_utf8(const std::string& text);
+std::string without_tag(std::string message);  // an Error's message without its "[tag] "
 // The parts between separators, empty ones too: "a,,b" -> "a", "", "b".
 std::vector<std::string> split(std::string_view text, char separator);
 

@@ -116,6 +116,14 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+std::string without_tag(std::string message) {
+  const auto end = message.find("] ");
+  if (message.starts_with('[') && end != std::string::npos) {
+    message.erase(0, end + 2);
+  }
+  return message;
+}
+
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
   for (std::size_t begin = 0; begin <= text.size();) {

@@ -6,17 +6,13 @@
 #include "core/parallel.h"
 #include "core/sha256.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 
 namespace headstart {
 namespace {
 
 // A JPEG is decoded down to no less than this: all of its data are read, and the fingerprint needs no more.
 constexpr int kDecodedSide = 128;
-
-std::string without_tag(const std::string& message) {
-  const auto end = message.find("] ");
-  return message.starts_with('[') && end != std::string::npos ? message.substr(end + 2) : message;
-}
 
 Examined examine_file(const std::string& path) {
   constexpr std::uint64_t kMaximumBytes = std::uint64_t{1} << 30;

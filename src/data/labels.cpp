@@ -23,7 +23,7 @@ std::vector<std::string> classes_of(const std::vector<LabelledFile>& files, cons
   }
   if (names.empty()) {
     throw Error(fmt::format(
-        "[dataset] pictures to train on were expected; received none in {}; put them in one folder a class",
+        "[dataset] labelled pictures were expected; received none in {}; put them in one folder a class",
         source));
   }
   if (names.size() == 1) {

@@ -10,6 +10,7 @@
 #include "data/batch_queue.h"
 #include "headstart/dataset.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 
 namespace headstart {
 namespace {
@@ -86,9 +87,9 @@ struct Loader::State {
         decoded = decode_image(read_file(path), decode_options_for(options.preprocessing));
       } catch (const Error& error) {
         if (options.strict) {
-          throw Error(fmt::format("{}: {}", path, error.what()));
+          throw Error(fmt::format("{}: {}", path, without_tag(error.what())));
         }
-        outcome.unreadable = error.what();
+        outcome.unreadable = without_tag(error.what());
         return outcome;
       }
       outcome.image = fit_image(decoded, options.preprocessing);

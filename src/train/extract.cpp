@@ -11,6 +11,7 @@
 
 #include "core/files.h"
 #include "headstart/error.h"
+#include "headstart/text.h"
 
 namespace headstart {
 namespace {
@@ -110,9 +111,10 @@ class Extraction {
       try {
         read_into(item, row);
       } catch (const Error& error) {
-        finished.unreadable[i] = UnreadableImage{item.sample, error.what()};
+        finished.unreadable[i] = UnreadableImage{item.sample, without_tag(error.what())};
         if (options_.strict) {
-          throw Error(dataset_.samples.at(static_cast<std::size_t>(item.sample)).path + ": " + error.what());
+          throw Error(dataset_.samples.at(static_cast<std::size_t>(item.sample)).path + ": " +
+                      without_tag(error.what()));
         }
       }
     }
