@@ -11,13 +11,7 @@
 #include "headstart/error.h"
 
 namespace headstart {
-
 namespace {
-
-struct Watched {
-  Tensor value;
-  Tensor gradient;
-};
 
 Shape batched(int batch, const Shape& shape) {
   Shape result{batch};
@@ -28,6 +22,11 @@ Shape batched(int batch, const Shape& shape) {
 }  // namespace
 
 struct TrainingProgram::Impl {
+  struct Watched {
+    Tensor value;
+    Tensor gradient;
+  };
+
   Impl(const Graph& graph_in, Parameters& parameters, const Options& options)
       : graph(graph_in),
         state{.parameters = &parameters},

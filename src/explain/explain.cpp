@@ -19,7 +19,7 @@
 namespace headstart {
 namespace {
 
-constexpr std::size_t kPhotosAtOnce = 8;
+constexpr std::size_t kBatch = 8;
 constexpr std::size_t kRanked = 5;
 // As in predict: finding out which precision is faster takes longer than so many pictures.
 constexpr std::size_t kFewPictures = 64;
@@ -45,7 +45,7 @@ class Explaining {
       outputs_.push_back(model.graph.output());
       return;
     }
-    const auto batch = static_cast<int>(std::clamp<std::size_t>(pictures, 1, kPhotosAtOnce));
+    const auto batch = static_cast<int>(std::clamp<std::size_t>(pictures, 1, kBatch));
     program_ = std::make_unique<EvidenceProgram>(model, *layer_of(model, options), batch);
     outputs_ = program_->boundary();
   }
@@ -272,7 +272,7 @@ std::vector<Explanation> explain_tensor(const Model& model, const Tensor& input,
     explanations[picture] = std::move(explanation);
   };
   Explaining explaining(model, options, count, keep);
-  Predictor below(model, explaining.outputs(), precision_of(options, count), static_cast<int>(kPhotosAtOnce));
+  Predictor below(model, explaining.outputs(), precision_of(options, count), static_cast<int>(kBatch));
   const auto outputs = below.run(input);
   for (std::size_t i = 0; i < count; ++i) {
     std::vector<const float*> values;

@@ -16,7 +16,7 @@ constexpr std::int64_t kLargestVector = 65'536;  // longer ones keep their stron
 constexpr std::size_t kVectorUnits = 48;
 constexpr std::int64_t kPhotoChannels = 3;  // of a map with no more all are kept
 
-std::size_t place_of(NodeId id) { return static_cast<std::size_t>(id); }
+std::size_t at(NodeId id) { return static_cast<std::size_t>(id); }
 
 bool is_vector(const Shape& shape) { return positions_of(shape) == 1; }
 
@@ -86,7 +86,7 @@ std::vector<std::size_t> channel_groups(const Graph& graph) {
       continue;
     }
     for (const NodeId input : node.inputs) {
-      const std::size_t a = root(i), b = root(place_of(input));
+      const std::size_t a = root(i), b = root(at(input));
       parent[std::max(a, b)] = std::min(a, b);
     }
   }
@@ -128,7 +128,7 @@ std::int64_t kept_values(const Graph& graph, const std::vector<std::size_t>& gro
     const std::int64_t positions = positions_of(node.shape);
     total += 2 * (is_vector(node.shape) ? std::min(node.shape.back(), kLargestVector) : units(i) * positions);
     const auto linear = [&](std::int64_t window) {
-      const std::size_t input = place_of(node.inputs[0]);
+      const std::size_t input = at(node.inputs[0]);
       const std::int64_t inputs = units(input);
       total += units(i) * positions + inputs * positions_of(graph.node(node.inputs[0]).shape);
       total += window * inputs * units(i);
@@ -224,8 +224,8 @@ struct Chooser {
     for (std::size_t i = group; i < groups.size(); ++i) {
       const Node& node = graph.nodes()[i];
       for (std::size_t k = 0; groups[i] == group && k < node.inputs.size(); ++k) {
-        const auto source = chosen.find(groups[place_of(node.inputs[k])]);
-        if (source == chosen.end() || groups[place_of(node.inputs[k])] == group) {
+        const auto source = chosen.find(groups[at(node.inputs[k])]);
+        if (source == chosen.end() || groups[at(node.inputs[k])] == group) {
           continue;
         }
         for (const int c : source->second) {
