@@ -16,8 +16,8 @@
 namespace headstart::app {
 namespace {
 
-constexpr std::size_t kShown = 400;   // pictures on a contact sheet
-constexpr std::size_t kClasses = 50;  // average maps on it, the most frequent classes first
+constexpr std::size_t kShownMaps = 400;  // pictures on a contact sheet
+constexpr std::size_t kClasses = 50;     // average maps on it, the most frequent classes first
 
 // "top3": 3.
 std::optional<int> top_of(const std::string& text) {
@@ -103,7 +103,7 @@ void write_contact_sheet(const ExplainCommand& options, const Model& model, cons
   constexpr int kSide = 160, kColumns = 10;
   std::vector<Explanation> shown;
   for (const auto& explanation : explanations) {
-    if (shown.size() < kShown && !explanation.classes.empty()) {
+    if (shown.size() < kShownMaps && !explanation.classes.empty()) {
       shown.push_back(explanation);
     }
   }
