@@ -115,6 +115,7 @@ std::vector<HeatMap> occlusion_maps(const Model& model, const Tensor& input, con
   }
   progress.end();
   std::vector<HeatMap> maps;
+  maps.reserve(drops.size());
   for (auto& drop : drops) {
     maps.push_back(std::move(drop).map());
   }

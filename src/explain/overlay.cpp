@@ -97,6 +97,7 @@ std::uint8_t blend(std::uint8_t photo, std::uint8_t colour, double alpha) {
 
 std::vector<std::string> colormap_names() {
   std::vector<std::string> names;
+  names.reserve(kColormaps.size());
   for (const auto& each : kColormaps) {
     names.emplace_back(each.first);
   }

@@ -129,7 +129,8 @@ std::string gallery(const std::vector<Thumbnail>& thumbnails) {
   for (const auto& one : thumbnails) {
     std::string images = image(one.uri, one.caption, one.path);
     if (!one.evidence.empty()) {
-      images = "<div>" + images + image(one.evidence, "Grad-CAM: " + one.caption, one.path) + "</div>";
+      images =
+          fmt::format("<div>{}{}</div>", images, image(one.evidence, "Grad-CAM: " + one.caption, one.path));
     }
     out += fmt::format("<figure>{}<figcaption>{} <b>{}</b></figcaption></figure>\n", images,
                        escape_markup(one.caption), escape_markup(one.detail));

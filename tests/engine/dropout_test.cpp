@@ -11,7 +11,7 @@ namespace {
 
 using Granularity = Dropout::Granularity;
 
-constexpr int kBatch = 64;
+constexpr int kSamples = 64;
 const Shape kShape{3, 4, 16};
 
 // A trainable norm that does nothing, then the dropout: the output is the mask times the input.
@@ -24,7 +24,7 @@ struct Network {
     std::ranges::fill(parameters.at("scale/gamma").values(), 1.0F);
     std::ranges::fill(ones.values(), 1.0F);
     program.emplace(graph, parameters,
-                    TrainingProgram::Options{.batch = kBatch, .precision = precision, .dropout_seed = 5});
+                    TrainingProgram::Options{.batch = kSamples, .precision = precision, .dropout_seed = 5});
   }
 
   const Tensor& forward(const Tensor& input, std::uint64_t step = 0) {
@@ -34,7 +34,7 @@ struct Network {
 
   Graph graph;
   Parameters parameters;
-  Tensor ones{reference::with_batch(kBatch, kShape)};
+  Tensor ones{reference::with_batch(kSamples, kShape)};
   std::optional<TrainingProgram> program;
 };
 

@@ -142,7 +142,7 @@ TEST_F(ReportTest, PlotsBothFormats) {
 }
 
 TEST_F(ReportTest, PlotsTheRateFinder) {
-  RateCurve curve{.suggestion = 1e-3};
+  RateCurve curve{.points = {}, .suggestion = 1e-3};
   for (int i = 0; i <= 60; ++i) {
     const double exponent = -6.0 + 0.1 * i;
     const double loss = exponent < -1.0 ? 2.0 - 0.2 * (exponent + 6.0) : 1.0 + 3.0 * (exponent + 1.0);

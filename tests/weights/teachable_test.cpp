@@ -105,13 +105,13 @@ std::vector<std::string> labels_of(const Folder& folder) {
 }
 
 TEST(Labels, FromJsonElseFromLines) {
-  using Names = std::vector<std::string>;
-  EXPECT_EQ(labels_of({{"metadata.json", to_bytes(R"({"labels":["a","b"]})")}}), (Names{"a", "b"}));
-  EXPECT_EQ(labels_of({{"labels.txt", to_bytes("0 a cat\n1 b\r\n\n")}}), (Names{"a cat", "b"}));
-  EXPECT_EQ(labels_of({{"labels.txt", to_bytes("a\n1 b\n")}}), (Names{"a", "1 b"}));
-  EXPECT_EQ(labels_of({{"metadata.json", to_bytes("{")}, {"labels.txt", to_bytes("a")}}), Names{"a"});
-  EXPECT_EQ(labels_of({{"metadata.json", to_bytes(R"({"labels":[1]})")}}), Names{});
-  EXPECT_EQ(labels_of({}), Names{});
+  using Labels = std::vector<std::string>;
+  EXPECT_EQ(labels_of({{"metadata.json", to_bytes(R"({"labels":["a","b"]})")}}), (Labels{"a", "b"}));
+  EXPECT_EQ(labels_of({{"labels.txt", to_bytes("0 a cat\n1 b\r\n\n")}}), (Labels{"a cat", "b"}));
+  EXPECT_EQ(labels_of({{"labels.txt", to_bytes("a\n1 b\n")}}), (Labels{"a", "1 b"}));
+  EXPECT_EQ(labels_of({{"metadata.json", to_bytes("{")}, {"labels.txt", to_bytes("a")}}), Labels{"a"});
+  EXPECT_EQ(labels_of({{"metadata.json", to_bytes(R"({"labels":[1]})")}}), Labels{});
+  EXPECT_EQ(labels_of({}), Labels{});
 }
 
 }  // namespace
