@@ -53,6 +53,7 @@ bool run_in_a_child_for(std::chrono::microseconds time, const std::string& direc
   if (child == 0) {
     ::setenv(kDirectory, directory.c_str(), 1);
     ::unsetenv("GTEST_TOTAL_SHARDS");
+    ::unsetenv("GTEST_SHARD_INDEX");
     ::execl("/proc/self/exe", "kill_test", "--gtest_filter=Kill.DISABLED_Child",
             "--gtest_also_run_disabled_tests", "--gtest_brief=1", nullptr);
     ::_exit(1);
