@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "engine/lowering.h"
+#include "graph/ancestors.h"
 #include "graph/overloaded.h"
 
 namespace headstart {

@@ -18,10 +18,6 @@ namespace headstart {
 bool is_random(const Node& node);
 bool uses_batch_statistics(const Node& node, BatchNormMode batch_norm);
 
-// Nodes that `outputs` need, going up as far as `sources`.
-std::vector<bool> ancestors(const std::vector<Node>& nodes, const std::vector<NodeId>& outputs,
-                            const std::vector<NodeId>& sources);
-
 std::vector<std::vector<NodeId>> consumers_of(const std::vector<Node>& nodes,
                                               const std::vector<bool>& needed);
 

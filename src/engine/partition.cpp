@@ -2,6 +2,7 @@
 #include <variant>
 
 #include "engine/lowering.h"
+#include "graph/ancestors.h"
 #include "headstart/engine.h"
 
 namespace headstart {
@@ -39,33 +40,13 @@ bool uses_batch_statistics(const Node& node, BatchNormMode batch_norm) {
          std::holds_alternative<BatchNormalization>(node.op);
 }
 
-std::vector<bool> ancestors(const std::vector<Node>& nodes, const std::vector<NodeId>& outputs,
-                            const std::vector<NodeId>& sources) {
-  std::vector<bool> needed(nodes.size(), false);
-  std::vector<bool> is_source(nodes.size(), false);
-  for (const auto id : sources) {
-    is_source[static_cast<std::size_t>(id)] = true;
-  }
-  for (const auto id : outputs) {
-    needed[static_cast<std::size_t>(id)] = true;
-  }
-  for (std::size_t i = nodes.size(); i-- > 0;) {
-    if (needed[i] && !is_source[i]) {
-      for (const auto input : nodes[i].inputs) {
-        needed[static_cast<std::size_t>(input)] = true;
-      }
-    }
-  }
-  return needed;
-}
-
 Partition partition(const Graph& graph, BatchNormMode batch_norm, const std::vector<NodeId>& watch) {
   const auto& nodes = graph.nodes();
   std::vector<bool> watched(nodes.size(), false);
   for (const auto id : watch) {
     watched.at(static_cast<std::size_t>(id)) = true;
   }
-  const auto needed = ancestors(nodes, {graph.output()}, {});
+  const auto needed = ancestors(nodes, {graph.output()});
   Partition result{.frozen = std::vector<bool>(nodes.size(), true), .boundary = {}};
   std::vector<bool> crosses(nodes.size(), false);
   for (std::size_t i = 0; i < nodes.size(); ++i) {

@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "graph/ancestors.h"
 #include "graph/overloaded.h"
 #include "headstart/error.h"
 
@@ -19,7 +20,7 @@ TrainingLowering::TrainingLowering(Emitter& emitter, const Graph& graph, const T
       partition_(partition(graph, options.batch_norm, options.watch)),
       batch_(options.batch),
       type_(options.precision == Precision::bf16 ? DataType::bf16 : DataType::f32),
-      needed_(ancestors(nodes_, {graph.output()}, {})),
+      needed_(ancestors(nodes_, {graph.output()})),
       values_(nodes_.size()),
       backward_(nodes_.size()),
       diffs_(nodes_.size()) {

@@ -5,6 +5,8 @@
 #include <utility>
 #include <variant>
 
+#include "graph/ancestors.h"
+
 namespace headstart {
 namespace {
 
@@ -45,20 +47,6 @@ std::map<NodeId, Tensor> compute_values(const Graph& graph, const Parameters& pa
   return values;
 }
 
-// The nodes that the logits depend on.
-std::vector<bool> ancestors(const Graph& graph, NodeId logits) {
-  std::vector<bool> needed(graph.nodes().size(), false);
-  needed[static_cast<std::size_t>(logits)] = true;
-  for (NodeId id = logits; id >= 0; --id) {
-    if (needed[static_cast<std::size_t>(id)]) {
-      for (const NodeId input : graph.node(id).inputs) {
-        needed[static_cast<std::size_t>(input)] = true;
-      }
-    }
-  }
-  return needed;
-}
-
 // Of the watched nodes, in the shape of one sample.
 std::map<NodeId, Tensor> compute_gradients(const Graph& graph, Parameters& parameters, const Tensor& input,
                                            const std::vector<NodeId>& watch,
@@ -94,7 +82,7 @@ Tensor NetworkPasses::value_of(NodeId id) const {
 NetworkPart NetworkPasses::compute(const std::vector<NodeId>& nodes,
                                    const std::vector<float>& logits_gradient) {
   const NodeId logits = logits_of(graph_);
-  const auto passed = ancestors(graph_, logits);
+  const auto passed = ancestors(graph_.nodes(), {logits});
   std::vector<NodeId> watch{0};  // the program then reads the input and nothing else
   std::set<NodeId> needed(nodes.begin(), nodes.end());
   for (const NodeId id : nodes) {

@@ -3,24 +3,12 @@
 
 #include <fmt/format.h>
 
+#include "graph/ancestors.h"
 #include "headstart/error.h"
 #include "headstart/explain.h"
 
 namespace headstart {
 namespace {
-
-std::vector<bool> leads_to_output(const Graph& graph) {
-  std::vector<bool> leads(graph.nodes().size(), false);
-  leads[static_cast<std::size_t>(graph.output())] = true;
-  for (std::size_t i = leads.size(); i-- > 0;) {
-    if (leads[i]) {
-      for (const auto input : graph.nodes()[i].inputs) {
-        leads[static_cast<std::size_t>(input)] = true;
-      }
-    }
-  }
-  return leads;
-}
 
 // The image whose pixels became tokens, on the way up along first inputs.
 std::optional<SpatialGrid> grid_of_tokens(const Graph& graph, NodeId id) {
@@ -58,7 +46,7 @@ std::optional<SpatialGrid> spatial_grid(const Graph& graph, NodeId id) {
 }
 
 NodeId evidence_layer(const Graph& graph) {
-  const auto leads = leads_to_output(graph);
+  const auto leads = ancestors(graph.nodes(), {graph.output()});
   for (auto id = static_cast<NodeId>(leads.size()) - 1; id > 0; --id) {
     const bool padding = std::holds_alternative<ZeroPadding2D>(graph.node(id).op);
     if (padding || !leads[static_cast<std::size_t>(id)]) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/sha256.h"
+#include "graph/ancestors.h"
 #include "graph/serialize.h"
 #include "train/augmentation_json.h"
 #include "train/features.h"
@@ -15,27 +16,12 @@ namespace {
 // Raised when records would come out different for the same graph, parameters and preprocessing.
 constexpr int kRecordVersion = 1;
 
-std::vector<bool> ancestors_of(const Graph& graph, const std::vector<NodeId>& nodes) {
-  std::vector<bool> needed(graph.nodes().size(), false);
-  for (const NodeId id : nodes) {
-    needed[static_cast<std::size_t>(id)] = true;
-  }
-  for (std::size_t i = needed.size(); i-- > 0;) {
-    if (needed[i]) {
-      for (const NodeId input : graph.nodes()[i].inputs) {
-        needed[static_cast<std::size_t>(input)] = true;
-      }
-    }
-  }
-  needed[0] = true;
-  return needed;
-}
-
 }  // namespace
 
 std::string feature_key(const Graph& graph, const Parameters& parameters,
                         const BoundaryTableOptions& options) {
-  const auto needed = ancestors_of(graph, options.boundary);
+  auto needed = ancestors(graph.nodes(), options.boundary);
+  needed[0] = true;
   Graph prefix("prefix");
   std::vector<NodeId> ids(graph.nodes().size(), -1);
   Sha256 hash;
