@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "core/files.h"
 #include "explain/evidence_program.h"
 #include "explain/occlusion.h"
 #include "explain/rollout.h"
@@ -15,6 +16,7 @@
 #include "headstart/extract.h"
 #include "headstart/image.h"
 #include "headstart/losses.h"
+#include "headstart/text.h"
 
 namespace headstart {
 namespace {
@@ -32,6 +34,26 @@ std::vector<RankedClass> ranking_of(std::span<const float> probabilities) {
   std::stable_sort(ranking.begin(), ranking.end(),
                    [](const RankedClass& a, const RankedClass& b) { return a.probability > b.probability; });
   return ranking;
+}
+
+// The row's classes ranked, and those asked about: the chosen ones, or the most probable.
+Explanation begun(const Tensor& table, std::size_t row, const ExplainOptions& options) {
+  const auto columns = static_cast<std::size_t>(table.shape()[1]);
+  const auto probabilities = table.values().subspan(row * columns, columns);
+  auto ranking = ranking_of(probabilities);
+  Explanation explanation;
+  if (options.classes.empty()) {
+    const auto top = std::clamp<std::size_t>(static_cast<std::size_t>(std::max(options.top, 1)), 1, columns);
+    for (std::size_t i = 0; i < top; ++i) {
+      explanation.classes.push_back({.ranked = ranking[i]});
+    }
+  }
+  for (const int index : options.classes) {
+    explanation.classes.push_back({.ranked = {index, probabilities[static_cast<std::size_t>(index)]}});
+  }
+  ranking.resize(std::min(columns, kRanked));
+  explanation.ranking = std::move(ranking);
+  return explanation;
 }
 
 // Collects what pictures need, and hands out finished explanations.
@@ -82,7 +104,7 @@ class Explaining {
     const Tensor table = probabilities_of(program_->forward(rows));
     std::vector<Explanation> explanations;
     for (std::size_t row = 0; row < rows.size(); ++row) {
-      explanations.push_back(begun(table, row));
+      explanations.push_back(begun(table, row, options_));
     }
     for (std::size_t k = 0; k < explanations.front().classes.size(); ++k) {
       if (k > 0) {
@@ -111,31 +133,10 @@ class Explaining {
     return class_probabilities(model_, probabilities(output_activation(model_.graph), logits));
   }
 
-  // Ranked, and asked about the chosen classes.
-  Explanation begun(const Tensor& table, std::size_t row) const {
-    const auto columns = static_cast<std::size_t>(table.shape()[1]);
-    auto ranking = ranking_of(table.values().subspan(row * columns, columns));
-    Explanation explanation;
-    if (options_.classes.empty()) {
-      const auto top =
-          std::clamp<std::size_t>(static_cast<std::size_t>(std::max(options_.top, 1)), 1, columns);
-      for (std::size_t i = 0; i < top; ++i) {
-        explanation.classes.push_back({.ranked = ranking[i]});
-      }
-    }
-    for (const int index : options_.classes) {
-      explanation.classes.push_back(
-          {.ranked = {index, table.values()[row * columns + static_cast<std::size_t>(index)]}});
-    }
-    ranking.resize(std::min(columns, kRanked));
-    explanation.ranking = std::move(ranking);
-    return explanation;
-  }
-
   void roll_out(std::size_t picture, std::span<const float* const> values) {
     const auto units = model_.graph.output_shape()[0];
     const Tensor output({1, units}, std::span(values.back(), static_cast<std::size_t>(units)));
-    Explanation explanation = begun(class_probabilities(model_, output), 0);
+    Explanation explanation = begun(class_probabilities(model_, output), 0, options_);
     const HeatMap map = attention_rollout(model_.graph, values.first(values.size() - 1));
     for (auto& each : explanation.classes) {
       each.map = map;
@@ -174,39 +175,40 @@ Tensor first_row(const Tensor& input, std::int64_t row) {
   return {shape, input.values().subspan(static_cast<std::size_t>(row) * size, size)};
 }
 
-Explanation occluded(const Model& model, const Tensor& input, const ExplainOptions& options,
-                     Progress& progress) {
-  Predictor predictor(model, {model.graph.output()}, precision_of(options, 1), 1);
-  const Tensor table = class_probabilities(model, predictor.run(input).front());
-  auto ranking = ranking_of(table.values());
-  Explanation explanation;
-  std::vector<int> classes = options.classes;
-  const auto top =
-      std::clamp<std::size_t>(static_cast<std::size_t>(std::max(options.top, 1)), 1, ranking.size());
-  for (std::size_t i = 0; options.classes.empty() && i < top; ++i) {
-    classes.push_back(ranking[i].index);
+Explanation occluded(const Model& model, Predictor& predictor, const Tensor& input,
+                     const ExplainOptions& options, Progress& progress) {
+  const Tensor whole = class_probabilities(model, predictor.run(input).front());
+  Explanation explanation = begun(whole, 0, options);
+  std::vector<int> classes;
+  classes.reserve(explanation.classes.size());
+  for (const auto& each : explanation.classes) {
+    classes.push_back(each.ranked.index);
   }
-  auto maps = occlusion_maps(model, input, classes, options, progress);
-  for (std::size_t i = 0; i < classes.size(); ++i) {
-    explanation.classes.push_back({.ranked = {classes[i], table[classes[i]]}, .map = std::move(maps[i])});
+  auto maps = occlusion_maps(model, predictor, input, whole, classes, options.square, progress);
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    explanation.classes[i].map = std::move(maps[i]);
   }
-  ranking.resize(std::min(ranking.size(), kRanked));
-  explanation.ranking = std::move(ranking);
   return explanation;
+}
+
+// For all pictures: it is compiled once.
+Predictor whole_network(const Model& model, const ExplainOptions& options) {
+  return Predictor(model, {model.graph.output()}, precision_of(options, 1), kSquaresAtOnce);
 }
 
 void occlude_files(const Model& model, const std::vector<std::string>& paths, const ExplainOptions& options,
                    Progress& progress, const ExplanationSink& sink) {
+  Predictor predictor = whole_network(model, options);
   for (std::size_t i = 0; i < paths.size() && !stop_requested(); ++i) {
     Explanation explanation;
     try {
-      Tensor input =
-          preprocess(read_image(paths[i], decode_options_for(model.preprocessing)), model.preprocessing);
+      Tensor input = preprocess(decode_image(read_file(paths[i]), decode_options_for(model.preprocessing)),
+                                model.preprocessing);
       Shape batched = input.shape();
       batched.insert(batched.begin(), 1);
-      explanation = occluded(model, std::move(input).reshaped(batched), options, progress);
+      explanation = occluded(model, predictor, std::move(input).reshaped(batched), options, progress);
     } catch (const Error& error) {
-      explanation.error = error.what();
+      explanation.error = without_tag(error.what());
     }
     explanation.path = paths[i];
     sink(i, std::move(explanation));
@@ -263,8 +265,10 @@ std::vector<Explanation> explain_tensor(const Model& model, const Tensor& input,
   std::vector<Explanation> explanations(count);
   if (options.method == ExplainMethod::occlusion) {
     Progress silent;
+    Predictor predictor = whole_network(model, options);
     for (std::size_t i = 0; i < count; ++i) {
-      explanations[i] = occluded(model, first_row(input, static_cast<std::int64_t>(i)), options, silent);
+      explanations[i] =
+          occluded(model, predictor, first_row(input, static_cast<std::int64_t>(i)), options, silent);
     }
     return explanations;
   }

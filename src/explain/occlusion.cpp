@@ -9,8 +9,6 @@
 namespace headstart {
 namespace {
 
-constexpr int kSquaresAtOnce = 16;
-
 struct Square {
   std::int64_t top = 0, left = 0, bottom = 0, right = 0;
 };
@@ -83,17 +81,15 @@ class Drops {
 
 }  // namespace
 
-std::vector<HeatMap> occlusion_maps(const Model& model, const Tensor& input, const std::vector<int>& classes,
-                                    const ExplainOptions& options, Progress& progress) {
+std::vector<HeatMap> occlusion_maps(const Model& model, Predictor& predictor, const Tensor& input,
+                                    const Tensor& whole, const std::vector<int>& classes, int square_side,
+                                    Progress& progress) {
   const auto height = input.shape()[1], width = input.shape()[2], channels = input.shape()[3];
   const auto shorter = std::min(height, width);
-  const auto side = options.square > 0 ? std::min<std::int64_t>(options.square, shorter)
-                                       : std::max<std::int64_t>(1, shorter / 4);
+  const auto side =
+      square_side > 0 ? std::min<std::int64_t>(square_side, shorter) : std::max<std::int64_t>(1, shorter / 4);
   const auto squares = squares_over(height, width, side);
   const auto colour = gray(model.preprocessing, channels);
-  const Precision precision = options.precision == Precision::automatic ? Precision::f32 : options.precision;
-  Predictor predictor(model, {model.graph.output()}, precision, kSquaresAtOnce);
-  const Tensor whole = class_probabilities(model, predictor.run(input).front());
   std::vector<Drops> drops(classes.size(), Drops(height, width));
   progress.begin("covering", static_cast<std::int64_t>(squares.size()));
   for (std::size_t first = 0; first < squares.size() && !stop_requested(); first += kSquaresAtOnce) {
