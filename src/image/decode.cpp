@@ -7,6 +7,7 @@
 #include "core/files.h"
 #include "headstart/error.h"
 #include "headstart/image.h"
+#include "headstart/text.h"
 #include "image/decoders.h"
 #include "image/orientation.h"
 
@@ -109,10 +110,7 @@ Image read_image(const std::string& path, const DecodeOptions& options) {
   try {
     return decode_image(bytes, options);
   } catch (const Error& error) {
-    const std::string_view tag = "[image] ";
-    std::string_view message = error.what();
-    message.remove_prefix(message.starts_with(tag) ? tag.size() : 0);
-    throw Error(fmt::format("{}{}: {}", tag, path, message));
+    throw Error(fmt::format("[image] {}: {}", path, without_tag(error.what())));
   }
 }
 
