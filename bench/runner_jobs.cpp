@@ -13,22 +13,13 @@
 #include "headstart/losses.h"
 #include "headstart/optimizer.h"
 #include "headstart/zoo.h"
+#include "images_for.h"
 #include "runner.h"
 
 namespace headstart {
 namespace {
 
 constexpr const char* kBare = "bare ";
-
-Tensor images_for(const Graph& graph, int batch) {
-  Shape shape = graph.input_shape();
-  shape.insert(shape.begin(), batch);
-  Tensor images(shape);
-  for (std::int64_t i = 0; i < images.size(); ++i) {
-    images[i] = static_cast<float>(i * 7919 % 255) / 127.5F - 1.0F;
-  }
-  return images;
-}
 
 // A network in training and all that a step needs to stay where it is.
 struct TrainedNetwork {

@@ -14,6 +14,7 @@
 #include "headstart/model.h"
 #include "headstart/optimizer.h"
 #include "headstart/zoo.h"
+#include "images_for.h"
 
 namespace headstart {
 namespace {
@@ -28,16 +29,6 @@ struct Case {
 Graph graph_of(const Case& c) {
   return build_architecture(architecture(c.network),
                             {.height = c.size, .width = c.size, .include_top = c.top});
-}
-
-Tensor images_for(const Graph& graph, int batch) {
-  Shape shape = graph.input_shape();
-  shape.insert(shape.begin(), batch);
-  Tensor images(shape);
-  for (std::int64_t i = 0; i < images.size(); ++i) {
-    images[i] = static_cast<float>(i * 7919 % 255) / 127.5F - 1.0F;
-  }
-  return images;
 }
 
 void count_images(benchmark::State& state, int batch) {
