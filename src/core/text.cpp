@@ -41,6 +41,29 @@ std::string plain(std::string_view text) {
   return result;
 }
 
+// From a plain word to a name: to the whole of it or, as people leave a nested model's scope and parts of a
+// class's name away ("shepherd" for "German_shepherd"), to what stands behind its last '/' or a word of it.
+std::size_t distance_to(const std::string& wanted, std::string_view candidate) {
+  constexpr std::size_t kShortestWord = 4;
+  const std::string name = plain(candidate);
+  std::size_t distance = std::min(edit_distance(wanted, name),
+                                  edit_distance(wanted, plain(candidate.substr(candidate.rfind('/') + 1))));
+  const bool contains = wanted.size() >= 3 && name.find(wanted) != std::string::npos;
+  const bool contained = 2 * name.size() >= wanted.size() && wanted.find(name) != std::string::npos;
+  if (contains || contained) {
+    distance = std::min<std::size_t>(distance, contains ? 1 : 2);
+  }
+  for (std::size_t begin = 0; begin < candidate.size();) {
+    const auto end = std::min(candidate.find_first_of("-_ /", begin), candidate.size());
+    if (end - begin >= kShortestWord) {
+      const auto word = edit_distance(wanted, plain(candidate.substr(begin, end - begin)));
+      distance = std::min(distance, std::max<std::size_t>(1, word));
+    }
+    begin = end + 1;
+  }
+  return distance;
+}
+
 // Length of the UTF-8 sequence at the start, 0 when there is none.
 std::size_t sequence_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -70,17 +93,10 @@ std::vector<std::string> nearest_names(std::string_view word, const std::vector<
     return {};
   }
   std::vector<std::pair<std::size_t, std::string>> near;
+  const std::size_t farthest = std::max<std::size_t>(wanted.size() < 4 ? 1 : 2, wanted.size() / 3);
   for (const auto& candidate : candidates) {
-    const std::string name = plain(std::string_view(candidate).substr(0, kLongestWord));
-    // A layer of a nested model may be named without its scope.
-    const std::string tail = name.substr(name.rfind('/') + 1);
-    std::size_t distance = std::min(edit_distance(wanted, name), edit_distance(wanted, tail));
-    const bool contains = wanted.size() >= 3 && name.find(wanted) != std::string::npos;
-    const bool contained = name.size() >= 3 && wanted.find(name) != std::string::npos;
-    if (contains || contained) {
-      distance = std::min<std::size_t>(distance, 2);
-    }
-    if (distance <= std::max<std::size_t>(1, wanted.size() / 3)) {
+    const auto distance = distance_to(wanted, std::string_view(candidate).substr(0, kLongestWord));
+    if (distance <= farthest) {
       near.emplace_back(distance, candidate);
     }
   }

@@ -34,6 +34,14 @@ TEST(NearestNames, AScopeNeedNotBeTyped) {
             std::vector<std::string>{"vgg16/block5_conv1"});
 }
 
+TEST(NearestNames, OneWordOfSeveralIsEnough) {
+  const std::vector<std::string> classes{"ant", "African_elephant", "German_shepherd", "tabby", "cab"};
+  EXPECT_EQ(nearest_names("elefant", classes), std::vector<std::string>{"African_elephant"});
+  EXPECT_EQ(nearest_names("elephant", classes), std::vector<std::string>{"African_elephant"});
+  EXPECT_EQ(nearest_names("sheperd", classes), std::vector<std::string>{"German_shepherd"});
+  EXPECT_EQ(nearest_names("tabi", classes).front(), "tabby");
+}
+
 TEST(NearestNames, AtMostCount) {
   const std::vector<std::string> names{"conv1", "conv2", "conv3", "conv4"};
   EXPECT_EQ(nearest_names("conv", names).size(), 3U);

@@ -159,6 +159,12 @@ TEST(Classes, AreFoundByNameIdAndIndex) {
   for (const char* wrong : {"tuskr", "2", "-1", ""}) {
     EXPECT_THROW(find_class(model, wrong), Error) << wrong;
   }
+  try {
+    find_class(model, "elefant");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("did you mean African_elephant?"), std::string::npos);
+  }
   EXPECT_THROW(explain_tensor(model, light(1.0F), {.classes = {2}}), Error);
 }
 
