@@ -125,9 +125,8 @@ void write_contact_sheet(const ExplainCommand& options, const Model& model, cons
                    [](const ClassEvidence& a, const ClassEvidence& b) { return a.pictures > b.pictures; });
   frequent.resize(std::min(frequent.size(), kClasses));
   for (const auto& each : frequent) {
-    Image map = coloured(each.mean.values, options.overlay.colormap);
-    map = resize(map, kSide, kSide, ResizeKernel::bilinear);
-    means.push_back({.picture = std::move(map),
+    const Tensor heat = heat_over(each.mean, kSide, kSide, {.width = kSide, .height = kSide});
+    means.push_back({.picture = coloured(heat, options.overlay.colormap),
                      .caption = fmt::format("{} ({})", text.labels[static_cast<std::size_t>(each.index)],
                                             each.pictures)});
   }

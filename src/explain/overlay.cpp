@@ -1,7 +1,6 @@
 // Heat maps in colour, resized over photos.
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -28,21 +27,27 @@ constexpr std::array<std::pair<const char*, int>, 9> kColormaps{{{"jet", cv::COL
 
 using Palette = std::array<std::array<std::uint8_t, 3>, 256>;
 
-Palette palette_of(const std::string& name) {
+// OpenCV's number of a colormap.
+int colormap_number(const std::string& name) {
   const auto* found = std::find_if(kColormaps.begin(), kColormaps.end(),
                                    [&](const auto& each) { return name == each.first; });
   if (found == kColormaps.end()) {
     throw Error(fmt::format("[explain] the colormap was expected to be one of {}; received \"{}\"",
                             fmt::join(colormap_names(), ", "), name));
   }
+  return found->second;
+}
+
+Palette palette_of(const std::string& name) {
+  const int number = colormap_number(name);
   cv::Mat levels(1, 256, CV_8UC1), colours;
   for (int i = 0; i < 256; ++i) {
     levels.at<std::uint8_t>(0, i) = static_cast<std::uint8_t>(i);
   }
-  if (found->second == kLevels) {
+  if (number == kLevels) {
     cv::merge(std::vector<cv::Mat>{levels, levels, levels}, colours);
   } else {
-    cv::applyColorMap(levels, colours, found->second);
+    cv::applyColorMap(levels, colours, number);
   }
   Palette palette{};
   for (int i = 0; i < 256; ++i) {
@@ -53,7 +58,7 @@ Palette palette_of(const std::string& name) {
 }
 
 std::size_t level(float value) {
-  return static_cast<std::size_t>(std::lround(255.0F * std::clamp(value, 0.0F, 1.0F)));
+  return static_cast<std::size_t>(255.0F * std::clamp(value, 0.0F, 1.0F) + 0.5F);
 }
 
 // Two neighbours along an axis and the second one's weight.
@@ -90,7 +95,7 @@ float interpolated(const Tensor& map, const Between& y, const Between& x) {
 }
 
 std::uint8_t blend(std::uint8_t photo, std::uint8_t colour, double alpha) {
-  return static_cast<std::uint8_t>(std::lround((1.0 - alpha) * photo + alpha * colour));
+  return static_cast<std::uint8_t>((1.0 - alpha) * photo + alpha * colour + 0.5);
 }
 
 }  // namespace
@@ -105,7 +110,7 @@ std::vector<std::string> colormap_names() {
 }
 
 void check_overlay(const OverlayOptions& options) {
-  palette_of(options.colormap);
+  colormap_number(options.colormap);
   if (!(options.alpha >= 0.0 && options.alpha <= 1.0)) {
     throw Error(fmt::format("[explain] expected an alpha from 0 to 1; received {}", options.alpha));
   }
@@ -145,10 +150,12 @@ Image overlaid(const Image& photo, const HeatMap& map, const PictureWindow& wind
   const Palette palette = palette_of(options.colormap);
   const Tensor heat = heat_over(map, photo.width, photo.height, window);
   Image result = photo;
-  for (std::size_t i = 0; i < result.pixels.size(); ++i) {
-    const float value = heat[static_cast<std::int64_t>(i / 3)];
-    auto& byte = result.pixels[i];
-    byte = value < 0.0F ? blend(0, byte, kUnseen) : blend(byte, palette[level(value)][i % 3], options.alpha);
+  std::uint8_t* byte = result.pixels.data();
+  for (const float value : heat.values()) {
+    const auto& colour = palette[level(value)];
+    for (std::size_t c = 0; c < 3; ++c, ++byte) {
+      *byte = value < 0.0F ? blend(0, *byte, kUnseen) : blend(*byte, colour[c], options.alpha);
+    }
   }
   return result;
 }
