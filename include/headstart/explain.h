@@ -36,7 +36,7 @@ std::optional<SpatialGrid> spatial_grid(const Graph& graph, NodeId id);
 // attention. Throws Error when there is none.
 NodeId evidence_layer(const Graph& graph);
 
-// Evidence for a class, (h, w) over the network's input.
+// Evidence for a class, (h, w) cells that share the network's input evenly.
 struct HeatMap {
   Tensor values{};       // from 0 to 1, the largest
   float maximum = 0.0F;  // by which it was divided; 0: nothing speaks for the class, all values are 0

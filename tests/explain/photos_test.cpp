@@ -16,7 +16,8 @@ namespace headstart {
 namespace {
 
 // Drawn by hand around the animals, in shares of the photo's sides. The map has 7x7 cells, and this smallest
-// of MobileNets also goes by what is beside two of the dogs: there 0.78 lies inside.
+// of MobileNets also goes by what is beside two of the dogs (a bicycle; the corner before a face): there 0.78
+// lies inside.
 struct BoxedPhoto {
   const char* name = "";
   double left = 0.0, top = 0.0, right = 1.0, bottom = 1.0;
