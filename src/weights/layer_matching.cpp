@@ -187,39 +187,38 @@ void match_rest(const std::vector<TargetLayer>& targets, const Source& source, M
   }
 }
 
-std::string place_text(std::uint64_t place) { return place == 0 ? "" : std::to_string(place); }
-
-// As shape_of_place says it of a layer of ours.
-std::string shape_text(const SourceLayer& layer) {
-  if (layer.place == 0 || layer.weights.empty()) {
-    return "";
+// Layers of a file by their places; what its names say where one place is that of several.
+Candidate match_places(const Graph& graph, const std::vector<TargetLayer>& targets, const Source& source) {
+  const auto places = places_of(graph);
+  std::map<std::uint64_t, std::vector<std::size_t>> sources;
+  std::map<std::uint64_t, std::vector<std::size_t>> members;
+  for (std::size_t i = 0; i < source.layers.size(); ++i) {
+    sources[source.layers[i].place].push_back(i);
   }
-  const auto& shape = layer.weights[0].tensor->shape();
-  return place_of_weight(shape.size() == 4 ? "Conv" : shape.size() == 2 ? "Dense" : "Norm", shape);
-}
-
-// The k-th target of a key goes with the k-th source of it; targets without a key by their names.
-template <typename TargetKey, typename SourceKey>
-Matching match_each(const Graph& graph, const std::vector<TargetLayer>& targets, const Source& source,
-                    TargetKey target_key, SourceKey source_key) {
-  std::map<std::string, std::vector<std::size_t>> sources;
-  for (std::size_t i = source.layers.size(); i > 0; --i) {
-    if (auto key = source_key(source.layers[i - 1]); !key.empty()) {
-      sources[std::move(key)].push_back(i - 1);  // the first at the back
-    }
-  }
-  Matching matching(targets.size());
-  std::set<std::size_t> used;
   for (std::size_t i = 0; i < targets.size(); ++i) {
-    if (const auto found = sources.find(target_key(targets[i]));
-        found != sources.end() && !found->second.empty()) {
-      matching[i] = found->second.back();
-      used.insert(found->second.back());
-      found->second.pop_back();
+    members[places[static_cast<std::size_t>(targets[i].id)]].push_back(i);
+  }
+  Candidate result{Matching(targets.size()), "places in the network"};
+  std::set<std::size_t> used;
+  for (const auto& [place, of_place] : members) {
+    const auto found = sources.find(place);
+    if (place != 0 && found != sources.end() && found->second.size() == 1 && of_place.size() == 1) {
+      result.matching[of_place[0]] = found->second[0];
+      used.insert(found->second[0]);
     }
   }
-  match_names(graph, targets, source, matching, used);
-  return matching;
+  match_names(graph, targets, source, result.matching, used);
+  for (const auto& [place, of_place] : members) {
+    const auto found = sources.find(place);
+    for (const auto target : of_place) {
+      if (place != 0 && found != sources.end() && !result.matching[target]) {
+        result.ambiguous[target] =
+            fmt::format("{}: expected one layer of the file in its place; received {}, for {} of the network",
+                        targets[target].name, found->second.size(), of_place.size());
+      }
+    }
+  }
+  return result;
 }
 
 bool is_chain(const Graph& graph) {
@@ -250,19 +249,7 @@ std::vector<Candidate> candidate_matchings(const Graph& graph, const std::vector
     match_names(graph, targets, source, candidates.back().matching, used);
   }
   if (source.may_be_folded) {
-    const auto places = places_of(graph);
-    candidates.push_back({match_each(
-                              graph, targets, source,
-                              [&](const TargetLayer& target) {
-                                return place_text(places[static_cast<std::size_t>(target.id)]);
-                              },
-                              [](const SourceLayer& layer) { return place_text(layer.place); }),
-                          "places in the network"});
-    candidates.push_back(
-        {match_each(
-             graph, targets, source,
-             [&](const TargetLayer& target) { return shape_of_place(graph, target.id); }, shape_text),
-         "order among layers of one shape"});
+    candidates.push_back(match_places(graph, targets, source));
     return candidates;
   }
   // PyTorch's modules are in no fixed order where branches meet, so order counts for chains only.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,12 +26,13 @@ using Matching = std::vector<std::optional<std::size_t>>;
 
 struct Candidate {
   Matching matching;
-  const char* by = "";  // what it goes by, for people
+  const char* by = "";                             // what it goes by, for people
+  std::map<std::size_t, std::string> ambiguous{};  // targets that several sources fit, with what to say of it
 };
 
 // Every plausible matching, the most trustworthy first: by equal names; automatic names (conv2d_188) by rank
 // among their kind, the others by name; by class and number (Keras 3); by order. ONNX: by names; by places in
-// the network; by order among layers of one shape. Which of them is right is told by kinds and shapes.
+// the network. Which of them is right is told by kinds and shapes.
 std::vector<Candidate> candidate_matchings(const Graph& graph, const std::vector<TargetLayer>& targets,
                                            const Source& source);
 

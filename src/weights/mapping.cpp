@@ -203,7 +203,8 @@ void plan_layer(const Graph& graph, const TargetLayer& target, const SourceLayer
 }
 
 Plan make_plan(const Graph& graph, const std::vector<TargetLayer>& targets, const Source& source,
-               const Matching& matching, std::optional<bool> rotated_kernels) {
+               const Candidate& candidate, std::optional<bool> rotated_kernels) {
+  const auto& matching = candidate.matching;
   SourceHints hints{.layout = source.layout, .flattened_hwc = source.flattened_hwc};
   if (source.layout == WeightLayout::keras) {
     hints.channels_first = has_channels_first_kernels(graph, targets, source, matching);
@@ -211,6 +212,7 @@ Plan make_plan(const Graph& graph, const std::vector<TargetLayer>& targets, cons
     hints.rotated = rotated_kernels.value_or(hints.channels_first);
   }
   Plan plan;
+  plan.report.matched_by = candidate.by;
   std::set<std::size_t> used;
   std::set<std::size_t> took_up;  // convolutions with a batch norm in them
   for (std::size_t i = 0; i < targets.size(); ++i) {
@@ -226,6 +228,8 @@ Plan make_plan(const Graph& graph, const std::vector<TargetLayer>& targets, cons
       plan_layer(graph, targets[i], layer, leaves_bias ? bias_of(layer) : nullptr, hints, plan);
     } else if (const auto convolution = folded_into(graph, targets, source, matching, i)) {
       plan_identity(graph, targets[i], targets[*convolution], source.layers[*matching[*convolution]], plan);
+    } else if (const auto several = candidate.ambiguous.find(i); several != candidate.ambiguous.end()) {
+      plan.report.mismatched.push_back(several->second);
     } else {
       for (const auto& spec : targets[i].specs) {
         plan.report.missing.push_back(targets[i].name + "/" + spec.name);
@@ -256,11 +260,10 @@ std::string summary(const char* what, const std::vector<std::string>& names) {
 Plan best_plan(const Graph& graph, const Source& source, std::optional<bool> rotated_kernels) {
   const auto targets = target_layers(graph);
   std::optional<Plan> best;
-  for (const auto& [matching, by] : candidate_matchings(graph, targets, source)) {
-    auto plan = make_plan(graph, targets, source, matching, rotated_kernels);
+  for (const auto& candidate : candidate_matchings(graph, targets, source)) {
+    auto plan = make_plan(graph, targets, source, candidate, rotated_kernels);
     if (!best || plan.problems() < best->problems()) {
       best = std::move(plan);
-      best->report.matched_by = by;
     }
   }
   return std::move(*best);

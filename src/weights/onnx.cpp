@@ -1,6 +1,7 @@
 #include "weights/onnx.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -9,19 +10,17 @@
 
 #include "weights/onnx_file.h"
 #include "weights/places.h"
+#include "weights/torchvision_names.h"
 
 namespace headstart {
 namespace {
 
 // "layer1.0.conv1.weight" -> "layer1.0.conv1"; empty for a name that the exporter made up ("onnx::Conv_193").
-std::string_view module_of_parameter(std::string_view name) {
-  constexpr std::string_view kKinds[] = {".weight", ".bias", ".running_mean", ".running_var"};
-  for (const auto kind : kKinds) {
-    if (name.ends_with(kind) && name.find("::") == std::string_view::npos) {
-      return name.substr(0, name.size() - kind.size());
-    }
-  }
-  return {};
+std::string module_of_parameter(std::string_view name) {
+  constexpr std::array<std::string_view, 4> kKinds{"weight", "bias", "running_mean", "running_var"};
+  auto [layer, kind] = torch_name(name);
+  const bool known = std::find(kKinds.begin(), kKinds.end(), kind) != kKinds.end();
+  return known && name.find("::") == std::string_view::npos ? std::move(layer) : "";
 }
 
 // "/layer1/layer1.0/conv1/Conv" -> "layer1.0.conv1" (PyTorch), "net/conv1/Conv2D" -> "net/conv1" (tf2onnx).
@@ -74,6 +73,7 @@ class OnnxReader {
     result_.format = WeightFormat::onnx;
     result_.producer = std::string(model_.producer.substr(0, 100));
     nodes_.push_back({.kind = PlaceNode::Kind::source});
+    origins_.push_back(nullptr);
     for (const auto& node : model_.nodes) {
       read_node(node);
     }
@@ -114,33 +114,45 @@ class OnnxReader {
     return constants_.contains(value) || value.empty() ? std::nullopt : std::optional<std::size_t>(0);
   }
 
+  // A value that a node makes of constants alone is one too, where its shape or order is what it does.
+  bool add_derived_constant(const OnnxNode& node) {
+    if (node.outputs.empty()) {
+      return false;
+    }
+    if (node.op == "Constant" && !node.constants.empty()) {
+      add_constant(node.outputs[0], node.constants[0]);
+      return true;
+    }
+    const auto* tensor = constant(node, 0);
+    const bool swaps = node.op == "Transpose" && tensor != nullptr && tensor->shape.size() == 2 &&
+                       (node.permutation.empty() || node.permutation[0] == 1);
+    if (tensor == nullptr || !(node.op == "Identity" || node.op == "Expand" || swaps)) {
+      return false;
+    }
+    add_constant(node.outputs[0], *tensor);
+    if (transposed_.contains(node.inputs[0]) != swaps) {
+      transposed_.insert(node.outputs[0]);
+    }
+    return true;
+  }
+
   void read_node(const OnnxNode& node) {
-    if (node.op == "Constant" || node.op == "Identity") {
-      if (const auto* tensor = node.op == "Constant" && !node.constants.empty() ? &node.constants[0]
-                               : node.inputs.empty()                            ? nullptr
-                                                                                : constant(node, 0);
-          tensor != nullptr && !node.outputs.empty()) {
-        add_constant(node.outputs[0], *tensor);
-        return;
-      }
+    if (add_derived_constant(node)) {
+      return;
     }
     PlaceNode place;
     for (const auto input : node.inputs) {
-      if (const auto made_by = maker(input)) {
+      const auto made_by = maker(input);
+      if (made_by && node.op != "Shape") {
         place.inputs.push_back(*made_by);
       }
     }
     const auto layer = add_layer(node, place);
     if (layer) {
       layer_nodes_.emplace_back(*layer, nodes_.size());
-    } else if (node.op == "MaxPool" || node.op == "AveragePool") {
-      const bool single = std::all_of(node.kernel.begin(), node.kernel.end(), [](auto k) { return k == 1; });
-      place.kind = single ? PlaceNode::Kind::pass : PlaceNode::Kind::layer;
-      place.what = node.op;
-    } else if (node.op == "Concat") {
-      place.kind = PlaceNode::Kind::concat;
-    } else if (node.op == "Add" || node.op == "Mul" || node.op == "Sum") {
-      place.kind = PlaceNode::Kind::join;
+    } else {
+      place.kind = kind_of(node);
+      place.what = place.kind == PlaceNode::Kind::layer ? node.op : "";
     }
     for (const auto output : node.outputs) {
       makers_[output] = nodes_.size();
@@ -149,36 +161,100 @@ class OnnxReader {
       }
     }
     nodes_.push_back(std::move(place));
+    origins_.push_back(&node);
+  }
+
+  // Of nodes without weights.
+  static PlaceNode::Kind kind_of(const OnnxNode& node) {
+    using enum PlaceNode::Kind;
+    if (node.op == "MaxPool" || node.op == "AveragePool") {
+      const bool single = std::all_of(node.kernel.begin(), node.kernel.end(), [](auto k) { return k == 1; });
+      return single ? pass : layer;
+    }
+    if (node.op == "GlobalAveragePool" || node.op == "GlobalMaxPool" || node.op == "ReduceMean") {
+      return whole;
+    }
+    return node.op == "Concat"                                        ? concat
+           : node.op == "Add" || node.op == "Mul" || node.op == "Sum" ? join
+                                                                      : pass;
   }
 
   // The index of the layer that this node is; sets what its place says of it.
   std::optional<std::size_t> add_layer(const OnnxNode& node, PlaceNode& place) {
-    if (node.op == "Add") {
-      add_bias_of_product(node);
-      return std::nullopt;
+    if (node.op == "Add" || node.op == "Mul" || node.op == "Concat") {
+      return add_layer_of_constant(node, place);
     }
     const auto* weight = constant(node, 1);
     if (weight == nullptr) {
       return std::nullopt;
     }
     const auto rank = weight->shape.size();
+    const auto& s = weight->shape;
     const bool product = (node.op == "Gemm" && !node.transpose_a) || node.op == "MatMul";
     if (node.op == "Conv" && rank == 4) {
-      place = {PlaceNode::Kind::layer, place_of_weight("Conv", weight->shape), std::move(place.inputs)};
+      set_layer(place, "Conv", s);
       return new_layer(node, {{"weight", 1}, {"bias", 2}});
     }
     if (product && rank == 2) {
-      const bool as_torch = node.op == "Gemm" && node.transpose_b;
-      const auto& s = weight->shape;
-      place = {PlaceNode::Kind::layer, place_of_weight("Dense", as_torch ? s : Shape{s[1], s[0]}),
-               std::move(place.inputs)};
+      const bool as_torch = transposed_.contains(node.inputs[1]) != (node.op == "Gemm" && node.transpose_b);
+      set_layer(place, "Dense", as_torch ? s : Shape{s[1], s[0]});
       return new_layer(node, {{as_torch ? "weight" : "transposed weight", 1}, {"bias", 2}});
     }
     if (node.op == "BatchNormalization" && rank == 1) {
-      place = {PlaceNode::Kind::norm, place_of_weight("Norm", weight->shape), std::move(place.inputs)};
+      set_norm(place, "Norm", s[0]);
       return new_layer(node, {{"weight", 1}, {"bias", 2}, {"running_mean", 3}, {"running_var", 4}});
     }
+    if (node.op == "LayerNormalization" && rank == 1) {
+      set_norm(place, "LayerNorm", s[0]);
+      return new_layer(node, {{"weight", 1}, {"bias", 2}});
+    }
     return std::nullopt;
+  }
+
+  // One constant with one value that is computed.
+  std::optional<std::size_t> add_layer_of_constant(const OnnxNode& node, PlaceNode& place) {
+    const std::size_t at = constant(node, 0) == nullptr ? 1 : 0;
+    const auto* tensor = constant(node, at);
+    if (node.inputs.size() != 2 || tensor == nullptr || constant(node, 1 - at) != nullptr) {
+      return std::nullopt;
+    }
+    const auto& s = tensor->shape;
+    const bool row = s.size() == 3 && s[0] == 1;  // of tokens
+    const auto channels = element_count(s);
+    if (node.op == "Add" && add_bias(node.inputs[1 - at], *tensor)) {
+      return std::nullopt;
+    }
+    if (node.op == "Add" && row && s[1] > 1) {
+      set_norm(place, "Positions", s[2]);
+    } else if (node.op == "Concat" && row && s[1] == 1) {
+      set_norm(place, "Token", s[2]);
+    } else if (node.op == "Mul" && channels > 1 && *std::max_element(s.begin(), s.end()) == channels) {
+      set_norm(place, is_normalised(node.inputs[1 - at]) ? "LayerNorm" : "Scale", channels);
+    } else {
+      return std::nullopt;
+    }
+    return new_layer(node, {{"weight", at}});
+  }
+
+  static void set_layer(PlaceNode& place, const char* kind, const Shape& shape) {
+    place.kind = PlaceNode::Kind::layer;
+    place.what = place_of_weight(kind, shape);
+  }
+  static void set_norm(PlaceNode& place, const char* kind, std::int64_t channels) {
+    place.kind = PlaceNode::Kind::norm;
+    place.what = place_of_weight(kind, {channels});
+  }
+
+  // The input of the node that makes a value, when that is a node of this kind.
+  std::string_view through(std::string_view op, std::string_view value, std::size_t input) const {
+    const auto found = makers_.find(value);
+    const auto* node = found == makers_.end() ? nullptr : origins_[found->second];
+    return node != nullptr && node->op == op && input < node->inputs.size() ? node->inputs[input] : "";
+  }
+
+  // (x - mean(x)) / deviation: exporters take layer normalisation apart before operator set 17.
+  bool is_normalised(std::string_view value) const {
+    return !through("ReduceMean", through("Sub", through("Div", value, 0), 1), 0).empty();
   }
 
   struct Part {
@@ -220,23 +296,23 @@ class OnnxReader {
     layer.kinds.emplace_back(transpose ? "weight" : kind);
   }
 
-  // The exporter makes a Linear over several axes a product and a sum.
-  void add_bias_of_product(const OnnxNode& node) {
-    for (std::size_t i = 0; i < 2 && node.inputs.size() == 2; ++i) {
-      const auto* bias = constant(node, i);
-      const auto product = layer_outputs_.find(node.inputs[1 - i]);
-      if (bias != nullptr && product != layer_outputs_.end() && bias->shape.size() == 1) {
-        auto& layer = result_.layers[product->second];
-        const auto& weight = result_.tensors.at(layer.weights[0]);
-        if (layer.kinds == std::vector<std::string>{"weight"} && weight.shape().size() == 2 &&
-            weight.shape()[0] == bias->shape[0]) {
-          if (const auto module = module_of_parameter(bias->name); !module.empty()) {
-            layer.name = module;
-          }
-          add_weight(layer, *bias, "bias");
-        }
-      }
+  // The exporter makes a Linear over several axes a product and a sum; so it ends a layer normalisation too.
+  bool add_bias(std::string_view value, const OnnxTensor& bias) {
+    const auto found = layer_outputs_.find(value);
+    if (found == layer_outputs_.end() || bias.shape.size() != 1) {
+      return false;
     }
+    auto& layer = result_.layers[found->second];
+    const auto& weight = result_.tensors.at(layer.weights[0]).shape();
+    if (layer.kinds != std::vector<std::string>{"weight"} || weight.size() > 2 ||
+        weight[0] != bias.shape[0]) {
+      return false;
+    }
+    if (auto module = module_of_parameter(bias.name); !module.empty()) {
+      layer.name = std::move(module);
+    }
+    add_weight(layer, bias, "bias");
+    return true;
   }
 
   // Parameters that no layer above took: of normalisations that the exporter took apart, of tokens, ...
@@ -262,6 +338,8 @@ class OnnxReader {
   std::map<std::string_view, std::size_t> makers_;         // value to index in nodes_
   std::map<std::string_view, std::size_t> layer_outputs_;  // value to index in result_.layers
   std::vector<PlaceNode> nodes_;
+  std::vector<const OnnxNode*> origins_;                          // null for the network's input
+  std::set<std::string_view> transposed_;                         // constants that a node swaps the axes of
   std::vector<std::pair<std::size_t, std::size_t>> layer_nodes_;  // index in result_.layers, in nodes_
   std::set<const OnnxTensor*> used_;
   std::map<std::string_view, std::size_t> remaining_layers_;

@@ -7,9 +7,9 @@
 
 namespace headstart {
 
-// Layers are Conv, Gemm, MatMul with its Add, and BatchNormalization nodes in the order of the graph. They
-// have the module's name where the exporter left it, in the parameter ("layer1.0.conv1.weight") or in the
-// node
+// Layers are Conv, Gemm, MatMul with its Add, BatchNormalization, LayerNormalization (also taken apart) and
+// the constants that tokens are joined with, added to or scaled by, in the order of the graph. They have the
+// module's name where the exporter left it, in the parameter ("layer1.0.conv1.weight") or in the node
 // ("/layer1/layer1.0/conv1/Conv"). External data are read from beside the model.
 WeightFile read_onnx(const SharedBytes& file, const Sibling& sibling);
 

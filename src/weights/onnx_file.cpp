@@ -95,6 +95,8 @@ void parse_attribute(Bytes message, OnnxNode& node) {
     node.transpose_b = integer != 0;
   } else if (name == "kernel_shape") {
     node.kernel = std::move(integers);
+  } else if (name == "perm") {
+    node.permutation = std::move(integers);
   } else if (name == "value" && tensor) {
     node.constants.push_back(std::move(*tensor));
   }
@@ -116,6 +118,10 @@ OnnxNode parse_node(Bytes message) {
       parse_attribute(field.bytes, node);
     }
   });
+  if (!node.constants.empty() && node.constants[0].name.empty() && !node.outputs.empty()) {
+    const auto output = node.outputs[0];  // what tells one constant from another
+    node.constants[0].name = output.substr(output.size() - std::min(output.size(), kMaximumName));
+  }
   return node;
 }
 

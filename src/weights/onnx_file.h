@@ -31,6 +31,7 @@ struct OnnxNode {
   std::vector<std::string_view> inputs{}, outputs{};
   bool transpose_a = false, transpose_b = false;  // of Gemm
   std::vector<std::int64_t> kernel{};             // of poolings
+  std::vector<std::int64_t> permutation{};        // of Transpose
   std::vector<OnnxTensor> constants{};            // the value of a Constant
 };
 

@@ -47,6 +47,16 @@ std::uint64_t joined(std::vector<std::uint64_t> inputs) {
   return inputs.empty() ? 0 : inputs.size() == 1 ? inputs.front() : hash_of("join", inputs);
 }
 
+// Layers of one weight a channel; null for all others.
+const char* kind_passed(const Op& op) {
+  return std::holds_alternative<BatchNormalization>(op)   ? "Norm"
+         : std::holds_alternative<LayerNormalization>(op) ? "LayerNorm"
+         : std::holds_alternative<Scale>(op)              ? "Scale"
+         : std::holds_alternative<ClassToken>(op)         ? "Token"
+         : std::holds_alternative<PositionEmbedding>(op)  ? "Positions"
+                                                          : nullptr;
+}
+
 // Kernels as PyTorch keeps them: (out, in / groups, kh, kw), (channels * multiplier, 1, kh, kw), (out, in).
 PlaceNode place_node(const Graph& graph, NodeId id) {
   const auto& node = graph.node(id);
@@ -73,17 +83,20 @@ PlaceNode place_node(const Graph& graph, NodeId id) {
   } else if (std::holds_alternative<SeparableConv2D>(node.op)) {
     const auto& s = specs[1].shape;
     layer("Separable", {s[3], s[2]});
-  } else if (std::holds_alternative<BatchNormalization>(node.op)) {
+  } else if (const char* kind = kind_passed(node.op); kind != nullptr) {
     result.kind = PlaceKind::norm;
-    result.what = place_of_weight("Norm", {node.shape.back()});
+    result.what = place_of_weight(kind, {node.shape.back()});
   } else if (std::holds_alternative<MaxPooling2D>(node.op)) {
     result.kind = PlaceKind::layer;
     result.what = "MaxPool";
   } else if (const auto* pooling = std::get_if<AveragePooling2D>(&node.op)) {
     const auto& shape = graph.node(node.inputs[0]).shape;
     const bool global = pooling->pool == Size2{static_cast<int>(shape[0]), static_cast<int>(shape[1])};
-    result.kind = global || pooling->pool == Size2{} ? PlaceKind::pass : PlaceKind::layer;
+    result.kind = global ? PlaceKind::whole : pooling->pool == Size2{} ? PlaceKind::pass : PlaceKind::layer;
     result.what = "AveragePool";
+  } else if (std::holds_alternative<GlobalAveragePooling2D>(node.op) ||
+             std::holds_alternative<GlobalMaxPooling2D>(node.op)) {
+    result.kind = PlaceKind::whole;
   } else if (std::holds_alternative<Add>(node.op) || std::holds_alternative<Multiply>(node.op)) {
     result.kind = PlaceKind::join;
   } else if (std::holds_alternative<Concatenate>(node.op)) {
@@ -92,92 +105,144 @@ PlaceNode place_node(const Graph& graph, NodeId id) {
   return result;
 }
 
-// What a node looks like from both sides.
+// What a node looks like from behind.
 struct Sight {
-  std::uint64_t own = 0;    // of the node and all before it
-  std::uint64_t after = 0;  // the same as its users see it
-  bool passes = false;      // it makes nothing new of its inputs
+  std::uint64_t own = 0;              // of the node and all before it
+  std::uint64_t after = 0;            // the same as its users see it
+  std::uint64_t parts = 1;            // that were concatenated to `after`
+  std::uint64_t shift = kConcatBase;  // kConcatBase to the power of `parts`
+  bool passes = false;                // it makes nothing new of its inputs
+
+  static constexpr std::uint64_t kConcatBase = 0x9e3779b97f4a7c15U;  // odd
 };
 
-std::vector<Sight> look_back(const std::vector<PlaceNode>& nodes) {
-  std::vector<Sight> sights;
-  for (const auto& node : nodes) {
-    std::vector<std::uint64_t> inputs;
-    for (const auto input : node.inputs) {
-      if (sights[input].after != 0) {
-        inputs.push_back(sights[input].after);
-      }
-    }
-    const bool one = std::adjacent_find(inputs.begin(), inputs.end(), std::not_equal_to<>()) == inputs.end();
-    Sight sight;
-    if (node.kind == PlaceKind::source) {
-      sight.own = sight.after = hash_of("source", {});
-    } else if (node.kind == PlaceKind::concat && inputs.size() > 1) {
-      sight.own = sight.after = hash_of("concat", inputs);
-    } else if ((node.kind == PlaceKind::layer || node.kind == PlaceKind::norm) && !inputs.empty()) {
-      const auto before = joined(inputs);
-      sight.own = hash_of(node.what, {before});
-      sight.passes = node.kind == PlaceKind::norm;
-      sight.after = sight.passes ? before : sight.own;
-    } else {
-      sight.own = sight.after = joined(inputs);
-      sight.passes = one || node.kind == PlaceKind::pass;
-    }
-    sights.push_back(sight);
-  }
-  return sights;
+// The number whose digits are the parts, so that one concatenation of all and several in turn look alike.
+void concatenate(const Sight& part, Sight& result) {
+  result.after = result.after * part.shift + part.after;
+  result.shift *= part.shift;
+  result.parts += part.parts;
 }
 
-using Kinds = std::set<std::uint64_t>;
-
-// What a node is for the input at `position`.
-std::uint64_t kind_hash(const PlaceNode& node, std::size_t position) {
-  switch (node.kind) {
-    case PlaceKind::layer:
-      return node.what.starts_with("Dense") ? 0 : hash_of(node.what, {});
-    case PlaceKind::concat:
-      return hash_of("concat", {position});
-    case PlaceKind::join:
-      return hash_of("join", {});
-    case PlaceKind::source:
-    case PlaceKind::norm:
-    case PlaceKind::pass:
-      return 0;
-  }
-  return 0;
+bool is_alike(const std::vector<std::uint64_t>& places) {
+  return std::adjacent_find(places.begin(), places.end(), std::not_equal_to<>()) == places.end();
 }
 
-// The kinds of the nodes that every node's output goes to, through those that pass.
-std::vector<Kinds> look_ahead(const std::vector<PlaceNode>& nodes, const std::vector<Sight>& sights) {
-  constexpr std::size_t kMost = 16;  // bounds the work for a file made to cost much
-  std::vector<Kinds> next(nodes.size());
+Sight look_back(const PlaceNode& node, const std::vector<Sight>& sights) {
+  std::vector<std::uint64_t> inputs;
+  Sight first;
+  Sight joint{.parts = 0, .shift = 1};
+  for (const auto input : node.inputs) {
+    if (sights[input].after != 0) {
+      first = inputs.empty() ? sights[input] : first;
+      inputs.push_back(sights[input].after);
+      concatenate(sights[input], joint);
+    }
+  }
+  const bool one = is_alike(inputs);
+  Sight sight;
+  if (node.kind == PlaceKind::source) {
+    sight.own = sight.after = hash_of("source", {});
+  } else if (node.kind == PlaceKind::concat && inputs.size() > 1) {
+    sight = joint;
+    sight.own = sight.after = std::max<std::uint64_t>(joint.after, 1);
+  } else if (node.kind == PlaceKind::layer && !inputs.empty()) {
+    sight.own = sight.after = hash_of(node.what, {joined(inputs)});
+  } else {
+    const auto before = joined(inputs);
+    sight = one ? first : Sight{};
+    sight.after = before;
+    sight.own = node.kind == PlaceKind::norm && before != 0 ? hash_of(node.what, {before}) : before;
+    sight.passes = one || node.kind != PlaceKind::join;
+  }
+  return sight;
+}
+
+// Sets of a few numbers: a file made to cost much makes no more work.
+using Few = std::set<std::uint64_t>;
+
+void add_few(std::uint64_t number, Few& few) {
+  constexpr std::size_t kMost = 16;
+  few.insert(number);
+  if (few.size() > kMost) {
+    few.erase(std::prev(few.end()));
+  }
+}
+
+// What a node's output goes to, through the nodes that pass.
+struct Users {
+  Few kinds;    // of layers and joins
+  Few offsets;  // in concatenations: the parts before it
+};
+
+std::uint64_t hash_of(std::string_view what, const Users& users) {
+  std::vector<std::uint64_t> all(users.kinds.begin(), users.kinds.end());
+  all.push_back(users.kinds.size());
+  all.insert(all.end(), users.offsets.begin(), users.offsets.end());
+  return hash_of(what, all);
+}
+
+// Adds to `result` what `user` is for one of its inputs; `next` are the user's own.
+void look_ahead(const PlaceNode& user, const Sight& sight, std::uint64_t kind, std::uint64_t offset,
+                const Users& next, Users& result) {
+  if (user.kind == PlaceKind::whole) {
+    return;
+  }
+  if (sight.passes) {
+    for (const auto number : next.kinds) {
+      add_few(number, result.kinds);
+    }
+    for (const auto number : next.offsets) {
+      add_few(number, result.offsets);
+    }
+  } else if (user.kind == PlaceKind::concat) {
+    const bool only_inner = next.kinds.empty() && !next.offsets.empty();
+    if (!only_inner) {
+      add_few(offset, result.offsets);
+    }
+    for (const auto outer : next.offsets) {
+      add_few(outer + offset, result.offsets);
+    }
+  } else if (!user.what.starts_with("Dense")) {
+    add_few(kind, result.kinds);
+  }
+}
+
+std::vector<Users> users_of(const std::vector<PlaceNode>& nodes, const std::vector<Sight>& sights,
+                            const std::vector<std::uint64_t>& kinds) {
+  std::vector<Users> users(nodes.size());
   for (std::size_t i = nodes.size(); i > 0; --i) {
-    const auto& user = nodes[i - 1];
-    for (std::size_t position = 0; position < user.inputs.size(); ++position) {
-      auto& kinds = next[user.inputs[position]];
-      if (sights[i - 1].passes) {
-        kinds.insert(next[i - 1].begin(), next[i - 1].end());
-      } else if (const auto kind = kind_hash(user, position); kind != 0) {
-        kinds.insert(kind);
-      }
-      while (kinds.size() > kMost) {
-        kinds.erase(std::prev(kinds.end()));
-      }
+    std::uint64_t offset = 0;
+    for (const auto input : nodes[i - 1].inputs) {
+      look_ahead(nodes[i - 1], sights[i - 1], kinds[i - 1], offset, users[i - 1], users[input]);
+      offset += sights[input].after == 0 ? 0 : sights[input].parts;
     }
   }
-  return next;
+  return users;
 }
 
 }  // namespace
 
 std::vector<std::uint64_t> places_of(const std::vector<PlaceNode>& nodes) {
-  const auto sights = look_back(nodes);
-  const auto next = look_ahead(nodes, sights);
-  std::vector<std::uint64_t> places;
+  std::vector<Sight> sights;
+  std::vector<std::uint64_t> kinds;
+  sights.reserve(nodes.size());
+  kinds.reserve(nodes.size());
+  for (const auto& node : nodes) {
+    sights.push_back(look_back(node, sights));
+    kinds.push_back(hash_of(node.what, Users{}));
+  }
+  // Two steps ahead: Inception's branches begin alike for one.
+  auto users = users_of(nodes, sights, kinds);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    std::vector<std::uint64_t> both{sights[i].own};
-    both.insert(both.end(), next[i].begin(), next[i].end());
-    places.push_back(sights[i].own == 0 ? 0 : hash_of("place", both));
+    kinds[i] = hash_of(nodes[i].what, users[i]);
+  }
+  users = users_of(nodes, sights, kinds);
+  std::vector<std::uint64_t> places;
+  places.reserve(nodes.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    Hash hash;
+    hash.add("place").add(sights[i].own).add(hash_of(nodes[i].what, users[i]));
+    places.push_back(sights[i].own == 0 ? 0 : hash.value());
   }
   return places;
 }
@@ -185,8 +250,6 @@ std::vector<std::uint64_t> places_of(const std::vector<PlaceNode>& nodes) {
 std::string place_of_weight(const char* kind, const Shape& shape) {
   return std::string(kind) + " " + to_string(shape);
 }
-
-std::string shape_of_place(const Graph& graph, NodeId id) { return place_node(graph, id).what; }
 
 std::vector<std::uint64_t> places_of(const Graph& graph) {
   std::vector<PlaceNode> nodes;

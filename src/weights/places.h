@@ -2,8 +2,9 @@
 // the names are.
 //
 // A place is a hash of the layer's shape, of the places that its input comes from, and of the kinds of layers
-// that its output goes to (a dense layer does not count there: the top may be missing). Only what both a
-// graph of ours and one of ONNX show alike counts: layers with weights, poolings, joins, concatenations.
+// that its output goes to, and theirs (a dense layer does not count there: the top may be missing). Only what
+// both a graph of ours and one of ONNX show alike counts: layers with weights, poolings, joins,
+// concatenations, of which several in turn are as one of all.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@ struct PlaceNode {
     norm,    // as a layer, but what follows does not see it: it may have been folded away
     join,    // any order of inputs: a sum, a product
     concat,  // inputs in order
+    whole,   // a pooling over the whole image, behind which the top may begin: nothing before it sees past it
     pass,    // everything else
   };
   Kind kind = Kind::pass;
@@ -33,9 +35,6 @@ std::vector<std::uint64_t> places_of(const std::vector<PlaceNode>& nodes);
 
 // "Conv (64, 3, 7, 7)": `shape` as PyTorch keeps the weight.
 std::string place_of_weight(const char* kind, const Shape& shape);
-
-// The same of a node of ours; empty when it is no layer with weights.
-std::string shape_of_place(const Graph& graph, NodeId id);
 
 // The places of all nodes of a graph.
 std::vector<std::uint64_t> places_of(const Graph& graph);

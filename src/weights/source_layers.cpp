@@ -91,41 +91,6 @@ void add_keras_group(const WeightFile& file, const WeightFile::Layer& group,
   }
 }
 
-std::string_view without_module(std::string_view name) {
-  constexpr std::string_view kPrefix = "module.";
-  return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
-}
-
-// torchvision's old DenseNet files say "denselayer1.norm.1" for "denselayer1.norm1", its old vision
-// transformers "mlp.linear_2" for "mlp.3".
-std::string current_torch_name(std::string_view layer) {
-  if (layer.ends_with(".mlp.linear_1") || layer.ends_with(".mlp.linear_2")) {
-    return std::string(layer.substr(0, layer.rfind('.'))) + (layer.ends_with('1') ? ".0" : ".3");
-  }
-  const auto dot = layer.rfind('.');
-  const auto parent = layer.substr(0, dot);
-  const bool old = dot != std::string_view::npos && layer.find(".denselayer") != std::string_view::npos &&
-                   (parent.ends_with(".norm") || parent.ends_with(".conv"));
-  return old ? std::string(parent) + std::string(layer.substr(dot + 1)) : std::string(layer);
-}
-
-struct TorchName {
-  std::string layer, kind;
-};
-
-TorchName torch_name(std::string_view key) {
-  constexpr std::string_view kPacked = "in_proj_";  // of nn.MultiheadAttention
-  key = without_module(key);
-  if (is_bare_parameter(key)) {
-    return {std::string(key), "weight"};
-  }
-  const auto split = split_last(key, '.');
-  if (split.weight.starts_with(kPacked)) {
-    return {std::string(split.layer) + ".in_proj", std::string(split.weight.substr(kPacked.size()))};
-  }
-  return {current_torch_name(split.layer), std::string(split.weight)};
-}
-
 std::vector<SourceLayer> torch_layers(const WeightFile& file) {
   std::vector<SourceLayer> layers;
   std::map<std::string, std::size_t, std::less<>> index;

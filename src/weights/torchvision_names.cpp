@@ -84,6 +84,24 @@ std::optional<std::string> mobilenet_v2_name(std::string_view layer) {
   return fmt::format("features.{}.conv.{}", number + 1, part->second);
 }
 
+std::string_view without_module(std::string_view name) {
+  constexpr std::string_view kPrefix = "module.";
+  return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
+}
+
+// torchvision's old DenseNet files say "denselayer1.norm.1" for "denselayer1.norm1", its old vision
+// transformers "mlp.linear_2" for "mlp.3".
+std::string current_torch_name(std::string_view layer) {
+  if (layer.ends_with(".mlp.linear_1") || layer.ends_with(".mlp.linear_2")) {
+    return std::string(layer.substr(0, layer.rfind('.'))) + (layer.ends_with('1') ? ".0" : ".3");
+  }
+  const auto dot = layer.rfind('.');
+  const auto parent = layer.substr(0, dot);
+  const bool old = dot != std::string_view::npos && layer.find(".denselayer") != std::string_view::npos &&
+                   (parent.ends_with(".norm") || parent.ends_with(".conv"));
+  return old ? std::string(parent) + std::string(layer.substr(dot + 1)) : std::string(layer);
+}
+
 }  // namespace
 
 std::string torch_kind(const std::string& parameter) {
@@ -104,6 +122,21 @@ bool is_bare_parameter(std::string_view layer) {
                                                    "layer_scale"};
   const auto last = layer.substr(layer.rfind('.') + 1);
   return std::find(kNames.begin(), kNames.end(), last) != kNames.end();
+}
+
+TorchName torch_name(std::string_view key) {
+  constexpr std::string_view kPacked = "in_proj_";  // of nn.MultiheadAttention
+  key = without_module(key);
+  if (is_bare_parameter(key)) {
+    return {std::string(key), "weight"};
+  }
+  const auto dot = key.rfind('.');
+  const auto layer = key.substr(0, dot == std::string_view::npos ? 0 : dot);
+  const auto kind = key.substr(dot + 1);
+  if (kind.starts_with(kPacked)) {
+    return {std::string(layer) + ".in_proj", std::string(kind.substr(kPacked.size()))};
+  }
+  return {current_torch_name(layer), std::string(kind)};
 }
 
 std::optional<std::string> torchvision_name(std::string_view architecture, std::string_view layer) {

@@ -18,4 +18,12 @@ std::string torch_kind(const std::string& parameter);
 // alone.
 bool is_bare_parameter(std::string_view layer);
 
+struct TorchName {
+  std::string layer, kind;
+};
+
+// A key of a state dict: "module.layer1.0.bn1.weight" -> "layer1.0.bn1", "weight". What nn.MultiheadAttention
+// and bare parameters are called is made alike, and what older releases called otherwise as now.
+TorchName torch_name(std::string_view key);
+
 }  // namespace headstart

@@ -2,12 +2,15 @@
 """Makes the small ONNX files of tests/data/weights with PyTorch's exporter, and what the network gives for one input.
 
 One network four times: batch norms folded (the exporter's default), folded and without any names (as exporters
-before PyTorch 1.13 left them), kept, and with the weights in a file beside the model. Run from the repository's root.
+before PyTorch 1.13 left them), kept, and with the weights in a file beside the model. torchvision's DenseNet and
+VisionTransformer at a small size, with every name replaced by a number: folded, kept, and with layer normalisation as
+one node. Run from the repository's root with Debian's python3-torch and python3-torchvision.
 """
 import pathlib
 
 import numpy
 import torch
+from torchvision.models import DenseNet, VisionTransformer
 
 FOLDER = pathlib.Path("tests/data/weights")
 
@@ -102,6 +105,44 @@ def with_external_data(model, data_name):
     return rewrite(model, 7, lambda graph: rewrite(graph, 5, tensor)), data
 
 
+def numbered(model):
+    """The model with every name of a value replaced by a number, and nodes without names."""
+    numbers = {b"": b""}
+
+    def rename(message, *kinds):
+        return b"".join(text(key, numbers.setdefault(payload, str(len(numbers)).encode())) if key >> 3 in kinds else raw
+                        for key, payload, raw in fields(message))
+
+    def node(message):
+        return b"".join(raw for key, _, raw in fields(rename(message, 1, 2)) if key >> 3 != 3)
+
+    def graph(message):
+        changes = {1: node, 5: lambda tensor: rename(tensor, 8), 11: lambda value: rename(value, 1)}
+        changes[12] = changes[11]
+        return b"".join(text(key, changes[key >> 3](payload)) if key >> 3 in changes else raw
+                        for key, payload, raw in fields(message) if key >> 3 != 13)
+
+    return b"".join(text(key, graph(payload)) if key >> 3 == 7 else raw for key, payload, raw in fields(model))
+
+
+KEPT = {"training": torch.onnx.TrainingMode.PRESERVE, "do_constant_folding": False}
+
+
+def write_numbered(name, net, x, exports):
+    """The exports of a network of torchvision, its input and its output."""
+    for parameter in net.parameters():
+        torch.nn.init.uniform_(parameter, -0.5, 0.5)
+    for buffer in net.buffers():
+        if buffer.is_floating_point():
+            torch.nn.init.uniform_(buffer, 0.5, 1.5)
+    numpy.save(FOLDER / f"{name}_input.npy", x.permute(0, 2, 3, 1).contiguous().numpy())
+    numpy.save(FOLDER / f"{name}_output.npy", net(x).detach().numpy())
+    for suffix, options in exports.items():
+        path = FOLDER / f"{name}{suffix}.onnx"
+        torch.onnx.export(net, x, path, **options)
+        path.write_bytes(numbered(path.read_bytes()))
+
+
 def main():
     torch.manual_seed(7)
     net = Net().eval()
@@ -114,13 +155,20 @@ def main():
     numpy.save(FOLDER / "net_output.npy", net(x).detach().numpy())
     torch.save(net.state_dict(), FOLDER / "net.pth")
     torch.onnx.export(net, x, FOLDER / "folded.onnx", input_names=["x"])
-    torch.onnx.export(net, x, FOLDER / "kept.onnx", training=torch.onnx.TrainingMode.PRESERVE,
-                      do_constant_folding=False)
+    torch.onnx.export(net, x, FOLDER / "kept.onnx", **KEPT)
+    scoped_names = torch._C._jit_pass_onnx_assign_scoped_names_for_node_and_value
     torch._C._jit_pass_onnx_assign_scoped_names_for_node_and_value = lambda graph: None
     torch.onnx.export(net, x, FOLDER / "nameless.onnx")
+    torch._C._jit_pass_onnx_assign_scoped_names_for_node_and_value = scoped_names
     model, data = with_external_data((FOLDER / "kept.onnx").read_bytes(), "external.bin")
     (FOLDER / "external.onnx").write_bytes(model)
     (FOLDER / "external.bin").write_bytes(data)
+    densenet = DenseNet(growth_rate=2, block_config=(3, 2), num_init_features=4, bn_size=2, num_classes=3).eval()
+    write_numbered("densenet", densenet, torch.rand(2, 3, 16, 16), {"": {}, "_kept": KEPT})
+    vit = VisionTransformer(8, 4, 2, 2, 8, 16, num_classes=3).eval()
+    batch = {"input_names": ["x"], "dynamic_axes": {"x": {0: "batch"}}}
+    write_numbered("vit", vit, torch.rand(2, 3, 8, 8),
+                   {"": {}, "_kept": KEPT, "_one_node": {"opset_version": 17}, "_any_batch": batch})
 
 
 if __name__ == "__main__":

@@ -186,6 +186,22 @@ TEST(OnnxByHand, MatricesAsRawBytesAsFloatsAndInAnExternalFile) {
            "no.bin"));
 }
 
+// Two constants without names of their own are not one.
+TEST(OnnxByHand, WeightsInConstantNodes) {
+  const auto constant = [](const std::string& output, const std::string& tensor) {
+    return field(1, field(2, output) + field(4, "Constant") + field(5, field(1, "value") + field(5, tensor)));
+  };
+  const auto gemm = field(1, "x") + field(1, "w") + field(1, "b") + field(2, "y") + field(4, "Gemm");
+  const auto bytes =
+      model_of(constant("w", number(1, 2) + number(1, 1) + number(2, 1) + field(9, kTwoFloats)) +
+               constant("b", number(1, 1) + number(2, 1) + field(9, kTwoFloats.substr(4))) + field(1, gemm));
+  Graph graph("linear");
+  graph.add("dense", Dense{.units = 1}, graph.add("input", Input{{2}}, std::vector<NodeId>{}));
+  const auto mapped = map_weights(graph, read_bytes(to_bytes(bytes), "a.onnx"));
+  EXPECT_EQ(mapped.parameters.at("dense/kernel")[0], 1.0F);
+  EXPECT_EQ(mapped.parameters.at("dense/bias")[0], 2.0F);
+}
+
 TEST(OnnxByHand, SaysWhatIsWrong) {
   const auto message = [](const std::string& bytes, const std::string& name = "a.onnx") {
     return error_of([&] { read_bytes(to_bytes(bytes), name); });
