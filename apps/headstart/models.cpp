@@ -77,7 +77,10 @@ void add_models(CLI::App& program) {
       program.add_subcommand("models", "The networks: parameters, depth, size, input, published accuracy");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "One JSON document");
-  command->footer("Example:\n  headstart models");
+  command->footer(
+      "Depth counts layers as Keras's first table of its networks did (activations and normalisations too, "
+      "but\n"
+      "not everywhere); a network that the table did not have shows -.\n\nExample:\n  headstart models");
   command->callback([json] { *json ? print_models_json() : print_models_table(); });
 }
 

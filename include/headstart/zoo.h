@@ -36,7 +36,7 @@ struct Architecture {
   ResizeKernel kernel = ResizeKernel::bilinear_aa;
   int resize_to = 0;                     // shorter side before the central crop at input_size; 0: squash
   std::optional<double> top1{}, top5{};  // ImageNet, per cent
-  std::optional<int> depth{};            // as the course notes' table counts it
+  std::optional<int> depth{};            // of Keras's first table (docs/weights.md)
   std::int64_t parameters = 0;   // published, with top; Keras counts moving statistics, PyTorch does not
   std::vector<double> alphas{};  // widths with published weights; empty: the network has no width multiplier
   Graph (*build)(const ArchitectureOptions&) = nullptr;

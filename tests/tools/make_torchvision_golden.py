@@ -23,7 +23,7 @@ from make_golden import digest, formula, images, rounded, unit, write
 
 CLASSES = 10
 
-# Networks with the layers whose outputs are stored and the input sizes; the larger ones at the smallest size alone.
+# Networks with the layers whose outputs are stored and two input sizes, the larger networks' close to the smallest legal one.
 RESNET = ["layer1.0", "layer2.1", "layer4.0"]
 DENSENET = ["features.denseblock1.denselayer2.conv2", "features.transition2.pool"]
 MOBILENET = ["features.3", "features.8"]
@@ -39,16 +39,16 @@ NETWORKS = (
     + [("googlenet", ["inception3a", "inception4a", "inception5a"], [64, 97]),
        ("inception_v3", ["Mixed_5b", "Mixed_6a", "Mixed_7a"], [75, 107])]
     + [(name, RESNET, [64, 75]) for name in ("resnet18", "resnet34", "resnet50", "resnext50_32x4d")]
-    + [(name, RESNET, [64]) for name in ("resnet101", "resnet152", "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2",
+    + [(name, RESNET, [64, 33]) for name in ("resnet101", "resnet152", "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2",
                                          "wide_resnet101_2")]
     + [(f"densenet{depth}", DENSENET, [64, 75]) for depth in (121, 161, 169, 201)]
     + [(name, MOBILENET, [64, 97]) for name in ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")]
-    + [(f"efficientnet_b{i}", EFFICIENTNET, [64, 75] if i < 4 else [64]) for i in range(8)]
-    + [(f"efficientnet_v2_{size}", EFFICIENTNET, [64, 75] if size == "s" else [64]) for size in "sml"]
+    + [(f"efficientnet_b{i}", EFFICIENTNET, [64, 75] if i < 4 else [64, 33]) for i in range(8)]
+    + [(f"efficientnet_v2_{size}", EFFICIENTNET, [64, 75] if size == "s" else [64, 33]) for size in "sml"]
     + [("mnasnet" + width, MNASNET, [64, 75]) for width in ("0_5", "0_75", "1_0", "1_3")]
     + [("shufflenet_v2_x" + width, SHUFFLENET, [64, 75]) for width in ("0_5", "1_0", "1_5", "2_0")]
-    + [("convnext_" + size, CONVNEXT, [32, 75] if size == "tiny" else [32]) for size in ("tiny", "small", "base")]
-    + [("vit_b_16", VIT, [32, 80]), ("vit_b_32", VIT, [64, 96])]
+    + [("convnext_" + size, CONVNEXT, [32, 75] if size == "tiny" else [32, 43]) for size in ("tiny", "small", "base", "large")]
+    + [("vit_b_16", VIT, [32, 80]), ("vit_b_32", VIT, [64, 96]), ("vit_l_16", VIT, [32, 48]), ("vit_l_32", VIT, [32, 64])]
     + [("vit_tiny_patch16_224", TIMM, [32, 80]), ("vit_small_patch16_224", TIMM, [32, 80])])
 
 # Without their tops, which ask for 224 pixels.

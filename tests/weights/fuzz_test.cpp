@@ -176,6 +176,9 @@ std::vector<Seed> onnx_seeds() {
   return {golden_seed("folded.onnx"),
           golden_seed("nameless.onnx"),
           golden_seed("kept.onnx"),
+          golden_seed("densenet.onnx"),
+          golden_seed("vit.onnx"),
+          golden_seed("vit_any_batch.onnx"),
           {"external.onnx", golden("external.onnx"), {{"external.bin", golden("external.bin")}}}};
 }
 
