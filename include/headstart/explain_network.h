@@ -44,9 +44,7 @@ struct MaximizeOptions {
   int steps = 200;
   double rate = 6.0;    // a step's mean change of a pixel, in levels of 255, falling to a quarter
   double decay = 0.01;  // what is taken off a pixel's distance from gray at each step
-  double blur =
-      2.0;         // of the gradient: deviation in pixels at the start, falling to none; at most side / 100
-  int jitter = 8;  // largest random shift before a step, in pixels; at most side / 16
+  int jitter = 8;       // largest random shift before a step, in pixels; at most side / 16
   std::uint64_t seed = 0;
 };
 struct MaximizedInput {
@@ -54,7 +52,9 @@ struct MaximizedInput {
   float before = 0.0F, after = 0.0F;  // the mean of the filter's map, or the class's logit
   Image picture{};
 };
-// Gradient ascent on the input from gray with a little noise (Simonyan et al., 2014; Yosinski et al., 2015).
+// Gradient ascent on the input from gray with a little noise (Simonyan et al., 2014; Yosinski et al., 2015),
+// the gradient's octaves of detail made even (Mordvintsev et al., 2015) and its colours correlated (Olah et
+// al., 2017).
 std::vector<MaximizedInput> maximize(const Model& model, const MaximizeOptions& options, Progress& progress);
 
 struct Neighbour {

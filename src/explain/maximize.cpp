@@ -1,5 +1,5 @@
 // The input that excites a filter or a class most, by gradient ascent with the usual regularisers: random
-// shifts, gradients that are blurred less and less, and a pull towards gray.
+// shifts, gradients whose octaves of detail and colours are weighted as in photos, and a pull towards gray.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -25,6 +25,35 @@ Graph frozen_up_to(const Model& model, NodeId output) {
   graph.set_output(output);
   graph.set_all_trainable(false);
   return graph;
+}
+
+// A gradient has far more fine detail, and more colour, than a photo. As in photos every octave becomes twice
+// as strong as the next finer one, and colours vary less than brightness.
+cv::Mat like_a_photo(const cv::Mat& gradient) {
+  constexpr int kCoarsest = 16;  // pixels of a side
+  constexpr float kOwn = 0.6F, kOthers = 0.2F;
+  std::vector<cv::Mat> octaves;
+  cv::Mat rest = gradient;
+  while (std::min(rest.rows, rest.cols) >= 2 * kCoarsest) {
+    cv::Mat half, back;
+    cv::resize(rest, half, {}, 0.5, 0.5, cv::INTER_AREA);
+    cv::resize(half, back, rest.size(), 0, 0, cv::INTER_LINEAR);
+    octaves.emplace_back(rest - back);
+    rest = half;
+  }
+  octaves.push_back(rest);
+  cv::Mat sum = cv::Mat::zeros(rest.size(), rest.type());
+  for (std::size_t i = octaves.size(); i-- > 0;) {
+    const cv::Mat& octave = octaves[i];
+    const double magnitude = cv::norm(octave, cv::NORM_L1) / static_cast<double>(octave.total());
+    cv::resize(sum, sum, octave.size(), 0, 0, cv::INTER_LINEAR);
+    cv::scaleAdd(octave, magnitude > 0.0 ? std::exp2(i) / magnitude : 0.0, sum, sum);
+  }
+  if (sum.channels() == 3) {
+    cv::transform(sum, sum,
+                  cv::Matx33f(kOwn, kOthers, kOthers, kOthers, kOwn, kOthers, kOthers, kOthers, kOwn));
+  }
+  return sum;
 }
 
 // Pixels of a batch, 0 to 255 in the network's order of colours, and what the network is given for them.
@@ -79,9 +108,8 @@ class Ascent {
     forward(down, right);
     program_.backward(diff_.data());
     const double rate = options_.rate * (1.0 - 0.75 * progress);
-    const double blur = std::min(options_.blur, static_cast<double>(shorter_side()) / 100.0);
     for (std::int64_t row = 0; row < rows_; ++row) {
-      climb(row, down, right, rate, blur * (1.0 - progress));
+      climb(row, down, right, rate);
     }
   }
 
@@ -143,7 +171,7 @@ class Ascent {
   }
 
   // Gradients have any scale: a step changes a pixel by `rate` levels in the mean.
-  void climb(std::int64_t row, std::int64_t down, std::int64_t right, double rate, double blur) {
+  void climb(std::int64_t row, std::int64_t down, std::int64_t right, double rate) {
     const auto channels = shape_[2];
     Tensor gradient(shape_);
     const float* from = program_.gradient_of(0).data() + row * row_size();
@@ -153,11 +181,9 @@ class Ascent {
             from[p * channels + c] / model_.preprocessing.std[static_cast<std::size_t>(c)];
       }
     }
-    if (blur > 0.3) {
-      cv::Mat image(static_cast<int>(shape_[0]), static_cast<int>(shape_[1]),
-                    CV_32FC(static_cast<int>(channels)), gradient.data());
-      cv::GaussianBlur(image, image, {0, 0}, blur);
-    }
+    cv::Mat image(static_cast<int>(shape_[0]), static_cast<int>(shape_[1]),
+                  CV_32FC(static_cast<int>(channels)), gradient.data());
+    like_a_photo(image).copyTo(image);
     double mean = 0.0;
     for (const float value : gradient.values()) {
       mean += std::abs(static_cast<double>(value)) / static_cast<double>(gradient.size());

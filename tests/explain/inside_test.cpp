@@ -70,6 +70,28 @@ TEST(Activations, AreStretchedAndComeFromEachResolution) {
   EXPECT_THROW(feature_maps(model, plain(200, 10), {"conv_preds"}, 4), Error);
 }
 
+// How much neighbours differ, beside how much the values differ from their mean; of noise sqrt(2).
+double roughness(const Image& image) {
+  double mean = 0.0, differences = 0.0, deviations = 0.0;
+  for (const auto byte : image.pixels) {
+    mean += byte / static_cast<double>(image.pixels.size());
+  }
+  for (std::size_t i = 0; i + 3 < image.pixels.size(); ++i) {
+    differences += std::abs(image.pixels[i + 3] - image.pixels[i]);
+    deviations += std::abs(image.pixels[i] - mean);
+  }
+  return differences / deviations;
+}
+
+TEST(Maximize, DrawsShapesRatherThanNoise) {
+  const Model model = network("mobilenet", 64, 3);
+  Progress silent;
+  const auto made = maximize(model, {.units = {0, 1}, .classes = true, .steps = 20}, silent);
+  for (const auto& each : made) {
+    EXPECT_LT(roughness(each.picture), 1.0) << each.unit;
+  }
+}
+
 TEST(Maximize, IncreasesAFilterAndAClassAndRepeats) {
   const Model model = network("mobilenet", 32, 3);
   Progress silent;
