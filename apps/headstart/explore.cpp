@@ -51,6 +51,12 @@ void explore_photo(const ExploreCommand& command) {
   Exploration exploration = explore(std::move(model), photo, options, *progress);
   exploration.photo_name = std::filesystem::path(command.image).filename().string();
   const auto bytes = write_exploration(exploration, command.output);
+  if (bytes > options.maximum_bytes) {
+    progress->message(fmt::format(
+        "note: {} has {:.1f} MB, more than --max-size {}: even one map a layer is too much; use a smaller "
+        "--input-size for a smaller page",
+        command.output, static_cast<double>(bytes) / 1e6, command.megabytes));
+  }
   if (command.json) {
     print_json({{"page", command.output},
                 {"bytes", bytes},

@@ -253,6 +253,17 @@ TEST_F(CommandsTest, ExplainShowsWhatIsInside) {
   EXPECT_TRUE(has_keys(layers[0], {"layer", "parameters", "weights", "gradient", "update"}));
 }
 
+TEST_F(CommandsTest, ExploreSaysWhenAPageCannotBeAsSmallAsAsked) {
+  const auto photo = picture("photo.png", 200, 2);
+  const auto notes = [&](const std::string& size) {
+    return run_program({"explore", "mobilenet", "--alpha", "0.25", "--weights", "none", "--max-size", "1",
+                        "--input-size", size, photo, "--out", path("page.html")})
+        .errors;
+  };
+  EXPECT_NE(notes("224").find("more than --max-size 1"), std::string::npos);
+  EXPECT_EQ(notes("64").find("more than --max-size"), std::string::npos);
+}
+
 TEST_F(CommandsTest, MobileNetKnowsTheCat) {
   HEADSTART_NEEDS_SHARED();
   const auto result = document({"predict", "mobilenet", "--alpha", "0.25", "--weights",
