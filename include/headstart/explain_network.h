@@ -49,7 +49,8 @@ struct MaximizeOptions {
 };
 struct MaximizedInput {
   int unit = 0;
-  float before = 0.0F, after = 0.0F;  // the mean of the filter's map, or the class's logit
+  // The class's logit, or the mean of the filter's map before its activation.
+  float before = 0.0F, after = 0.0F;
   Image picture{};
 };
 // Gradient ascent on the input from gray with a little noise (Simonyan et al., 2014; Yosinski et al., 2015),

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 #include <span>
+#include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 #include <opencv2/imgproc.hpp>
@@ -20,11 +22,34 @@ namespace {
 constexpr float kGray = 127.5F;
 constexpr std::size_t kRowsAtOnce = 9;
 
-Graph frozen_up_to(const Model& model, NodeId output) {
-  Graph graph = model.graph;
-  graph.set_output(output);
-  graph.set_all_trainable(false);
-  return graph;
+// The network up to a filter's values before their activation: where a ReLU is off, and for most inputs most
+// are, no gradient tells what would turn it on.
+Graph before_activation(const Graph& graph, NodeId output) {
+  while (std::holds_alternative<ActivationLayer>(graph.node(output).op)) {
+    output = graph.node(output).inputs[0];
+  }
+  Graph part(graph.name());
+  for (NodeId id = 0; id <= output; ++id) {
+    const Node& node = graph.node(id);
+    Op op = node.op;
+    const auto without = [](auto& layer) {
+      if constexpr (requires { layer.activation; }) {
+        layer.activation = {};
+      }
+    };
+    if (id == output) {
+      std::visit(without, op);
+    }
+    part.add(node.name, std::move(op), node.inputs);
+  }
+  return part;
+}
+
+// Without trainable layers a program writes neither gradients nor statistics.
+Graph maximized_part(const Model& model, NodeId output, const MaximizeOptions& options) {
+  Graph part = options.classes ? model.graph : before_activation(model.graph, output);
+  part.set_all_trainable(false);
+  return part;
 }
 
 // A gradient has far more fine detail, and more colour, than a photo. As in photos every octave becomes twice
@@ -65,8 +90,7 @@ class Ascent {
         units_(units),
         rows_(static_cast<std::int64_t>(units.size())),
         shape_(model.graph.input_shape()),
-        // A program without trainable layers writes neither gradients nor statistics.
-        program_(frozen_up_to(model, output), const_cast<Parameters&>(model.parameters),
+        program_(maximized_part(model, output, options), const_cast<Parameters&>(model.parameters),
                  {.batch = static_cast<int>(units.size()),
                   .precision = Precision::f32,
                   .batch_norm = BatchNormMode::frozen,

@@ -92,6 +92,25 @@ TEST(Maximize, DrawsShapesRatherThanNoise) {
   }
 }
 
+TEST(Maximize, FindsWhatTurnsARectifierOn) {
+  Model model;
+  Graph graph;
+  NodeId x = graph.add("in", Input{{32, 32, 3}}, std::vector<NodeId>{});
+  x = graph.add("conv", Conv2D{.filters = 1, .activation = {Activation::Kind::relu}}, x);
+  graph.add("relu", ActivationLayer{{Activation::Kind::relu}}, x);
+  model.graph = graph;
+  model.parameters = test::formula_parameters(graph);
+  std::ranges::fill(model.parameters.at("conv/kernel").values(), 1.0F);
+  model.parameters.at("conv/bias")[0] = -3 * 150.0F;  // off at medium gray
+  model.preprocessing.height = model.preprocessing.width = 32;
+  Progress silent;
+  for (const char* layer : {"conv", "relu"}) {
+    const auto made = maximize(model, {.layer = layer, .units = {0}, .steps = 20}, silent);
+    EXPECT_LT(made.front().before, 0.0F) << layer;
+    EXPECT_GT(made.front().after, 0.0F) << layer;
+  }
+}
+
 TEST(Maximize, IncreasesAFilterAndAClassAndRepeats) {
   const Model model = network("mobilenet", 32, 3);
   Progress silent;
