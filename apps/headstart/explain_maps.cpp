@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -17,7 +18,8 @@ namespace headstart::app {
 namespace {
 
 constexpr std::size_t kShownMaps = 400;  // pictures on a contact sheet
-constexpr std::size_t kClasses = 50;     // average maps on it, the most frequent classes first
+constexpr int kSheetSide = 160, kColumns = 10;
+constexpr std::size_t kClasses = 50;  // average maps on it, the most frequent classes first
 
 // "top3": 3.
 std::optional<int> top_of(const std::string& text) {
@@ -96,45 +98,56 @@ void say_zero_maps(const SheetText& text, const Explanation& explanation, Progre
   }
 }
 
-// The overlays, and under them the average map of each class.
-void write_contact_sheet(const ExplainCommand& options, const Model& model, const SheetText& text,
-                         const std::vector<Explanation>& explanations,
-                         const std::vector<ClassEvidence>& classes) {
-  constexpr int kSide = 160, kColumns = 10;
+std::vector<CaptionedPicture> overlay_cells(const ExplainCommand& options, const Model& model,
+                                            const SheetText& text,
+                                            const std::vector<Explanation>& explanations) {
   std::vector<Explanation> shown;
   for (const auto& explanation : explanations) {
     if (shown.size() < kShownMaps && !explanation.classes.empty()) {
       shown.push_back(explanation);
     }
   }
-  const auto pictures = evidence_thumbnails(shown, model.preprocessing, kSide, options.overlay);
+  if (shown.empty()) {
+    throw Error("[explain] expected pictures; none could be read");
+  }
+  auto pictures = evidence_thumbnails(shown, model.preprocessing, kSheetSide, options.overlay);
   std::vector<CaptionedPicture> cells;
   cells.reserve(shown.size());
   for (std::size_t i = 0; i < shown.size(); ++i) {
     const auto& ranked = shown[i].classes.front().ranked;
-    cells.push_back({.picture = pictures[i],
+    cells.push_back({.picture = std::move(pictures[i]),
                      .caption = fmt::format("{} {:.2f}", text.labels[static_cast<std::size_t>(ranked.index)],
                                             ranked.probability)});
   }
-  if (cells.empty()) {
-    throw Error("[explain] expected pictures; none could be read");
-  }
-  std::vector<CaptionedPicture> means;
-  auto frequent = classes;
-  std::stable_sort(frequent.begin(), frequent.end(),
+  return cells;
+}
+
+std::vector<CaptionedPicture> average_cells(const ExplainCommand& options, const SheetText& text,
+                                            std::vector<ClassEvidence> classes) {
+  std::stable_sort(classes.begin(), classes.end(),
                    [](const ClassEvidence& a, const ClassEvidence& b) { return a.pictures > b.pictures; });
-  frequent.resize(std::min(frequent.size(), kClasses));
-  for (const auto& each : frequent) {
-    const Tensor heat = heat_over(each.mean, kSide, kSide, {.width = kSide, .height = kSide});
-    means.push_back({.picture = coloured(heat, options.overlay.colormap),
+  classes.resize(std::min(classes.size(), kClasses));
+  std::vector<CaptionedPicture> cells;
+  cells.reserve(classes.size());
+  for (const auto& each : classes) {
+    const PictureWindow whole{.width = kSheetSide, .height = kSheetSide};
+    const Tensor heat = heat_over(each.mean, kSheetSide, kSheetSide, whole);
+    cells.push_back({.picture = coloured(heat, options.overlay.colormap),
                      .caption = fmt::format("{} ({})", text.labels[static_cast<std::size_t>(each.index)],
                                             each.pictures)});
   }
-  std::vector<Image> sheets{
-      contact_sheet(cells, kColumns, kSide,
-                    fmt::format("{}: {} of {} pictures", text.method, cells.size(), explanations.size()))};
-  if (!means.empty()) {
-    sheets.push_back(contact_sheet(means, kColumns, kSide, "Average map of each predicted class"));
+  return cells;
+}
+
+// The overlays, and under them the average map of each class.
+void write_contact_sheet(const ExplainCommand& options, const Model& model, const SheetText& text,
+                         const std::vector<Explanation>& explanations,
+                         const std::vector<ClassEvidence>& classes) {
+  const auto overlays = overlay_cells(options, model, text, explanations);
+  const auto title = fmt::format("{}: {} of {} pictures", text.method, overlays.size(), explanations.size());
+  std::vector<Image> sheets{contact_sheet(overlays, kColumns, kSheetSide, title)};
+  if (const auto averages = average_cells(options, text, classes); !averages.empty()) {
+    sheets.push_back(contact_sheet(averages, kColumns, kSheetSide, "Average map of each predicted class"));
   }
   write_png(stacked(sheets), options.output);
 }
@@ -142,11 +155,10 @@ void write_contact_sheet(const ExplainCommand& options, const Model& model, cons
 void report_classes(const SheetText& text, const std::vector<ClassEvidence>& classes, Progress& progress) {
   for (const auto& each : classes) {
     if (each.border > kBorderWarning) {
-      progress.message(
-          fmt::format("warning: {}: {:.0f} % of the evidence sits on the border of the pictures (even: 36 "
-                      "%); the network "
-                      "may go by the surroundings",
-                      text.labels[static_cast<std::size_t>(each.index)], 100.0 * each.border));
+      progress.message(fmt::format(
+          "warning: {}: {:.0f} % of the evidence sits on the border of the pictures (even: 36 %); "
+          "the network may go by the surroundings",
+          text.labels[static_cast<std::size_t>(each.index)], 100.0 * each.border));
     }
   }
 }
