@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,9 @@ struct RankedClass {
   int index = 0;
   float probability = 0.0F;
 };
+// The most probable first, at most `top`, at least one; of equals the first.
+std::vector<RankedClass> ranked_classes(std::span<const float> probabilities, int top);
+
 struct ImagePrediction {
   std::string path;
   std::vector<RankedClass> classes;  // most probable first

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <numeric>
 #include <span>
 #include <unordered_map>
 #include <utility>
@@ -244,6 +243,18 @@ int find_class(const Model& model, const std::string& text) {
                           labels.size() - 1, text, did_you_mean(text, labels)));
 }
 
+std::vector<RankedClass> ranked_classes(std::span<const float> probabilities, int top) {
+  std::vector<RankedClass> ranking;
+  ranking.reserve(probabilities.size());
+  for (const float probability : probabilities) {
+    ranking.push_back({static_cast<int>(ranking.size()), probability});
+  }
+  std::stable_sort(ranking.begin(), ranking.end(),
+                   [](const RankedClass& a, const RankedClass& b) { return a.probability > b.probability; });
+  ranking.resize(std::min(ranking.size(), static_cast<std::size_t>(std::max(top, 1))));
+  return ranking;
+}
+
 std::vector<ImagePrediction> classify(const Model& model, const std::vector<std::string>& paths, int top,
                                       const PredictOptions& options, Progress& progress) {
   require_classifier(model);
@@ -260,15 +271,8 @@ std::vector<ImagePrediction> classify(const Model& model, const std::vector<std:
   const Tensor& table = computed.probabilities;
   const auto columns = static_cast<std::size_t>(table.shape()[1]);
   for (std::size_t row = 0; row < computed.samples.size(); ++row) {
-    const auto values = table.values().subspan(row * columns, columns);
-    std::vector<int> order(columns);
-    std::iota(order.begin(), order.end(), 0);
-    const auto value = [&](int index) { return values[static_cast<std::size_t>(index)]; };
-    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return value(a) > value(b); });
-    order.resize(std::min(columns, static_cast<std::size_t>(std::max(top, 1))));
-    for (const int index : order) {
-      predictions[static_cast<std::size_t>(computed.samples[row])].classes.push_back({index, value(index)});
-    }
+    predictions[static_cast<std::size_t>(computed.samples[row])].classes =
+        ranked_classes(table.values().subspan(row * columns, columns), top);
   }
   return predictions;
 }

@@ -2,7 +2,6 @@
 // batch on all cores; the part above it forwards and backwards.
 #include <algorithm>
 #include <memory>
-#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -22,37 +21,24 @@ namespace headstart {
 namespace {
 
 constexpr std::size_t kBatch = 8;
-constexpr std::size_t kRanked = 5;
+constexpr int kRanked = 5;
 // As in predict: finding out which precision is faster takes longer than so many pictures.
 constexpr std::size_t kFewPictures = 64;
-
-std::vector<RankedClass> ranking_of(std::span<const float> probabilities) {
-  std::vector<RankedClass> ranking;
-  for (std::size_t i = 0; i < probabilities.size(); ++i) {
-    ranking.push_back({static_cast<int>(i), probabilities[i]});
-  }
-  std::stable_sort(ranking.begin(), ranking.end(),
-                   [](const RankedClass& a, const RankedClass& b) { return a.probability > b.probability; });
-  return ranking;
-}
 
 // The row's classes ranked, and those asked about: the chosen ones, or the most probable.
 Explanation begun(const Tensor& table, std::size_t row, const ExplainOptions& options) {
   const auto columns = static_cast<std::size_t>(table.shape()[1]);
   const auto probabilities = table.values().subspan(row * columns, columns);
-  auto ranking = ranking_of(probabilities);
   Explanation explanation;
+  explanation.ranking = ranked_classes(probabilities, kRanked);
   if (options.classes.empty()) {
-    const auto top = std::clamp<std::size_t>(static_cast<std::size_t>(std::max(options.top, 1)), 1, columns);
-    for (std::size_t i = 0; i < top; ++i) {
-      explanation.classes.push_back({.ranked = ranking[i]});
+    for (const auto& ranked : ranked_classes(probabilities, options.top)) {
+      explanation.classes.push_back({.ranked = ranked});
     }
   }
   for (const int index : options.classes) {
     explanation.classes.push_back({.ranked = {index, probabilities[static_cast<std::size_t>(index)]}});
   }
-  ranking.resize(std::min(columns, kRanked));
-  explanation.ranking = std::move(ranking);
   return explanation;
 }
 
