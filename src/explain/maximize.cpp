@@ -256,6 +256,9 @@ std::vector<MaximizedInput> maximize(const Model& model, const MaximizeOptions& 
   const NodeId output = options.classes         ? model.graph.output()
                         : options.layer.empty() ? evidence_layer(model.graph)
                                                 : model.graph.require(options.layer);
+  if (output == 0) {
+    throw Error("[explain] expected a layer behind the input; received " + model.graph.node(0).name);
+  }
   const auto available = options.classes ? static_cast<std::int64_t>(class_labels(model).size())
                                          : model.graph.node(output).shape.back();
   const auto units = units_of(options, available);

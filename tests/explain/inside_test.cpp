@@ -130,6 +130,7 @@ TEST(Maximize, IncreasesAFilterAndAClassAndRepeats) {
   const auto classes = maximize(model, {.units = {2}, .classes = true, .steps = 30}, silent);
   EXPECT_GT(classes.front().after, classes.front().before);
   EXPECT_THROW(maximize(model, {.layer = "conv1", .units = {32}}, silent), Error);
+  EXPECT_THROW(maximize(model, {.layer = model.graph.node(0).name}, silent), Error);
 }
 
 class WithPhotos : public testing::Test {
