@@ -16,11 +16,26 @@ namespace headstart {
 
 // automatic: bf16 where a measurement on this CPU found it faster, else f32. Parameters, statistics,
 // gradients of parameters and the tensors handed in and out are always f32.
-enum class Precision { automatic, f32, bf16 };
-Precision precision_from(const std::string& name);  // "auto", "f32", "bf16"; throws Error
+// int8: of inference programs. Convolutions and dense layers multiply bytes, what is between them is as with
+// `automatic`. It needs the ranges of the values, see measure_ranges.
+enum class Precision { automatic, f32, bf16, int8 };
+Precision precision_from(const std::string& name);  // "auto", "f32", "bf16", "int8"; throws Error
 std::string to_string(Precision precision);
-// `automatic` resolved for this machine (a measurement of a few milliseconds, once a process).
+// `automatic` resolved for this machine (a measurement of a few milliseconds, once a process). Throws Error
+// for what this CPU has no instructions for.
 Precision resolve(Precision precision);
+
+// Between which bounds int8 represents the values of a layer: [-b, b], or [0, b] where none is negative.
+struct ValueRange {
+  float low = 0.0F, high = 0.0F;
+  friend bool operator==(const ValueRange&, const ValueRange&) = default;
+};
+// By layer. A layer that is not among them is computed as with `automatic`.
+using ValueRanges = std::map<std::string, ValueRange>;
+// The ranges for a program of these outputs that minimise the squared error of rounding on `images` (N x input
+// shape, a few like those to come). Computed in f32.
+ValueRanges measure_ranges(const Graph& graph, const Parameters& parameters,
+                           const std::vector<NodeId>& outputs, const Tensor& images);
 
 // Threads of the engine for the calling thread's programs; 0: all cores.
 void set_engine_threads(int threads);
@@ -60,6 +75,7 @@ class FrozenProgram {
     // A program of the same graph, parameters and options whose packed weights this one uses too: one for
     // each thread costs the memory of one.
     const FrozenProgram* weights_of = nullptr;
+    const ValueRanges* ranges = nullptr;  // read while compiling; for int8, which is refused without
   };
   FrozenProgram(const Graph& graph, const Parameters& parameters, std::vector<NodeId> outputs,
                 const Options& options);
@@ -71,7 +87,7 @@ class FrozenProgram {
   // `inputs[i]`: batch x shape of source i. `outputs[i]`: batch x shape of output i. All f32, channels-last.
   void run(std::span<const float* const> inputs, std::span<float* const> outputs);
   void run(const float* input, std::span<float* const> outputs) { run(std::span(&input, 1), outputs); }
-  // Takes over changed parameters without compiling again.
+  // Takes over changed parameters without compiling again. Not for int8, whose scales are compiled in.
   void refresh(const Parameters& parameters);
   std::vector<StepReport> report(int measured_runs);
   std::int64_t activation_bytes() const;

@@ -20,7 +20,10 @@ using Arguments = std::unordered_map<int, dnnl::memory>;
 struct Value {
   int buffer = -1;
   onednn::Desc desc{};
+  float scale = 0.0F;  // of int8: what one step stands for
 };
+inline bool is_int8(DataType type) { return type == DataType::s8 || type == DataType::u8; }
+inline bool is_int8(const Value& value) { return is_int8(onednn::type_of(value.desc)); }
 
 // The values of an f32 memory.
 inline float* floats(const dnnl::memory& memory) { return static_cast<float*>(memory.get_data_handle()); }

@@ -1,10 +1,13 @@
 // Convolutions and dense layers of the inference program, with what is fused into them.
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <optional>
+#include <utility>
 #include <variant>
 
 #include "engine/frozen_lowering.h"
+#include "engine/int8_values.h"
 #include "engine/lowering.h"
 #include "graph/overloaded.h"
 
@@ -12,6 +15,40 @@ namespace headstart {
 
 using dnnl::prop_kind;
 using onednn::Desc;
+
+namespace {
+
+// An addition to what stands in the destination.
+void append_sum(dnnl::post_ops& post_ops, const Value& summand) {
+  if (is_int8(summand)) {
+    constexpr int kZeroPoint = 0;
+    post_ops.append_sum(summand.scale, kZeroPoint, onednn::type_of(summand.desc));
+  } else {
+    post_ops.append_sum();
+  }
+}
+
+// Brings a result to the steps of the value that it is stored in.
+void append_rounding(dnnl::post_ops& post_ops, const Value& value) {
+  if (is_int8(value)) {
+    onednn::append_eltwise(
+        post_ops, {.algorithm = dnnl::algorithm::eltwise_linear, .alpha = 1.0F / value.scale, .beta = 0.0F});
+  }
+}
+
+// `kernel` and `bias` are what a primitive reads; `user` is the layout of the kernel given.
+void pack(FoldedWeights weights, const Desc& user, const dnnl::engine& engine, dnnl::memory kernel,
+          const dnnl::memory& bias) {
+  dnnl::stream stream(engine);
+  dnnl::memory from(user, engine, weights.kernel.data());
+  dnnl::reorder(from, kernel).execute(stream, from, kernel);
+  stream.wait();
+  if (!weights.bias.empty()) {
+    std::memcpy(bias.get_data_handle(), weights.bias.data(), weights.bias.size() * sizeof(float));
+  }
+}
+
+}  // namespace
 
 Value FrozenLowering::lower_layer(const FusedLayer& layer) {
   const auto& node = node_at(layer.base);
@@ -28,11 +65,11 @@ Value FrozenLowering::lower_layer(const FusedLayer& layer) {
       Overloaded{[&](const Conv2D& op) {
                    with_bias(op.use_bias);
                    with_kernel_scale(op.weight_normalization);
-                   return convolution(layer, geometry_of(op, channels), padded_input(layer.base), names);
+                   return convolution(layer, geometry_of(op, channels), padded_input(layer), names);
                  },
                  [&](const DepthwiseConv2D& op) {
                    with_bias(op.use_bias);
-                   return convolution(layer, geometry_of(op, channels), padded_input(layer.base), names);
+                   return convolution(layer, geometry_of(op, channels), padded_input(layer), names);
                  },
                  [&](const SeparableConv2D& op) {
                    with_bias(op.use_bias);
@@ -54,11 +91,16 @@ Value FrozenLowering::lower_layer(const FusedLayer& layer) {
       node.op);
 }
 
+// What a layer multiplies.
+const Value& FrozenLowering::operand(const FusedLayer& layer, NodeId input) {
+  return int8_.computed[static_cast<std::size_t>(layer.tail)] ? int8_of(input) : value_of(input);
+}
+
 // What a convolution slides over, and the zeros around it.
-FrozenLowering::PaddedInput FrozenLowering::padded_input(NodeId convolution) const {
-  const auto pad = padding_[static_cast<std::size_t>(convolution)];
-  const auto input = pad ? node_at(*pad).inputs[0] : node_at(convolution).inputs[0];
-  return {value_of(input), shape_of(input),
+FrozenLowering::PaddedInput FrozenLowering::padded_input(const FusedLayer& layer) {
+  const auto pad = padding_[static_cast<std::size_t>(layer.base)];
+  const auto input = pad ? node_at(*pad).inputs[0] : node_at(layer.base).inputs[0];
+  return {operand(layer, input), shape_of(input),
           pad ? std::get<ZeroPadding2D>(node_at(*pad).op) : ZeroPadding2D{}};
 }
 
@@ -82,25 +124,41 @@ bool FrozenLowering::is_read_later(const FusedLayer& layer, int buffer) const {
   return false;
 }
 
-// The first Add whose other summand the result may overwrite: oneDNN's fast kernels accumulate into their
-// destination, while a summand elsewhere makes them slow ones.
-std::optional<FollowUp> FrozenLowering::overwritten_summand(const FusedLayer& layer, const Value& src) const {
+bool FrozenLowering::may_overwrite(const FusedLayer& layer, const Value& summand, const Value& result) const {
+  const bool fits =
+      summand.desc == result.desc ||
+      (is_int8(summand) && is_int8(result) && onednn::dims_of(summand.desc) == onednn::dims_of(result.desc));
+  return fits && emitter_.in_arena(summand) && !is_read_later(layer, summand.buffer);
+}
+
+// Where the result goes: over the other summand of the first Add that allows it, for oneDNN's fast kernels
+// accumulate into their destination, while a summand elsewhere makes them slow ones. A layer that multiplies
+// int8 has no fast ones for that at all, so the summand is copied to the destination.
+FrozenLowering::Destination FrozenLowering::destination(const FusedLayer& layer, const Value& src) {
+  const auto result = result_value(layer.tail);
   for (const auto& follow_up : layer.follow_ups) {
-    if (follow_up.other < 0) {
-      continue;
-    }
-    const auto& other = value_of(follow_up.other);
-    const bool fits =
-        other.desc == result_desc(layer.tail) && emitter_.in_arena(other) && other.buffer != src.buffer;
-    if (fits && !is_read_later(layer, other.buffer)) {
-      return follow_up;
+    if (follow_up.other >= 0 && stored(follow_up.other).buffer != src.buffer &&
+        may_overwrite(layer, stored(follow_up.other), result)) {
+      const auto& summand = stored(follow_up.other);
+      return {{summand.buffer, result.desc, result.scale}, summand, follow_up.node};
     }
   }
-  return std::nullopt;
+  if (!is_int8(src)) {
+    return {.value = result};
+  }
+  for (const auto& follow_up : layer.follow_ups) {
+    if (follow_up.other >= 0) {
+      const auto& other = is_int8(result) ? int8_of(follow_up.other) : value_of(follow_up.other);
+      const Value summand{result.buffer, is_int8(other) ? other.desc : result.desc, other.scale};
+      emitter_.copy(label(layer), emitter_.memory(other), emitter_.memory(summand));
+      return {result, summand, follow_up.node};
+    }
+  }
+  return {.value = result};
 }
 
 // The layer's own activation and what was fused behind it, as post-operations with their arguments.
-dnnl::primitive_attr FrozenLowering::post_operations(const FusedLayer& layer, NodeId overwritten,
+dnnl::primitive_attr FrozenLowering::post_operations(const FusedLayer& layer, const Destination& destination,
                                                      Arguments& arguments) {
   dnnl::post_ops post_ops;
   const auto append = [&](const Activation& activation) {
@@ -112,8 +170,8 @@ dnnl::primitive_attr FrozenLowering::post_operations(const FusedLayer& layer, No
   for (const auto& follow_up : layer.follow_ups) {
     if (follow_up.other < 0) {
       append(std::get<ActivationLayer>(node_at(follow_up.node).op).activation);
-    } else if (follow_up.node == overwritten) {
-      post_ops.append_sum();
+    } else if (follow_up.node == destination.add) {
+      append_sum(post_ops, *destination.summand);
     } else {
       const auto& other = value_of(follow_up.other);
       const bool dense = std::holds_alternative<Dense>(node_at(layer.base).op);
@@ -123,6 +181,7 @@ dnnl::primitive_attr FrozenLowering::post_operations(const FusedLayer& layer, No
       post_ops.append_binary(dnnl::algorithm::binary_add, memory.get_desc());
     }
   }
+  append_rounding(post_ops, destination.value);
   auto attr = emitter_.attributes();
   attr.set_post_ops(post_ops);
   return attr;
@@ -153,43 +212,80 @@ std::string FrozenLowering::label(const FusedLayer& layer) const {
 
 Value FrozenLowering::convolution(const FusedLayer& layer, const ConvolutionGeometry& geometry,
                                   const PaddedInput& input, const WeightNames& names) {
-  const auto shape = convolution_shape(geometry, input.shape, input.zeros, type_);
-  const auto overwritten = overwritten_summand(layer, input.value);
-  const auto dst = overwritten ? value_of(overwritten->other) : emitter_.value(result_desc(layer.tail));
+  const auto shape = convolution_shape(geometry, input.shape, input.zeros, weights_type(input.value));
+  const auto dst = destination(layer, input.value);
   Arguments arguments;
-  const auto attr = post_operations(layer, overwritten ? overwritten->node : -1, arguments);
-  emit_convolution(label(layer), shape, input.value, dst, names, attr, arguments);
-  return finish(layer, dst);
+  const auto attr = post_operations(layer, dst, arguments);
+  emit_layer(label(layer), LayerKind::convolution, shape, input.value, dst.value, names, attr, arguments);
+  return finish(layer, dst.value);
 }
 
 Value FrozenLowering::separable(const FusedLayer& layer, const SeparableConv2D& op, WeightNames names) {
   const auto& node = node_at(layer.base);
-  const auto input = padded_input(layer.base);
+  const auto name = depthwise_name(node.name);
+  const auto input = padded_input(layer);
   const auto channels = input.shape.back();
-  const auto first = convolution_shape(depthwise_half(op, channels), input.shape, input.zeros, type_);
+  const auto first =
+      convolution_shape(depthwise_half(op, channels), input.shape, input.zeros, weights_type(input.value));
   Shape middle = node.shape;
   middle.back() = channels * op.depth_multiplier;
-  const auto between = emitter_.value(desc_of(middle));
-  emit_convolution(node.name + " (depthwise)", first, input.value, between,
-                   {.kernel = node.name + "/depthwise_kernel", .bias = ""}, emitter_.attributes(), {});
+  Value between;
+  dnnl::post_ops post_ops;
+  if (is_int8(input.value)) {
+    const auto form = int8_form(ranges_->at(name));
+    between = emitter_.value(activation_desc(middle, batch_, form.type));
+    between.scale = form.scale;
+    append_rounding(post_ops, between);
+  } else {
+    between = emitter_.value(desc_of(middle));
+  }
+  auto attr = emitter_.attributes();
+  attr.set_post_ops(post_ops);
+  emit_layer(name, LayerKind::convolution, first, input.value, between,
+             {.kernel = node.name + "/depthwise_kernel", .bias = ""}, attr, {});
+  observe(name, between);
   names.kernel = node.name + "/pointwise_kernel";
   return convolution(layer, pointwise_half(op, channels), {.value = between, .shape = middle}, names);
 }
 
-void FrozenLowering::emit_convolution(const std::string& name, const LayerShape& shape, const Value& src,
-                                      const Value& dst, const WeightNames& names,
-                                      const dnnl::primitive_attr& attr, Arguments arguments) {
+void FrozenLowering::emit_layer(const std::string& name, LayerKind kind, const LayerShape& shape,
+                                const Value& src, const Value& dst, const WeightNames& names,
+                                dnnl::primitive_attr attr, Arguments arguments) {
   const bool has_bias = !names.bias.empty() || names.affine != nullptr;
   const onednn::LayerDescs descs{.src = src.desc,
                                  .weights = shape.weights,
                                  .bias = has_bias ? vector_desc(shape.filters) : Desc(),
                                  .dst = dst.desc};
-  const auto pd =
-      onednn::convolution_forward(emitter_.engine(), prop_kind::forward_inference, descs, shape.window, attr);
+  std::optional<Int8Weights> int8;
+  if (is_int8(src)) {
+    int8 = int8_weights(names, shape.filters, src.scale);
+    const bool grouped = onednn::dims_of(shape.user_weights).size() == 5;
+    if (const auto argument = onednn::scale_channels(attr, int8->factors, grouped)) {
+      const auto factors = emitter_.memory(emitter_.persistent(vector_desc(shape.filters)));
+      std::copy(int8->factors.begin(), int8->factors.end(), floats(factors));
+      arguments.insert({*argument, factors});
+    }
+  }
   arguments.insert({DNNL_ARG_SRC, emitter_.memory(src)});
   arguments.insert({DNNL_ARG_DST, emitter_.memory(dst)});
-  add_weights(shape, pd.weights_desc(), names, has_bias, arguments);
-  emitter_.emit(name, "convolution", pd, std::move(arguments));
+  const auto emit = [&](const auto& pd, const char* text) {
+    if (int8) {
+      add_int8_weights(shape, pd.weights_desc(), std::move(*int8), arguments);
+    } else {
+      add_weights(shape, pd.weights_desc(), names, has_bias, arguments);
+    }
+    emitter_.emit(name, text, pd, std::move(arguments));
+  };
+  constexpr auto kInference = prop_kind::forward_inference;
+  switch (kind) {
+    case LayerKind::convolution:
+      emit(onednn::convolution_forward(emitter_.engine(), kInference, descs, shape.window, attr),
+           "convolution");
+      break;
+    case LayerKind::dense:
+      emit(onednn::inner_product_forward(emitter_.engine(), kInference, descs, attr), "inner product");
+      break;
+  }
 }
 
 // Its activation is a step of its own: oneDNN's transposed convolutions have no fast post-operations.
@@ -213,27 +309,27 @@ Value FrozenLowering::transposed(const Node& node, const Conv2DTranspose& op) {
 Value FrozenLowering::dense(const FusedLayer& layer, const Dense& op, const WeightNames& names) {
   const auto input = node_at(layer.base).inputs[0];
   const auto inputs = shape_of(input).back();
-  const auto shape = dense_shape(inputs, op.units, type_);
-  const auto overwritten = overwritten_summand(layer, value_of(input));
-  const auto dst = overwritten ? value_of(overwritten->other) : emitter_.value(result_desc(layer.tail));
   const auto matrix = [](const Value& value, std::int64_t columns) {
-    return Value{value.buffer, matrix_desc(value.desc, columns)};
+    return Value{value.buffer, matrix_desc(value.desc, columns), value.scale};
   };
-  const auto src_matrix = matrix(value_of(input), inputs);
-  const auto dst_matrix = matrix(dst, op.units);
+  const auto src = matrix(operand(layer, input), inputs);
+  const auto dst = destination(layer, src);
   Arguments arguments;
-  const auto attr = post_operations(layer, overwritten ? overwritten->node : -1, arguments);
-  const bool has_bias = !names.bias.empty() || names.affine != nullptr;
-  const onednn::LayerDescs descs{.src = src_matrix.desc,
-                                 .weights = shape.weights,
-                                 .bias = has_bias ? vector_desc(op.units) : Desc(),
-                                 .dst = dst_matrix.desc};
-  const auto pd = onednn::inner_product_forward(emitter_.engine(), prop_kind::forward_inference, descs, attr);
-  arguments.insert({DNNL_ARG_SRC, emitter_.memory(src_matrix)});
-  arguments.insert({DNNL_ARG_DST, emitter_.memory(dst_matrix)});
-  add_weights(shape, pd.weights_desc(), names, has_bias, arguments);
-  emitter_.emit(label(layer), "inner product", pd, std::move(arguments));
-  return finish(layer, dst);
+  const auto attr = post_operations(layer, dst, arguments);
+  emit_layer(label(layer), LayerKind::dense, dense_shape(inputs, op.units, weights_type(src)), src,
+             matrix(dst.value, op.units), names, attr, arguments);
+  return finish(layer, dst.value);
+}
+
+FoldedWeights FrozenLowering::folded(const WeightNames& names, std::int64_t filters,
+                                     const Parameters& parameters) {
+  const Tensor* bias = names.bias.empty() ? nullptr : &parameters.at(names.bias);
+  const auto form =
+      names.affine != nullptr ? std::optional(inference_form(*names.affine, parameters)) : std::nullopt;
+  const Tensor& kernel = parameters.at(names.kernel);
+  return names.kernel_scale.empty()
+             ? fold(kernel, bias, form, filters)
+             : fold(normalized_kernel(kernel, parameters.at(names.kernel_scale)), bias, form, filters);
 }
 
 // Memory for packed weights and bias, and the loader that fills it from the parameters.
@@ -247,25 +343,41 @@ void FrozenLowering::add_weights(const LayerShape& shape, const Desc& packed, co
     arguments.insert({DNNL_ARG_BIAS, bias});
   }
   const std::optional<Node> affine = names.affine != nullptr ? std::optional(*names.affine) : std::nullopt;
-  result_.loaders.push_back([=, engine = emitter_.engine(), kernel_name = names.kernel,
-                             scale_name = names.kernel_scale, bias_name = names.bias,
-                             user = shape.user_weights,
-                             filters = shape.filters](const Parameters& parameters) {
-    const Tensor* own_bias = bias_name.empty() ? nullptr : &parameters.at(bias_name);
-    const auto form = affine ? std::optional(inference_form(*affine, parameters)) : std::nullopt;
-    auto folded = scale_name.empty()
-                      ? fold(parameters.at(kernel_name), own_bias, form, filters)
-                      : fold(normalized_kernel(parameters.at(kernel_name), parameters.at(scale_name)),
-                             own_bias, form, filters);
-    dnnl::stream stream(engine);
-    dnnl::memory from(user, engine, folded.kernel.data());
-    auto to = weights;
-    dnnl::reorder(from, to).execute(stream, from, to);
-    stream.wait();
-    if (!folded.bias.empty()) {
-      std::memcpy(bias.get_data_handle(), folded.bias.data(), folded.bias.size() * sizeof(float));
-    }
+  result_.loaders.push_back([=, engine = emitter_.engine()](const Parameters& parameters) {
+    auto own = names;
+    own.affine = affine ? &*affine : nullptr;
+    pack(folded(own, shape.filters, parameters), shape.user_weights, engine, weights, bias);
   });
+}
+
+FrozenLowering::Int8Weights FrozenLowering::int8_weights(const WeightNames& names, std::int64_t filters,
+                                                         float src_scale) const {
+  auto whole = folded(names, filters, parameters_);
+  auto kernel = int8_kernel(std::move(whole.kernel), filters);
+  for (std::size_t c = 0; c < kernel.scales.size(); ++c) {
+    kernel.scales[c] *= src_scale;
+    if (onednn::kBiasBeforeFactors && !whole.bias.empty()) {
+      whole.bias[c] /= kernel.scales[c];
+    }
+  }
+  return {.weights = {.kernel = std::move(kernel.values), .bias = std::move(whole.bias)},
+          .factors = std::move(kernel.scales)};
+}
+
+void FrozenLowering::add_int8_weights(const LayerShape& shape, const Desc& packed, Int8Weights weights,
+                                      Arguments& arguments) {
+  auto kernel = emitter_.memory(emitter_.persistent(packed));
+  arguments.insert({DNNL_ARG_WEIGHTS, kernel});
+  dnnl::memory bias;
+  if (!weights.weights.bias.empty()) {
+    bias = emitter_.memory(emitter_.persistent(vector_desc(shape.filters)));
+    arguments.insert({DNNL_ARG_BIAS, bias});
+  }
+  result_.loaders.push_back(
+      [=, engine = emitter_.engine(),
+       whole = std::make_shared<FoldedWeights>(std::move(weights.weights))](const Parameters&) {
+        pack(std::move(*whole), shape.user_weights, engine, kernel, bias);
+      });
 }
 
 }  // namespace headstart

@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "engine/int8_values.h"
 #include "engine/lowering.h"
 #include "graph/ancestors.h"
 #include "graph/overloaded.h"
@@ -10,9 +11,13 @@ namespace headstart {
 
 using onednn::Desc;
 
-FrozenLowering::FrozenLowering(Emitter& emitter, const Graph& graph, const std::vector<NodeId>& outputs,
-                               const FrozenProgram::Options& options)
+FrozenLowering::FrozenLowering(Emitter& emitter, const Graph& graph, const Parameters& parameters,
+                               const std::vector<NodeId>& outputs, const FrozenProgram::Options& options,
+                               RangeObserver* observer)
     : emitter_(emitter),
+      parameters_(parameters),
+      ranges_(options.ranges),
+      observer_(observer),
       nodes_(options.logits ? nodes_ending_in_logits(graph) : graph.nodes()),
       outputs_(outputs),
       sources_(options.sources.empty() ? std::vector<NodeId>{0} : options.sources),
@@ -20,7 +25,9 @@ FrozenLowering::FrozenLowering(Emitter& emitter, const Graph& graph, const std::
       type_(options.precision == Precision::bf16 ? DataType::bf16 : DataType::f32),
       needed_(ancestors(nodes_, outputs_, sources_)),
       done_(nodes_.size(), false),
-      values_(nodes_.size()) {
+      values_(nodes_.size()),
+      as_float_(nodes_.size()),
+      as_int8_(nodes_.size()) {
   for (const auto source : sources_) {
     is_source_.resize(nodes_.size(), false);
     is_source_[static_cast<std::size_t>(source)] = true;
@@ -42,6 +49,7 @@ FrozenLowering::FrozenLowering(Emitter& emitter, const Graph& graph, const std::
       fusion_.absorbed[static_cast<std::size_t>(*pad)] = true;
     }
   }
+  int8_ = plan_int8(nodes_, consumers_, must_exist_, fusion_, ranges_);
 }
 
 LoweredInference FrozenLowering::lower() {
@@ -49,6 +57,7 @@ LoweredInference FrozenLowering::lower() {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (needed_[i] && !is_source_[i] && !fusion_.absorbed[i]) {
       values_[i] = lower_node(static_cast<NodeId>(i));
+      observe(nodes_[i].name, values_[i]);
       mark_done(static_cast<NodeId>(i));
     }
   }
@@ -78,11 +87,78 @@ void FrozenLowering::mark_done(NodeId id) {
   }
 }
 
-// A value that nothing in the program reads but the caller is f32 at once.
-Desc FrozenLowering::result_desc(NodeId id) const {
+// Room for the result of a layer that can store what it likes. A value that nothing in the program reads but
+// the caller is f32 at once.
+Value FrozenLowering::result_value(NodeId id) {
   const auto i = static_cast<std::size_t>(id);
-  return activation_desc(nodes_[i].shape, batch_,
-                         must_exist_[i] && consumers_[i].empty() ? DataType::f32 : type_);
+  return must_exist_[i] && consumers_[i].empty()
+             ? emitter_.value(activation_desc(nodes_[i].shape, batch_, DataType::f32))
+             : new_value(id);
+}
+
+// Room for a node's value, as int8 where it is stored so.
+Value FrozenLowering::new_value(NodeId id) {
+  const auto i = static_cast<std::size_t>(id);
+  if (!int8_.stored[i]) {
+    return emitter_.value(desc_of(nodes_[i].shape));
+  }
+  auto value = emitter_.value(activation_desc(nodes_[i].shape, batch_, int8_.forms[i]->type));
+  value.scale = int8_.forms[i]->scale;
+  return value;
+}
+
+const Value& FrozenLowering::value_of(NodeId id) {
+  const auto i = static_cast<std::size_t>(id);
+  if (!is_int8(values_[i])) {
+    return values_[i];
+  }
+  if (!as_float_[i]) {
+    as_float_[i] = emitter_.value(desc_of(nodes_[i].shape));
+    convert(nodes_[i].name, values_[i], *as_float_[i]);
+  }
+  return *as_float_[i];
+}
+
+const Value& FrozenLowering::int8_of(NodeId id) {
+  const auto i = static_cast<std::size_t>(id);
+  if (is_int8(values_[i])) {
+    return values_[i];
+  }
+  if (!as_int8_[i]) {
+    const auto& form = int8_.forms[i].value();
+    as_int8_[i] = emitter_.value(activation_desc(nodes_[i].shape, batch_, form.type));
+    as_int8_[i]->scale = form.scale;
+    convert(nodes_[i].name, values_[i], *as_int8_[i]);
+  }
+  return *as_int8_[i];
+}
+
+const Value& FrozenLowering::passed_input(NodeId id, std::size_t input) {
+  const auto from = node_at(id).inputs[input];
+  return int8_.stored[static_cast<std::size_t>(id)] ? int8_of(from) : value_of(from);
+}
+
+// Floating-point values as int8, or int8 as such.
+void FrozenLowering::convert(const std::string& name, const Value& from, const Value& to) {
+  const bool quantizes = is_int8(to);
+  const auto& bytes = quantizes ? to : from;
+  const ByteLayout layout{.scale = bytes.scale,
+                          .has_sign = onednn::type_of(bytes.desc) == DataType::s8,
+                          .bf16 = onednn::type_of((quantizes ? from : to).desc) == DataType::bf16};
+  emitter_.emit(name, quantizes ? "quantization" : "dequantization", {from, to},
+                [from = emitter_.memory(from), to = emitter_.memory(to), layout, quantizes,
+                 count = static_cast<std::int64_t>(bytes.desc.get_size())] {
+                  (quantizes ? values_to_bytes : bytes_to_values)(from.get_data_handle(), count, layout,
+                                                                  to.get_data_handle());
+                });
+}
+
+void FrozenLowering::observe(const std::string& name, const Value& value) {
+  if (observer_ != nullptr && onednn::type_of(value.desc) == DataType::f32) {
+    emitter_.emit(name, "observation", {value},
+                  [counts = &(*observer_)[name], memory = emitter_.memory(value),
+                   count = value.desc.get_size() / sizeof(float)] { counts->add(floats(memory), count); });
+  }
 }
 
 void FrozenLowering::lower_sources() {
@@ -90,7 +166,14 @@ void FrozenLowering::lower_sources() {
     const auto& node = node_at(source);
     const auto external = emitter_.external(activation_desc(node.shape, batch_, DataType::f32));
     result_.sources.push_back(external);
-    values_[static_cast<std::size_t>(source)] = emitter_.reorder(node.name, external, desc_of(node.shape));
+    const auto i = static_cast<std::size_t>(source);
+    if (int8_.stored[i]) {
+      values_[i] = new_value(source);
+      convert(node.name, external, values_[i]);
+    } else {
+      values_[i] = emitter_.reorder(node.name, external, desc_of(node.shape));
+    }
+    observe(node.name, values_[i]);
   }
 }
 
@@ -109,21 +192,21 @@ Value FrozenLowering::lower_node(NodeId id) {
           [&](const Conv2DTranspose& op) { return transposed(node, op); },
           [&](const MaxPooling2D& op) {
             return pool(
-                node, A::pooling_max,
+                id, A::pooling_max,
                 pooling_window(op.pool, op.strides, op.padding, shape_of(node.inputs[0]), node.shape));
           },
           [&](const AveragePooling2D& op) {
             return pool(
-                node, op.count_padding ? A::pooling_avg_include_padding : A::pooling_avg_exclude_padding,
+                id, op.count_padding ? A::pooling_avg_include_padding : A::pooling_avg_exclude_padding,
                 pooling_window(op.pool, op.strides, op.padding, shape_of(node.inputs[0]), node.shape));
           },
           [&](const GlobalAveragePooling2D&) {
-            return pool(node, A::pooling_avg_exclude_padding, global_window(shape_of(node.inputs[0])));
+            return pool(id, A::pooling_avg_exclude_padding, global_window(shape_of(node.inputs[0])));
           },
           [&](const GlobalMaxPooling2D&) {
-            return pool(node, A::pooling_max, global_window(shape_of(node.inputs[0])));
+            return pool(id, A::pooling_max, global_window(shape_of(node.inputs[0])));
           },
-          [&](const ZeroPadding2D& op) { return pad(node, op); },
+          [&](const ZeroPadding2D& op) { return pad(id, op); },
           [&](const ActivationLayer& op) {
             return clips_[static_cast<std::size_t>(node.inputs[0])] == id
                        ? input_of(node)
@@ -150,13 +233,13 @@ Value FrozenLowering::lower_node(NodeId id) {
           [&](const Multiply&) { return fold_binary(node, A::binary_mul); },
           [&](const Concatenate&) {
             std::vector<Value> srcs;
-            for (const auto input : node.inputs) {
-              srcs.push_back(value_of(input));
+            for (std::size_t input = 0; input < node.inputs.size(); ++input) {
+              srcs.push_back(passed_input(id, input));
             }
-            return concatenate(node, srcs, channel_axis(node.shape));
+            return concatenate(node, srcs, new_value(id), channel_axis(node.shape));
           },
-          [&](const OneOf<Flatten, Reshape> auto&) { return view(input_of(node), node.shape); },
-          [&](const Dropout&) { return input_of(node); },
+          [&](const OneOf<Flatten, Reshape> auto&) { return view(passed_input(id), node.shape); },
+          [&](const Dropout&) { return passed_input(id); },
           [&](const Rescaling& op) {
             return op.scale.size() == 1 && op.offset.size() == 1 && !clips_[i]
                        ? eltwise(node.name, input_of(node), {A::eltwise_linear, op.scale[0], op.offset[0]})
@@ -166,7 +249,7 @@ Value FrozenLowering::lower_node(NodeId id) {
 }
 
 Value FrozenLowering::view(const Value& value, const Shape& shape) const {
-  return {value.buffer, activation_desc(shape, batch_, onednn::type_of(value.desc))};
+  return {value.buffer, activation_desc(shape, batch_, onednn::type_of(value.desc)), value.scale};
 }
 
 }  // namespace headstart

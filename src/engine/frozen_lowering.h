@@ -10,7 +10,9 @@
 #include "engine/emitter.h"
 #include "engine/folding.h"
 #include "engine/fusion.h"
+#include "engine/int8_plan.h"
 #include "engine/layout.h"
+#include "engine/ranges.h"
 #include "headstart/engine.h"
 #include "headstart/graph.h"
 #include "headstart/parameters.h"
@@ -27,21 +29,32 @@ struct LoweredInference {
 // Layers with weights are emitted with all that was fused into them, where their last node stands.
 class FrozenLowering {
  public:
-  FrozenLowering(Emitter& emitter, const Graph& graph, const std::vector<NodeId>& outputs,
-                 const FrozenProgram::Options& options);
+  // `observer`, when it is not null, counts the values of every layer that a range can be asked for.
+  FrozenLowering(Emitter& emitter, const Graph& graph, const Parameters& parameters,
+                 const std::vector<NodeId>& outputs, const FrozenProgram::Options& options,
+                 RangeObserver* observer = nullptr);
   LoweredInference lower();
 
  private:
   const Node& node_at(NodeId id) const { return nodes_[static_cast<std::size_t>(id)]; }
-  const Value& value_of(NodeId id) const { return values_[static_cast<std::size_t>(id)]; }
-  const Value& input_of(const Node& node) const { return value_of(node.inputs[0]); }
+  // The value as it was computed; in the program's floating-point type; as int8. The last two are converted
+  // for their first reader.
+  const Value& stored(NodeId id) const { return values_[static_cast<std::size_t>(id)]; }
+  const Value& value_of(NodeId id);
+  const Value& int8_of(NodeId id);
+  const Value& input_of(const Node& node) { return value_of(node.inputs[0]); }
+  // The input of a node that passes values on: as int8 where the node's own value is.
+  const Value& passed_input(NodeId id, std::size_t input = 0);
   const Shape& shape_of(NodeId id) const { return node_at(id).shape; }
   onednn::Desc desc_of(const Shape& shape) const { return activation_desc(shape, batch_, type_); }
-  onednn::Desc result_desc(NodeId id) const;
+  Value result_value(NodeId id);
+  Value new_value(NodeId id);
   Value view(const Value& value, const Shape& shape) const;
 
   void lower_sources();
   Value lower_node(NodeId id);
+  void convert(const std::string& name, const Value& from, const Value& to);
+  void observe(const std::string& name, const Value& value);
 
   // frozen_layers.cpp: layers with kernels
   struct WeightNames {
@@ -50,17 +63,32 @@ class FrozenLowering {
     std::string kernel_scale{};    // not empty: the kernel's filters are normalised to these norms
     const Node* affine = nullptr;  // folded into both
   };
+  static FoldedWeights folded(const WeightNames& names, std::int64_t filters, const Parameters& parameters);
+  struct Int8Weights {
+    FoldedWeights weights;       // the kernel in whole numbers
+    std::vector<float> factors;  // what one step of a channel's sums stands for
+  };
+  Int8Weights int8_weights(const WeightNames& names, std::int64_t filters, float src_scale) const;
   struct PaddedInput {
     Value value{};
     Shape shape{};
     ZeroPadding2D zeros{};  // of an absorbed ZeroPadding2D
   };
   Value lower_layer(const FusedLayer& layer);
-  PaddedInput padded_input(NodeId convolution) const;
+  PaddedInput padded_input(const FusedLayer& layer);
+  const Value& operand(const FusedLayer& layer, NodeId input);
+  DataType weights_type(const Value& src) const { return is_int8(src) ? DataType::s8 : type_; }
   void mark_done(NodeId id);
-  std::optional<FollowUp> overwritten_summand(const FusedLayer& layer, const Value& src) const;
+  struct Destination {
+    Value value{};
+    std::optional<Value> summand{};  // what stands there before
+    NodeId add = -1;                 // whose summand that is
+  };
+  Destination destination(const FusedLayer& layer, const Value& src);
+  bool may_overwrite(const FusedLayer& layer, const Value& summand, const Value& result) const;
   bool is_read_later(const FusedLayer& layer, int buffer) const;
-  dnnl::primitive_attr post_operations(const FusedLayer& layer, NodeId overwritten, Arguments& arguments);
+  dnnl::primitive_attr post_operations(const FusedLayer& layer, const Destination& destination,
+                                       Arguments& arguments);
   Activation own_activation(const FusedLayer& layer) const;
   Value finish(const FusedLayer& layer, const Value& value);
   std::string label(const FusedLayer& layer) const;
@@ -68,15 +96,19 @@ class FrozenLowering {
                     const WeightNames& names);
   Value separable(const FusedLayer& layer, const SeparableConv2D& op, WeightNames names);
   Value transposed(const Node& node, const Conv2DTranspose& op);
-  void emit_convolution(const std::string& name, const LayerShape& shape, const Value& src, const Value& dst,
-                        const WeightNames& names, const dnnl::primitive_attr& attr, Arguments arguments);
+  enum class LayerKind { convolution, dense };
+  void emit_layer(const std::string& name, LayerKind kind, const LayerShape& shape, const Value& src,
+                  const Value& dst, const WeightNames& names, dnnl::primitive_attr attr,
+                  Arguments arguments);
   Value dense(const FusedLayer& layer, const Dense& op, const WeightNames& names);
   void add_weights(const LayerShape& shape, const onednn::Desc& packed, const WeightNames& names,
                    bool has_bias, Arguments& arguments);
+  void add_int8_weights(const LayerShape& shape, const onednn::Desc& packed, Int8Weights weights,
+                        Arguments& arguments);
 
   // frozen_ops.cpp: everything else
-  Value pool(const Node& node, dnnl::algorithm algorithm, const onednn::Window& window);
-  Value pad(const Node& node, const ZeroPadding2D& op);
+  Value pool(NodeId id, dnnl::algorithm algorithm, const onednn::Window& window);
+  Value pad(NodeId id, const ZeroPadding2D& op);
   Value eltwise(const std::string& name, const Value& src, const onednn::Eltwise& eltwise);
   Value activate(const std::string& name, const Value& src, const Activation& activation);
   Value loaded(const onednn::Desc& desc, std::function<std::vector<float>(const Parameters&)> values);
@@ -99,9 +131,12 @@ class FrozenLowering {
   Value shuffle(const Node& node, const ChannelShuffle& op);
   Value binary(const std::string& name, dnnl::algorithm algorithm, const Value& a, const Value& b);
   Value fold_binary(const Node& node, dnnl::algorithm algorithm);
-  Value concatenate(const Node& node, const std::vector<Value>& srcs, int axis);
+  Value concatenate(const Node& node, const std::vector<Value>& srcs, const Value& dst, int axis);
 
   Emitter& emitter_;
+  const Parameters& parameters_;
+  const ValueRanges* ranges_;
+  RangeObserver* observer_;
   std::vector<Node> nodes_;
   std::vector<NodeId> outputs_, sources_;
   std::int64_t batch_;
@@ -114,6 +149,8 @@ class FrozenLowering {
   Fusion fusion_{};
   std::vector<std::optional<NodeId>> padding_{};
   std::vector<std::optional<NodeId>> clips_{};
+  Int8Plan int8_{};
+  std::vector<std::optional<Value>> as_float_{}, as_int8_{};  // converted copies
   LoweredInference result_{};
 };
 

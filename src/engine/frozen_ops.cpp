@@ -10,23 +10,26 @@ namespace headstart {
 using dnnl::prop_kind;
 using onednn::Desc;
 
-Value FrozenLowering::pool(const Node& node, dnnl::algorithm algorithm, const onednn::Window& window) {
-  const auto& src = value_of(node.inputs[0]);
-  const auto dst = emitter_.value(desc_of(node.shape));
+Value FrozenLowering::pool(NodeId id, dnnl::algorithm algorithm, const onednn::Window& window) {
+  const auto& node = node_at(id);
+  const auto& src = passed_input(id);
+  const auto dst = new_value(id);
   const auto channels = node.shape.back();
   const Shape spatial = node.shape.size() == 3 ? node.shape : Shape{1, 1, channels};
+  const auto spatial_desc = activation_desc(spatial, batch_, onednn::type_of(dst.desc));
   const auto pd = onednn::pooling_forward(emitter_.engine(), prop_kind::forward_inference, algorithm,
-                                          src.desc, desc_of(spatial), window, emitter_.attributes());
-  emitter_.emit(
-      node.name, "pooling", pd,
-      {{DNNL_ARG_SRC, emitter_.memory(src)}, {DNNL_ARG_DST, emitter_.memory(dst, desc_of(spatial))}});
+                                          src.desc, spatial_desc, window, emitter_.attributes());
+  emitter_.emit(node.name, "pooling", pd,
+                {{DNNL_ARG_SRC, emitter_.memory(src)}, {DNNL_ARG_DST, emitter_.memory(dst, spatial_desc)}});
   return dst;
 }
 
 // The zeros are there from the start; each run writes the middle.
-Value FrozenLowering::pad(const Node& node, const ZeroPadding2D& op) {
-  const auto& src = value_of(node.inputs[0]);
-  const auto dst = emitter_.persistent(desc_of(node.shape));
+Value FrozenLowering::pad(NodeId id, const ZeroPadding2D& op) {
+  const auto& node = node_at(id);
+  const auto& src = passed_input(id);
+  auto dst = emitter_.persistent(activation_desc(node.shape, batch_, onednn::type_of(src.desc)));
+  dst.scale = src.scale;
   const auto middle =
       dst.desc.submemory_desc(onednn::dims_of(src.desc), {0, op.channels_before, op.top, op.left});
   emitter_.copy(node.name, emitter_.memory(src), emitter_.memory(dst, middle));
@@ -80,7 +83,7 @@ Value FrozenLowering::prepend_token(const Node& node) {
       loaded(activation_desc({1, node.shape[1]}, 1, DataType::f32), node.name + "/class_token");
   const auto zeros = emitter_.persistent(desc_of({1, node.shape[1]}));
   const auto tokens = binary(node.name, dnnl::algorithm::binary_add, zeros, token);
-  return concatenate(node, {tokens, input_of(node)}, 1);
+  return concatenate(node, {tokens, input_of(node)}, emitter_.value(desc_of(node.shape)), 1);
 }
 
 Value FrozenLowering::add_position(const Node& node) {
@@ -125,8 +128,8 @@ Value FrozenLowering::fold_binary(const Node& node, dnnl::algorithm algorithm) {
   return sum;
 }
 
-Value FrozenLowering::concatenate(const Node& node, const std::vector<Value>& srcs, int axis) {
-  const auto dst = emitter_.value(desc_of(node.shape));
+Value FrozenLowering::concatenate(const Node& node, const std::vector<Value>& srcs, const Value& dst,
+                                  int axis) {
   emit_concat(emitter_, node.name, srcs, dst, axis);
   return dst;
 }

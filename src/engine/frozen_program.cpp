@@ -16,20 +16,45 @@ struct FrozenProgram::Impl {
   Emitter emitter;
   LoweredInference lowered;
   int batch = 0;
+  bool int8 = false;
 };
+
+namespace {
+
+// int8 becomes what its other values are, with the ranges; without them the ranges go unused.
+FrozenProgram::Options resolved_options(FrozenProgram::Options options) {
+  const auto precision = resolve(options.precision);
+  if (precision != Precision::int8) {
+    options.precision = precision;
+    options.ranges = nullptr;
+    return options;
+  }
+  if (options.ranges == nullptr || options.ranges->empty()) {
+    throw Error(
+        "[precision] expected a model with ranges for int8; received one without; train with --precision "
+        "int8, which measures them, or use auto");
+  }
+  options.precision = resolve(Precision::automatic);
+  return options;
+}
+
+}  // namespace
 
 FrozenProgram::FrozenProgram(const Graph& graph, const Parameters& parameters, std::vector<NodeId> outputs,
                              const Options& options)
     : impl_(std::make_unique<Impl>(options.weights_of != nullptr ? &options.weights_of->impl_->emitter
                                                                  : nullptr)) {
   at_border("compiling the inference program", [&] {
-    auto resolved = options;
-    resolved.precision = resolve(options.precision);
+    const auto resolved = resolved_options(options);
     impl_->batch = options.batch;
-    impl_->lowered = FrozenLowering(impl_->emitter, graph, outputs, resolved).lower();
+    impl_->lowered = FrozenLowering(impl_->emitter, graph, parameters, outputs, resolved).lower();
     impl_->emitter.plan();
     if (options.weights_of == nullptr) {
       refresh(parameters);
+    }
+    if (resolved.ranges != nullptr) {
+      impl_->int8 = true;
+      impl_->lowered.loaders.clear();  // with the weights that they hold
     }
   });
 }
@@ -41,6 +66,9 @@ FrozenProgram& FrozenProgram::operator=(FrozenProgram&&) noexcept = default;
 int FrozenProgram::batch() const { return impl_->batch; }
 
 void FrozenProgram::refresh(const Parameters& parameters) {
+  if (impl_->int8) {
+    throw Error("[engine] expected a program in f32 or bf16; received int8, whose scales are compiled in");
+  }
   at_border("packing weights", [&] {
     for (const auto& load : impl_->lowered.loaders) {
       load(parameters);

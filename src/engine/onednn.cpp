@@ -25,6 +25,12 @@ void append_eltwise(dnnl::post_ops& post_ops, const Eltwise& e) {
   post_ops.append_eltwise(1.0F, e.algorithm, e.alpha, e.beta);
 }
 
+std::optional<int> scale_channels(primitive_attr& attr, const std::vector<float>& factors, bool) {
+  constexpr int kByChannelOfResult = 1 << 1;
+  attr.set_output_scales(kByChannelOfResult, factors);
+  return std::nullopt;
+}
+
 ConvolutionForward convolution_forward(const engine& eng, prop_kind kind, const LayerDescs& d,
                                        const Window& w, const primitive_attr& attr) {
   using Forward = dnnl::convolution_forward::desc;
@@ -201,6 +207,11 @@ dnnl::memory::data_type type_of(const Desc& desc) { return desc.get_data_type();
 
 void append_eltwise(dnnl::post_ops& post_ops, const Eltwise& e) {
   post_ops.append_eltwise(e.algorithm, e.alpha, e.beta);
+}
+
+std::optional<int> scale_channels(primitive_attr& attr, const std::vector<float>&, bool grouped) {
+  attr.set_scales_mask(DNNL_ARG_WEIGHTS, grouped ? 3 : 1);  // by group and channel of it
+  return DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS;
 }
 
 ConvolutionForward convolution_forward(const engine& eng, prop_kind kind, const LayerDescs& d,

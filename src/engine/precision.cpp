@@ -47,10 +47,14 @@ class Probe {
   Emitter emitter_;
 };
 
+bool cpu_has(dnnl::cpu_isa isa) {
+  const auto wanted = static_cast<unsigned>(isa);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
+}
+
 // Best of a few runs of each, in turn. bf16 has to win clearly, for it costs accuracy.
 Precision measure() {
-  constexpr auto kBf16 = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
-  if ((static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kBf16) != kBf16) {
+  if (!cpu_has(dnnl::cpu_isa::avx512_core_bf16)) {
     return Precision::f32;  // bf16 would be emulated
   }
   const int threads = omp_get_max_threads();
@@ -79,7 +83,10 @@ Precision precision_from(const std::string& name) {
   if (name == "bf16") {
     return Precision::bf16;
   }
-  throw Error(fmt::format("[precision] expected auto, f32 or bf16; received {}", name));
+  if (name == "int8") {
+    return Precision::int8;
+  }
+  throw Error(fmt::format("[precision] expected auto, f32, bf16 or int8; received {}", name));
 }
 
 std::string to_string(Precision precision) {
@@ -90,15 +97,19 @@ std::string to_string(Precision precision) {
       return "f32";
     case Precision::bf16:
       return "bf16";
+    case Precision::int8:
+      return "int8";
   }
   return "";
 }
 
 Precision resolve(Precision precision) {
-  constexpr auto kEmulates = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
-  if (precision == Precision::bf16 &&
-      (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kEmulates) != kEmulates) {
+  if (precision == Precision::bf16 && !cpu_has(dnnl::cpu_isa::avx512_core)) {  // which emulates it
     throw Error("[precision] expected a CPU with AVX-512 for bf16; received one without; use auto or f32");
+  }
+  if (precision == Precision::int8 && !cpu_has(dnnl::cpu_isa::avx512_core_vnni) &&
+      !cpu_has(dnnl::cpu_isa::avx2_vnni)) {
+    throw Error("[precision] expected a CPU with VNNI for int8; received one without; use auto");
   }
   if (precision != Precision::automatic) {
     return precision;

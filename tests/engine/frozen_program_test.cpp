@@ -38,6 +38,17 @@ TEST_P(FrozenProgramCase, EqualsTheReferenceInBf16) {
   EXPECT_TRUE(test::norm_close(output(Precision::bf16, true), fixture_.expected_logits(), test::kBf16));
 }
 
+TEST_P(FrozenProgramCase, EqualsTheReferenceInInt8) {
+  const auto ranges =
+      measure_ranges(fixture_.graph, fixture_.parameters, {fixture_.graph.output()}, fixture_.input);
+  FrozenProgram program(
+      fixture_.graph, fixture_.parameters, {fixture_.graph.output()},
+      {.batch = fixture_.batch, .precision = Precision::int8, .logits = true, .ranges = &ranges});
+  const auto output = test::run_frozen(program, fixture_.graph, std::span(&fixture_.input, 1),
+                                       {fixture_.graph.output()});
+  EXPECT_TRUE(test::norm_close(output.front(), fixture_.expected_logits(), test::kInt8));
+}
+
 // Every node asked for at once: nothing may be fused away or overwritten.
 TEST_P(FrozenProgramCase, GivesEveryNodesValue) {
   std::vector<NodeId> all;
@@ -159,6 +170,20 @@ TEST(FrozenProgram, ReportsEveryStepWithoutReferenceImplementations) {
         EXPECT_FALSE(step.implementation.starts_with("ref"))
             << each.name << ": " << step.node << " " << step.kind << " " << step.implementation;
       }
+    }
+  }
+}
+
+TEST(FrozenProgram, MultipliesInt8WithoutReferenceImplementations) {
+  for (const Case& each : reference::composed_cases()) {
+    const Fixture fixture(each);
+    const auto ranges =
+        measure_ranges(fixture.graph, fixture.parameters, {fixture.graph.output()}, fixture.input);
+    FrozenProgram program(fixture.graph, fixture.parameters, {fixture.graph.output()},
+                          {.batch = fixture.batch, .precision = Precision::int8, .ranges = &ranges});
+    for (const StepReport& step : program.report(1)) {
+      EXPECT_FALSE(step.implementation.starts_with("ref"))
+          << each.name << ": " << step.node << " " << step.kind << " " << step.implementation;
     }
   }
 }

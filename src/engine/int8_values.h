@@ -1,0 +1,27 @@
+// Values and filters as int8 and back.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace headstart {
+
+// to[i] = from[i] / scale, rounded and cut to -128..127 or, without a sign, 0..255. `from` is f32 or bf16.
+struct ByteLayout {
+  float scale = 1.0F;
+  bool has_sign = true;
+  bool bf16 = false;  // of the other side
+};
+void values_to_bytes(const void* from, std::int64_t count, const ByteLayout& layout, void* to);
+// to[i] = from[i] * scale.
+void bytes_to_values(const void* from, std::int64_t count, const ByteLayout& layout, void* to);
+
+// Every filter of a kernel (the innermost extent) brought to -127..127 by a scale of its own; the whole
+// numbers stay f32.
+struct Int8Kernel {
+  std::vector<float> values;
+  std::vector<float> scales;  // by filter
+};
+Int8Kernel int8_kernel(std::vector<float> kernel, std::int64_t filters);
+
+}  // namespace headstart

@@ -1,0 +1,102 @@
+#include "engine/ranges.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "engine/border.h"
+#include "engine/frozen_lowering.h"
+#include "headstart/error.h"
+
+namespace headstart {
+namespace {
+
+// A float's exponent and the first six bits of its fraction.
+constexpr int kShift = 17;
+
+std::size_t bin_of(float magnitude) { return std::bit_cast<std::uint32_t>(magnitude) >> kShift; }
+double lower_bound(std::size_t bin) {
+  return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bin) << kShift));
+}
+
+// Of values spread over a bin, as if they all stood in its middle.
+double middle(std::size_t bin) { return (lower_bound(bin) + lower_bound(bin + 1)) / 2.0; }
+
+}  // namespace
+
+void MagnitudeCounts::add(const float* values, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!std::isfinite(values[i])) {
+      throw Error("[int8] expected finite values on the calibration images; received others; use f32");
+    }
+    negative_ = negative_ || values[i] < 0.0F;
+    ++counts_[bin_of(std::abs(values[i]))];
+  }
+}
+
+ValueRange MagnitudeCounts::best_range() const {
+  const double steps = negative_ ? 127.0 : 255.0;
+  const auto filled = [](std::int64_t count) { return count > 0; };
+  const auto last = std::find_if(counts_.rbegin(), counts_.rend(), filled);
+  if (last == counts_.rend() || last == counts_.rend() - 1) {
+    return {};  // nothing but zeros
+  }
+  const auto largest = static_cast<std::size_t>(counts_.rend() - last) - 1;
+  constexpr std::size_t kOctavesTried = 4;
+  const auto smallest = largest - std::min(largest - 1, kOctavesTried * kBinsAnOctave);
+  double best_error = std::numeric_limits<double>::infinity();
+  double best = 0.0;
+  for (std::size_t bound = smallest; bound <= largest; ++bound) {
+    const double high = lower_bound(bound + 1);
+    const double rounding = high / steps * high / steps / 12.0;
+    double error = 0.0;
+    for (std::size_t bin = 1; bin <= largest; ++bin) {
+      const double value = middle(bin);
+      const double one = bin > bound ? (value - high) * (value - high) : std::min(rounding, value * value);
+      error += static_cast<double>(counts_[bin]) * one;
+    }
+    if (error < best_error) {
+      best_error = error;
+      best = high;
+    }
+  }
+  const auto high = static_cast<float>(best);
+  return {.low = negative_ ? -high : 0.0F, .high = high};
+}
+
+ValueRanges measure_ranges(const Graph& graph, const Parameters& parameters,
+                           const std::vector<NodeId>& outputs, const Tensor& images) {
+  return at_border("measuring the ranges of values", [&] {
+    constexpr int kBatch = 1;
+    RangeObserver observer;
+    Emitter emitter;
+    auto lowered =
+        FrozenLowering(emitter, graph, parameters, outputs, {.batch = kBatch}, &observer).lower();
+    emitter.plan();
+    for (const auto& load : lowered.loaders) {
+      load(parameters);
+    }
+    std::vector<Tensor> results;
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      results.emplace_back(graph.node(outputs[i]).shape);
+      emitter.bind(lowered.outputs[i], results.back().data());
+    }
+    const auto size = element_count(graph.input_shape());
+    for (std::int64_t i = 0; i < images.shape().at(0); ++i) {
+      emitter.bind(lowered.sources.front(), images.data() + i * size);
+      emitter.run();
+    }
+    ValueRanges ranges;
+    for (const auto& [name, counts] : observer) {
+      if (const auto range = counts.best_range(); range != ValueRange{}) {
+        ranges.emplace(name, range);
+      }
+    }
+    return ranges;
+  });
+}
+
+}  // namespace headstart
