@@ -95,10 +95,16 @@ Job frozen_job(const JobOptions& options) {
       const auto bare = std::make_shared<BareNetwork>(*graph, batch, bf16 ? DataType::bf16 : DataType::f32);
       return [graph, bare] { bare->run(); };
     }
-    const auto program = std::make_shared<FrozenProgram>(
-        *graph, initialize(*graph, 1), std::vector<NodeId>{graph->output()},
-        FrozenProgram::Options{.batch = batch, .precision = precision_from(variant)});
     const auto images = std::make_shared<Tensor>(images_for(*graph, batch));
+    const auto precision = precision_from(variant);
+    const Parameters parameters = initialize(*graph, 1);
+    ValueRanges ranges;
+    if (precision == Precision::int8) {
+      ranges = measure_ranges(*graph, parameters, {graph->output()}, images_for(*graph, 1)).ranges;
+    }
+    const auto program = std::make_shared<FrozenProgram>(
+        *graph, parameters, std::vector<NodeId>{graph->output()},
+        FrozenProgram::Options{.batch = batch, .precision = precision, .ranges = &ranges});
     const auto output = std::make_shared<Tensor>(Shape{batch * element_count(graph->output_shape())});
     return [program, images, output] {
       float* destination = output->data();

@@ -17,7 +17,9 @@ void add_threads_option(CLI::App& command) {
 }
 
 void add_precision_option(CLI::App& command, Precision& precision) {
-  add_parsed_option(command, "--precision", "auto, f32 or bf16 (auto: bf16 where this CPU is faster with it)",
+  add_parsed_option(command, "--precision",
+                    "auto, f32, bf16 or int8 (auto: bf16 where this CPU is faster with it; int8: for what is "
+                    "frozen in training, and for models that were trained with it)",
                     [&precision](const std::string& name) { precision = precision_from(name); })
       ->type_name("P");
 }

@@ -29,7 +29,9 @@ void write_run_report(const TrainCommand& command, const TrainResult& result, Tr
                         .seconds = result.seconds,
                         .frozen = result.frozen,
                         .validation_logits = result.validation_logits};
-  request.predict.precision = command.train.precision;
+  request.predict.precision = command.train.precision == Precision::int8 && result.model.ranges.empty()
+                                  ? Precision::automatic
+                                  : command.train.precision;
   request.predict.threads = command.train.threads;
   try {
     observer.message("report: " + write_report(request, observer.progress()));

@@ -10,6 +10,7 @@
 
 #include "headstart/graph.h"
 #include "headstart/parameters.h"
+#include "headstart/ranges.h"
 #include "headstart/tensor.h"
 
 namespace headstart {
@@ -25,17 +26,15 @@ std::string to_string(Precision precision);
 // for what this CPU has no instructions for.
 Precision resolve(Precision precision);
 
-// Between which bounds int8 represents the values of a layer: [-b, b], or [0, b] where none is negative.
-struct ValueRange {
-  float low = 0.0F, high = 0.0F;
-  friend bool operator==(const ValueRange&, const ValueRange&) = default;
+// The ranges of a program's values that minimise the squared error of their rounding, and what the outputs
+// are without it.
+struct MeasuredRanges {
+  ValueRanges ranges;
+  std::vector<Tensor> outputs;  // for each output: (N, shape of the node)
 };
-// By layer. A layer that is not among them is computed as with `automatic`.
-using ValueRanges = std::map<std::string, ValueRange>;
-// The ranges for a program of these outputs that minimise the squared error of rounding on `images` (N x input
-// shape, a few like those to come). Computed in f32.
-ValueRanges measure_ranges(const Graph& graph, const Parameters& parameters,
-                           const std::vector<NodeId>& outputs, const Tensor& images);
+// `images`: (N, input shape), a few like those to come. In f32.
+MeasuredRanges measure_ranges(const Graph& graph, const Parameters& parameters,
+                              const std::vector<NodeId>& outputs, const Tensor& images);
 
 // Threads of the engine for the calling thread's programs; 0: all cores.
 void set_engine_threads(int threads);

@@ -21,8 +21,9 @@ struct ExtractOptions {
   std::vector<NodeId> outputs{};
   Preprocessing preprocessing{};
   Precision precision = Precision::automatic;
-  int threads = 0;      // 0: all cores
-  bool strict = false;  // an unreadable image throws in place of being left out
+  const ValueRanges* ranges = nullptr;  // for int8
+  int threads = 0;                      // 0: all cores
+  bool strict = false;                  // an unreadable image throws in place of being left out
   // As LoaderOptions::augment.
   std::function<Image(const Image&, const LoaderItem&)> augment{};
 };

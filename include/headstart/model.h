@@ -9,6 +9,7 @@
 #include "headstart/graph.h"
 #include "headstart/parameters.h"
 #include "headstart/preprocessing.h"
+#include "headstart/ranges.h"
 
 namespace headstart {
 
@@ -21,6 +22,9 @@ struct Model {
   // What the logits are divided by before they become probabilities: fitted on held-out images
   // (headstart/calibrate.h), so that of what is said with 0.8 about 80 % is right.
   double temperature = 1.0;
+  // Of the layers that were frozen when it was trained with --precision int8; without them it runs in
+  // floating point only.
+  ValueRanges ranges{};
   // Free text about where it came from and how it was trained: "architecture", "weights", "weights_sha256",
   // "created", ...
   std::map<std::string, std::string> provenance;

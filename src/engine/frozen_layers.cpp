@@ -374,10 +374,8 @@ void FrozenLowering::add_int8_weights(const LayerShape& shape, const Desc& packe
     arguments.insert({DNNL_ARG_BIAS, bias});
   }
   result_.loaders.push_back(
-      [=, engine = emitter_.engine(),
-       whole = std::make_shared<FoldedWeights>(std::move(weights.weights))](const Parameters&) {
-        pack(std::move(*whole), shape.user_weights, engine, kernel, bias);
-      });
+      [=, engine = emitter_.engine(), whole = std::make_shared<FoldedWeights>(std::move(weights.weights))](
+          const Parameters&) { pack(std::move(*whole), shape.user_weights, engine, kernel, bias); });
 }
 
 }  // namespace headstart

@@ -98,8 +98,7 @@ class FrozenLowering {
   Value transposed(const Node& node, const Conv2DTranspose& op);
   enum class LayerKind { convolution, dense };
   void emit_layer(const std::string& name, LayerKind kind, const LayerShape& shape, const Value& src,
-                  const Value& dst, const WeightNames& names, dnnl::primitive_attr attr,
-                  Arguments arguments);
+                  const Value& dst, const WeightNames& names, dnnl::primitive_attr attr, Arguments arguments);
   Value dense(const FusedLayer& layer, const Dense& op, const WeightNames& names);
   void add_weights(const LayerShape& shape, const onednn::Desc& packed, const WeightNames& names,
                    bool has_bias, Arguments& arguments);

@@ -15,14 +15,16 @@ namespace {
 // Ops whose results are some of their inputs' values, or means of them, at the same scale.
 bool passes_values_on(const Op& op) {
   return std::visit(
-      Overloaded{[](const OneOf<MaxPooling2D, AveragePooling2D, ZeroPadding2D, Concatenate, Flatten, Reshape,
-                                Dropout> auto&) { return true; },
-                 [](const OneOf<Input, Conv2D, DepthwiseConv2D, SeparableConv2D, Conv2DTranspose, Dense,
-                                GlobalAveragePooling2D, GlobalMaxPooling2D, ActivationLayer,
-                                BatchNormalization, LayerNormalization, Scale, Normalization, SelfAttention,
-                                ClassToken, PositionEmbedding, Cropping2D, ChannelShuffle, ChannelSlice,
-                                GroupNormalization, LocalResponseNormalization, UpSampling2D, Add, Multiply,
-                                Rescaling> auto&) { return false; }},
+      Overloaded{
+          [](const OneOf<MaxPooling2D, AveragePooling2D, ZeroPadding2D, Concatenate, Flatten, Reshape,
+                         Dropout> auto&) { return true; },
+          [](const OneOf<Input, Conv2D, DepthwiseConv2D, SeparableConv2D, Conv2DTranspose, Dense,
+                         GlobalAveragePooling2D, GlobalMaxPooling2D, ActivationLayer, BatchNormalization,
+                         LayerNormalization, Scale, Normalization, SelfAttention, ClassToken,
+                         PositionEmbedding, Cropping2D, ChannelShuffle, ChannelSlice, GroupNormalization,
+                         LocalResponseNormalization, UpSampling2D, Add, Multiply, Rescaling> auto&) {
+            return false;
+          }},
       op);
 }
 

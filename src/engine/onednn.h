@@ -34,8 +34,10 @@ struct Eltwise {
 void append_eltwise(dnnl::post_ops& post_ops, const Eltwise& eltwise);
 
 // Of a layer that multiplies int8: each channel's sums are brought to their unit by a factor before the
-// post-operations. Returns the argument that takes the factors, or nothing where they belong to the attributes.
-std::optional<int> scale_channels(dnnl::primitive_attr& attr, const std::vector<float>& factors, bool grouped);
+// post-operations. Returns the argument that takes the factors, or nothing where they belong to the
+// attributes.
+std::optional<int> scale_channels(dnnl::primitive_attr& attr, const std::vector<float>& factors,
+                                  bool grouped);
 // Whether such a layer adds its bias before the factor is applied.
 constexpr bool kBiasBeforeFactors = DNNL_VERSION_MAJOR < 3;
 

@@ -67,35 +67,38 @@ ValueRange MagnitudeCounts::best_range() const {
   return {.low = negative_ ? -high : 0.0F, .high = high};
 }
 
-ValueRanges measure_ranges(const Graph& graph, const Parameters& parameters,
-                           const std::vector<NodeId>& outputs, const Tensor& images) {
+MeasuredRanges measure_ranges(const Graph& graph, const Parameters& parameters,
+                              const std::vector<NodeId>& outputs, const Tensor& images) {
   return at_border("measuring the ranges of values", [&] {
-    constexpr int kBatch = 1;
     RangeObserver observer;
     Emitter emitter;
-    auto lowered =
-        FrozenLowering(emitter, graph, parameters, outputs, {.batch = kBatch}, &observer).lower();
+    const FrozenProgram::Options one_by_one{.batch = 1};
+    auto lowered = FrozenLowering(emitter, graph, parameters, outputs, one_by_one, &observer).lower();
     emitter.plan();
     for (const auto& load : lowered.loaders) {
       load(parameters);
     }
-    std::vector<Tensor> results;
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      results.emplace_back(graph.node(outputs[i]).shape);
-      emitter.bind(lowered.outputs[i], results.back().data());
+    const auto count = images.shape().at(0);
+    MeasuredRanges measured;
+    for (const auto output : outputs) {
+      Shape shape = graph.node(output).shape;
+      shape.insert(shape.begin(), count);
+      measured.outputs.emplace_back(shape);
     }
-    const auto size = element_count(graph.input_shape());
-    for (std::int64_t i = 0; i < images.shape().at(0); ++i) {
-      emitter.bind(lowered.sources.front(), images.data() + i * size);
+    for (std::int64_t i = 0; i < count; ++i) {
+      emitter.bind(lowered.sources.front(), images.data() + i * element_count(graph.input_shape()));
+      for (std::size_t j = 0; j < outputs.size(); ++j) {
+        emitter.bind(lowered.outputs[j],
+                     measured.outputs[j].data() + i * element_count(graph.node(outputs[j]).shape));
+      }
       emitter.run();
     }
-    ValueRanges ranges;
     for (const auto& [name, counts] : observer) {
       if (const auto range = counts.best_range(); range != ValueRange{}) {
-        ranges.emplace(name, range);
+        measured.ranges.emplace(name, range);
       }
     }
-    return ranges;
+    return measured;
   });
 }
 

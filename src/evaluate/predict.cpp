@@ -71,6 +71,7 @@ ImageOutputs compute_views(const Model& model, const Dataset& dataset, const std
   ExtractOptions extraction{.outputs = outputs,
                             .preprocessing = model.preprocessing,
                             .precision = few ? Precision::f32 : options.precision,
+                            .ranges = &model.ranges,
                             .threads = options.threads,
                             .strict = options.strict};
   if (views > 1) {
@@ -152,7 +153,8 @@ std::vector<Tensor> Predictor::run(const Tensor& input) {
 void Predictor::run_batch(const float* input, int batch, std::int64_t first, std::vector<Tensor>& results) {
   auto program = programs_.find(batch);
   if (program == programs_.end()) {
-    const FrozenProgram::Options options{.batch = batch, .precision = resolve(precision_)};
+    const FrozenProgram::Options options{
+        .batch = batch, .precision = resolve(precision_), .ranges = &model_->ranges};
     program =
         programs_.emplace(batch, FrozenProgram(model_->graph, model_->parameters, outputs_, options)).first;
   }

@@ -230,6 +230,7 @@ void explain_files(const Model& model, const std::vector<std::string>& paths, co
   const ExtractOptions extraction{.outputs = explaining.outputs(),
                                   .preprocessing = model.preprocessing,
                                   .precision = precision_of(options, paths.size()),
+                                  .ranges = &model.ranges,
                                   .threads = options.threads};
   progress.begin("explaining", static_cast<std::int64_t>(paths.size()));
   const auto unreadable =

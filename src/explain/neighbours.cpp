@@ -64,6 +64,7 @@ std::vector<Neighbour> nearest_photos(const Model& model, const std::string& pho
   const ExtractOptions extraction{.outputs = {node},
                                   .preprocessing = model.preprocessing,
                                   .precision = precision,
+                                  .ranges = &model.ranges,
                                   .threads = options.threads};
   std::vector<Neighbour> neighbours;
   progress.begin("comparing", static_cast<std::int64_t>(items.size()));

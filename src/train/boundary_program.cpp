@@ -23,7 +23,8 @@ BoundaryProgram::BoundaryProgram(const Graph& graph, const Parameters& parameter
   }
   if (!computed.empty()) {
     program_.emplace(graph, parameters, computed,
-                     FrozenProgram::Options{.batch = options.batch, .precision = options.precision});
+                     FrozenProgram::Options{
+                         .batch = options.batch, .precision = options.precision, .ranges = options.ranges});
   }
 }
 

@@ -19,6 +19,7 @@ class BoundaryProgram {
     std::vector<NodeId> boundary{};
     int batch = 16;
     Precision precision = Precision::f32;
+    const ValueRanges* ranges = nullptr;  // for int8
   };
   BoundaryProgram(const Graph& graph, const Parameters& parameters, const Options& options);
 

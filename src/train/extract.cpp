@@ -74,7 +74,8 @@ class Extraction {
           graph_, parameters_, options_.outputs,
           FrozenProgram::Options{.batch = static_cast<int>(batch_),
                                  .precision = precision_,
-                                 .weights_of = programs_.empty() ? nullptr : &programs_.front()});
+                                 .weights_of = programs_.empty() ? nullptr : &programs_.front(),
+                                 .ranges = options_.ranges});
       lock.unlock();
       while (const auto batch = take()) {
         deliver(*batch, compute(program, *batch));

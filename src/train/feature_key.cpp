@@ -52,6 +52,11 @@ std::string feature_key(const Graph& graph, const Parameters& parameters,
     hash.update_text(fmt::format("{} {}", p.mean[c], p.std[c]));
   }
   hash.update_text(to_string(options.precision));
+  if (options.precision == Precision::int8) {
+    for (const auto& [layer, range] : *options.ranges) {
+      hash.update_text(fmt::format("{} {} {}", layer, range.low, range.high));
+    }
+  }
   if (options.augmentation != Augmentation{}) {
     hash.update_text(augmentation_to_json(options.augmentation));
     hash.update_text(std::to_string(options.seed));

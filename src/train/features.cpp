@@ -176,6 +176,7 @@ std::optional<BoundaryTable> cached_features(const Dataset& dataset, const Graph
                                     {.outputs = options.boundary,
                                      .preprocessing = options.preprocessing,
                                      .precision = options.precision,
+                                     .ranges = options.ranges,
                                      .threads = options.threads,
                                      .strict = options.strict,
                                      .augment = augment_function(options.augmentation, options.seed)},
@@ -209,7 +210,10 @@ BoundaryTable features_in_memory(const MemoryDataset& dataset, const Graph& grap
   if (options.boundary != std::vector<NodeId>{0}) {
     const int batch = static_cast<int>(std::min<std::int64_t>(kMemoryBatch, count));
     BoundaryProgram program(graph, parameters,
-                            {.boundary = options.boundary, .batch = batch, .precision = options.precision});
+                            {.boundary = options.boundary,
+                             .batch = batch,
+                             .precision = options.precision,
+                             .ranges = options.ranges});
     auto storage = std::make_shared<Tensor>(Shape{count, floats});
     progress.begin(options.purpose, count);
     for (std::int64_t begin = 0; begin < count; begin += batch) {

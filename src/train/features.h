@@ -19,6 +19,7 @@ namespace headstart {
 struct BoundaryTableOptions {
   std::vector<NodeId> boundary{};
   Precision precision = Precision::f32;  // of the frozen part
+  const ValueRanges* ranges = nullptr;   // for int8
   Preprocessing preprocessing{};
   int threads = 0;
   bool strict = false;

@@ -85,8 +85,13 @@ double seconds_of_frozen_part(const Graph& graph, const Parameters& parameters, 
     return 0.0;
   }
   set_engine_threads(1);
-  FrozenProgram program(graph, parameters, cut.boundary, {.batch = kBatch, .precision = precision});
   const auto images = boundary_values(graph, {0}, kBatch);
+  ValueRanges ranges;
+  if (precision == Precision::int8) {
+    ranges = measure_ranges(graph, parameters, cut.boundary, images[0]).ranges;
+  }
+  FrozenProgram program(graph, parameters, cut.boundary,
+                        {.batch = kBatch, .precision = precision, .ranges = &ranges});
   auto results = boundary_values(graph, cut.boundary, kBatch);
   std::vector<float*> destinations;
   destinations.reserve(results.size());
@@ -108,11 +113,12 @@ StepCost cost_of_step(const Graph& graph, Parameters& parameters, const Partitio
   const bool cheap = multiplications_of_step(graph, cut, options.batch_size) < kCheap;
   const int batch = cheap ? options.batch_size : std::min(options.batch_size, kFewImages);
   const bool convolutions = trains_convolutions(graph, cut);
+  const auto trained_in = options.precision == Precision::int8 ? Precision::automatic : options.precision;
   const CoreLimit cores(options.threads);
   set_engine_threads(cheap ? 1 : 0);
   TrainingProgram program(graph, parameters,
                           {.batch = batch,
-                           .precision = convolutions ? resolve(options.precision) : Precision::f32,
+                           .precision = convolutions ? resolve(trained_in) : Precision::f32,
                            .batch_norm = stage.batch_norm});
   const auto boundary = boundary_values(graph, program.boundary(), batch);
   std::vector<const float*> sources;

@@ -15,6 +15,7 @@
 #include "headstart/text.h"
 #include "train/evaluator.h"
 #include "train/features.h"
+#include "train/int8_ranges.h"
 #include "train/mixing.h"
 #include "train/session.h"
 #include "train/snapshot.h"
@@ -23,12 +24,14 @@
 namespace headstart {
 namespace {
 
-// Convolutions are what low precision pays for; a head of dense layers is trained in f32.
+// Convolutions are what low precision pays for; a head of dense layers is trained in f32. int8 is for what
+// stands still.
 Precision training_precision(const Graph& graph, const Partition& cut, Precision asked) {
-  if (asked == Precision::automatic && !trains_convolutions(graph, cut)) {
+  const bool automatic = asked == Precision::automatic || asked == Precision::int8;
+  if (automatic && !trains_convolutions(graph, cut)) {
     return Precision::f32;
   }
-  return resolve(asked);
+  return resolve(automatic ? Precision::automatic : asked);
 }
 
 // A step that takes less than waking a second thread runs on one; the setting is put back at the end.
@@ -51,6 +54,8 @@ class Stage {
  private:
   std::unique_ptr<BoundarySource> source_of(const Split& split, const std::string& purpose,
                                             const Augmentation& augmentation);
+  bool has_frozen_part() const { return cut_.boundary != std::vector<NodeId>{0}; }
+  void measure_ranges_for_int8();
   TrainingProgram& program_for(std::size_t size);
   std::vector<LoaderItem> items_of_epoch(int epoch) const;
   std::vector<int> order_of_round(Random& random) const;
@@ -95,14 +100,15 @@ Stage::Stage(Session& session, const StageSpec& spec)
       graph_(session.model.graph),
       cut_(partition(graph_, spec.options.batch_norm)),
       precision_(training_precision(graph_, cut_, options_.precision)),
-      views_(cut_.boundary == std::vector<NodeId>{0} ? 0 : options_.cached_views) {}
+      views_(has_frozen_part() ? options_.cached_views : 0) {}
 
 std::unique_ptr<BoundarySource> Stage::source_of(const Split& split, const std::string& purpose,
                                                  const Augmentation& augmentation) {
   const bool augmented = augmentation != Augmentation{};
   const BoundaryTableOptions features{
       .boundary = cut_.boundary,
-      .precision = cut_.boundary == std::vector<NodeId>{0} ? Precision::f32 : resolve(options_.precision),
+      .precision = has_frozen_part() ? resolve(options_.precision) : Precision::f32,
+      .ranges = &session_.model.ranges,
       .preprocessing = session_.model.preprocessing,
       .threads = options_.threads,
       .strict = options_.strict,
@@ -130,14 +136,27 @@ std::unique_ptr<BoundarySource> Stage::source_of(const Split& split, const std::
     session_.observer.message(
         "the features do not fit into the cache's limit: the frozen part is run at every step");
   }
-  return make_live_source(
-      *split.files, graph_, parameters,
-      {.loader = {.preprocessing = features.preprocessing,
-                  .workers = options_.threads,
-                  .strict = options_.strict,
-                  .augment = augment_function(augmentation, options_.seed)},
-       .program = {.boundary = cut_.boundary, .batch = options_.batch_size, .precision = features.precision}},
-      session_.result.unreadable);
+  return make_live_source(*split.files, graph_, parameters,
+                          {.loader = {.preprocessing = features.preprocessing,
+                                      .workers = options_.threads,
+                                      .strict = options_.strict,
+                                      .augment = augment_function(augmentation, options_.seed)},
+                           .program = {.boundary = cut_.boundary,
+                                       .batch = options_.batch_size,
+                                       .precision = features.precision,
+                                       .ranges = features.ranges}},
+                          session_.result.unreadable);
+}
+
+void Stage::measure_ranges_for_int8() {
+  session_.model.ranges.clear();
+  if (options_.precision != Precision::int8) {
+    return;
+  }
+  resolve(options_.precision);  // refuses where the CPU lacks the instructions
+  session_.observer.message(
+      has_frozen_part() ? to_string(measure_int8_ranges(session_.model, cut_.boundary, session_.train_split))
+                        : "int8: nothing is frozen in this stage, so nothing is computed in it");
 }
 
 TrainingProgram& Stage::program_for(std::size_t size) {
@@ -443,6 +462,7 @@ bool Stage::run() {
   const FrozenReport before =
       hash_frozen(session_.model.parameters, changing_parameters(graph_, spec_.options.batch_norm));
   const auto start = Clock::now();
+  measure_ranges_for_int8();
   train_ = source_of(session_.train_split, "features of the training images", options_.augmentation);
   if (!stop_requested()) {
     validation_ = source_of(session_.validation_split, "features of the validation images", Augmentation{});

@@ -25,6 +25,7 @@ constexpr const char* kPreprocessingKey = "headstart.preprocessing";
 constexpr const char* kClassNamesKey = "headstart.class_names";
 constexpr const char* kClassIdsKey = "headstart.class_ids";
 constexpr const char* kTemperatureKey = "headstart.temperature";
+constexpr const char* kRangesKey = "headstart.ranges";
 constexpr const char* kProvenanceKey = "headstart.provenance";
 
 // Text of people is kept even where it is not valid UTF-8 (a folder name as class name).
@@ -135,6 +136,44 @@ class Metadata {
   const std::map<std::string, std::string>& values_;
 };
 
+json ranges_to_json(const ValueRanges& ranges) {
+  json object = json::object();
+  for (const auto& [layer, range] : ranges) {
+    object[layer] = {range.low, range.high};
+  }
+  return object;
+}
+
+// Files of models that were not trained with int8 have none.
+ValueRanges ranges_of(const std::map<std::string, std::string>& metadata) {
+  ValueRanges ranges;
+  const auto found = metadata.find(kRangesKey);
+  if (found == metadata.end()) {
+    return ranges;
+  }
+  const auto refuse = [] {
+    throw Error(
+        fmt::format("[{}] expected an object of pairs [low, high] with low <= 0 < high as \"{}\"; "
+                    "received another value",
+                    kModelTag, kRangesKey));
+  };
+  const auto object = parse_json(found->second, kModelTag);
+  if (!object.is_object()) {
+    refuse();
+  }
+  for (const auto& [layer, pair] : object.items()) {
+    if (!pair.is_array() || pair.size() != 2 || !pair[0].is_number() || !pair[1].is_number()) {
+      refuse();
+    }
+    const ValueRange range{.low = pair[0].get<float>(), .high = pair[1].get<float>()};
+    if (!(range.low <= 0.0F && range.high > 0.0F && std::isfinite(range.low) && std::isfinite(range.high))) {
+      refuse();
+    }
+    ranges.emplace(layer, range);
+  }
+  return ranges;
+}
+
 // Files that were never calibrated have none.
 double temperature_of(const std::map<std::string, std::string>& metadata) {
   const auto found = metadata.find(kTemperatureKey);
@@ -191,6 +230,9 @@ void save_model(const Model& model, const std::string& path) {
   if (model.temperature != 1.0) {
     metadata[kTemperatureKey] = fmt::format("{}", model.temperature);
   }
+  if (!model.ranges.empty()) {
+    metadata[kRangesKey] = dump(ranges_to_json(model.ranges));
+  }
   write_safetensors(path, model.parameters, metadata);
 }
 
@@ -212,6 +254,7 @@ Model load_model(const std::string& path) {
         strings_from_json(metadata.document(kClassNamesKey, json::value_t::array), "class names");
     model.class_ids = strings_from_json(metadata.document(kClassIdsKey, json::value_t::array), "class ids");
     model.temperature = temperature_of(file.metadata);
+    model.ranges = ranges_of(file.metadata);
     const auto provenance = metadata.document(kProvenanceKey, json::value_t::object);
     for (const auto& [key, value] : provenance.items()) {
       model.provenance[key] = json_string(provenance, key.c_str(), kModelTag);

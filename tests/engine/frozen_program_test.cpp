@@ -40,12 +40,12 @@ TEST_P(FrozenProgramCase, EqualsTheReferenceInBf16) {
 
 TEST_P(FrozenProgramCase, EqualsTheReferenceInInt8) {
   const auto ranges =
-      measure_ranges(fixture_.graph, fixture_.parameters, {fixture_.graph.output()}, fixture_.input);
+      measure_ranges(fixture_.graph, fixture_.parameters, {fixture_.graph.output()}, fixture_.input).ranges;
   FrozenProgram program(
       fixture_.graph, fixture_.parameters, {fixture_.graph.output()},
       {.batch = fixture_.batch, .precision = Precision::int8, .logits = true, .ranges = &ranges});
-  const auto output = test::run_frozen(program, fixture_.graph, std::span(&fixture_.input, 1),
-                                       {fixture_.graph.output()});
+  const auto output =
+      test::run_frozen(program, fixture_.graph, std::span(&fixture_.input, 1), {fixture_.graph.output()});
   EXPECT_TRUE(test::norm_close(output.front(), fixture_.expected_logits(), test::kInt8));
 }
 
@@ -178,7 +178,7 @@ TEST(FrozenProgram, MultipliesInt8WithoutReferenceImplementations) {
   for (const Case& each : reference::composed_cases()) {
     const Fixture fixture(each);
     const auto ranges =
-        measure_ranges(fixture.graph, fixture.parameters, {fixture.graph.output()}, fixture.input);
+        measure_ranges(fixture.graph, fixture.parameters, {fixture.graph.output()}, fixture.input).ranges;
     FrozenProgram program(fixture.graph, fixture.parameters, {fixture.graph.output()},
                           {.batch = fixture.batch, .precision = Precision::int8, .ranges = &ranges});
     for (const StepReport& step : program.report(1)) {
