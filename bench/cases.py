@@ -31,6 +31,7 @@ NETWORKS = {
     "vit_b_16": ("vit_b_16", "torch", 224, 8, 4, "encoder.layers.encoder_layer_11"),
 }
 PYTORCH_DEFAULT = "PyTorch nchw f32"
+INT8 = "Headstart int8"  # beside the comparison: the peers run in floating point
 
 
 def ours(job, seconds, **options):
@@ -46,7 +47,7 @@ def pytorch(job, seconds, **options):
 def compared(times, unit, scale, goal, default_goal=None):
     """Rates in `unit` (scale / milliseconds) and how often faster than the best peer the best of ours is."""
     rates = {name: scale / value for name, value in medians(times).items()}
-    mine = [rate for name, rate in rates.items() if name.startswith("Headstart")]
+    mine = [rate for name, rate in rates.items() if name.startswith("Headstart") and name != INT8]
     theirs = {name: rate for name, rate in rates.items()
               if not name.startswith(("Headstart", "bare"))}
     result = {"unit": unit, "rates": rates, "milliseconds": times, "ratios": []}
@@ -58,6 +59,9 @@ def compared(times, unit, scale, goal, default_goal=None):
     if default_goal and PYTORCH_DEFAULT in rates:
         result["ratios"].append({"against": PYTORCH_DEFAULT, "ratio": max(mine) / rates[PYTORCH_DEFAULT],
                                  "goal": default_goal})
+    if INT8 in rates:
+        result["ratios"].append({"against": "int8 against our bf16", "ratio": rates[INT8] / rates["Headstart bf16"],
+                                 "goal": 1.4})
     for precision in ("bf16", "f32"):
         own, bare = rates.get(f"Headstart {precision}"), rates.get(f"bare oneDNN {precision}")
         if own and bare:
@@ -72,7 +76,7 @@ def frozen(name, options):
     with tempfile.TemporaryDirectory() as folder:
         onnx = pathlib.Path(folder) / "base.onnx"
         peer = pytorch("frozen", options.seconds, onnx=onnx, **shape)
-        entries = [("Headstart bf16", mine, "bf16"), ("Headstart f32", mine, "f32"),
+        entries = [("Headstart bf16", mine, "bf16"), ("Headstart f32", mine, "f32"), (INT8, mine, "int8"),
                    ("bare oneDNN bf16", mine, "bare bf16"), ("bare oneDNN f32", mine, "bare f32")]
         entries += [(f"PyTorch {variant}", peer, variant) for variant in (
             "nchw f32", "nhwc f32", "nchw bf16", "nhwc bf16", "traced nchw f32", "traced nhwc f32",

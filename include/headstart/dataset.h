@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "headstart/image.h"
+#include "headstart/kept_images.h"
 #include "headstart/preprocessing.h"
 #include "headstart/tensor.h"
 
@@ -71,6 +72,8 @@ struct LoaderOptions {
   // Applied to the decoded picture between fitting and normalising; must be a pure function of its arguments.
   // Null: none.
   std::function<Image(const Image&, const LoaderItem&)> augment = nullptr;
+  // Where fitted pictures are kept for other loaders of the same data set and preprocessing. Null: nowhere.
+  std::shared_ptr<KeptImages> kept = nullptr;
 };
 
 // Decodes ahead on its own threads; batches come in the order of `items` whatever the number of workers.

@@ -1,6 +1,8 @@
 // Loader: its own threads read, decode, fit, augment and normalise ahead of the consumer.
 #include <algorithm>
 #include <exception>
+#include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -81,26 +83,44 @@ struct Loader::State {
   Outcome load(const LoaderItem& item) const {
     Outcome outcome;
     try {
-      const auto& path = samples[static_cast<std::size_t>(item.sample)].path;
-      Image decoded;
-      try {
-        decoded = decode_image(read_file(path), decode_options_for(options.preprocessing));
-      } catch (const Error& error) {
-        if (options.strict) {
-          throw Error(fmt::format("{}: {}", path, without_tag(error.what())));
-        }
-        outcome.unreadable = without_tag(error.what());
-        return outcome;
-      }
-      outcome.image = fit_image(decoded, options.preprocessing);
-      if (options.augment) {
-        outcome.image = options.augment(outcome.image, item);
-        check_size(outcome.image);
-      }
+      const auto picture = fitted(item.sample);
+      outcome.image = options.augment ? options.augment(*picture, item) : *picture;
+      check_size(outcome.image);
+    } catch (const Unreadable& reason) {
+      outcome.unreadable = reason.message;
     } catch (...) {
       outcome.failure = std::current_exception();
     }
     return outcome;
+  }
+
+  struct Unreadable {
+    std::string message;
+  };
+
+  std::shared_ptr<const Image> fitted(int sample) const {
+    if (options.kept) {
+      if (auto picture = options.kept->find(sample)) {
+        return picture;
+      }
+    }
+    auto picture = std::make_shared<const Image>(fit_image(decode(sample), options.preprocessing));
+    if (options.kept) {
+      options.kept->keep(sample, picture);
+    }
+    return picture;
+  }
+
+  Image decode(int sample) const {
+    const auto& path = samples[static_cast<std::size_t>(sample)].path;
+    try {
+      return decode_image(read_file(path), decode_options_for(options.preprocessing));
+    } catch (const Error& error) {
+      if (options.strict) {
+        throw Error(fmt::format("{}: {}", path, without_tag(error.what())));
+      }
+      throw Unreadable{without_tag(error.what())};
+    }
   }
 
   void check_size(const Image& image) const {

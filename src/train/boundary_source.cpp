@@ -72,6 +72,7 @@ class LiveSource : public BoundarySource {
     shape.insert(shape.begin(), program_.batch());
     padded_ = Tensor(shape);
     loader_options_.batch_size = program_.batch();
+    loader_options_.kept = std::make_shared<KeptImages>(room_for_images());
   }
 
   const std::vector<int>& labels() const override { return labels_; }

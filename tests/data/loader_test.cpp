@@ -1,8 +1,6 @@
 // The loader's order, its treatment of unreadable images, and its threads.
 #include <unistd.h>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -193,6 +191,29 @@ TEST_F(LoaderTest, AnErrorInAugmentationReachesTheConsumer) {
   Loader loader(dataset_, items_, failing);
   EXPECT_TRUE(loader.next());
   EXPECT_THROW(loader.next(), std::runtime_error);
+}
+
+TEST_F(LoaderTest, KeptPicturesAreNotReadAgain) {
+  auto keeping = options(2);
+  keeping.kept = std::make_shared<KeptImages>(10 * 3 * 2 * 3);  // bytes: ten pictures
+  Loader first(dataset_, items_, keeping);
+  while (first.next()) {
+  }
+  std::vector<int> kept, others;
+  for (int sample = 0; sample < 40; ++sample) {
+    (keeping.kept->find(sample) ? kept : others).push_back(sample);
+  }
+  ASSERT_EQ(kept.size(), 10U);
+  break_samples(kept);
+  break_samples({others.front()});
+  Loader second(dataset_, items_, keeping);
+  std::size_t seen = 0;
+  while (const auto batch = second.next()) {
+    seen += batch->samples.size();
+  }
+  EXPECT_EQ(seen, 39U);
+  ASSERT_EQ(second.unreadable().size(), 1U);
+  EXPECT_EQ(second.unreadable()[0].sample, others.front());
 }
 
 TEST_F(LoaderTest, CanBeLeftAtAnyMoment) {

@@ -169,6 +169,21 @@ TEST_F(TrainFiles, WithoutAValidationFolderOneIsHeldOut) {
   EXPECT_NEAR(tenths, std::round(tenths), 1e-9);
 }
 
+TEST_F(TrainFiles, Int8ForWhatIsFrozen) {
+  TrainOptions options = quick_with(CacheMode::automatic);
+  const TrainResult exact = run(options);
+  EXPECT_TRUE(exact.model.ranges.empty());
+  options.precision = Precision::int8;
+  const TrainResult rounded = run(options);
+  EXPECT_TRUE(rounded.model.ranges.contains("input_1"));
+  EXPECT_FALSE(rounded.model.ranges.contains("tiny/block3_conv")) << "trained in the second stage";
+  ASSERT_EQ(rounded.history.size(), exact.history.size());
+  EXPECT_NE(rounded.history[0].loss, exact.history[0].loss);
+  EXPECT_NEAR(rounded.history[0].loss, exact.history[0].loss, 0.05);
+  options.cache = CacheMode::off;
+  expect_equal(rounded, run(options));
+}
+
 TEST_F(TrainFiles, TheKeyChangesWithWhatRecordsDependOn) {
   Model model = tiny_model({.classes = kFolderClasses});
   const BoundaryTableOptions options{.boundary = {model.graph.require("block3_conv")},
@@ -182,6 +197,13 @@ TEST_F(TrainFiles, TheKeyChangesWithWhatRecordsDependOn) {
   other = options;
   other.precision = Precision::bf16;
   EXPECT_NE(key, feature_key(model.graph, model.parameters, other));
+  const ValueRanges one{{"input_1", {.low = 0.0F, .high = 1.0F}}},
+      two{{"input_1", {.low = 0.0F, .high = 2.0F}}};
+  other.precision = Precision::int8;
+  other.ranges = &one;
+  const std::string of_one = feature_key(model.graph, model.parameters, other);
+  other.ranges = &two;
+  EXPECT_NE(of_one, feature_key(model.graph, model.parameters, other));
   other = options;
   other.boundary = {model.graph.require("block2_conv")};
   EXPECT_NE(key, feature_key(model.graph, model.parameters, other));

@@ -32,6 +32,7 @@ Model small_model() {
                          .mode = "custom"};
   model.class_names = {"cat", "dog \"\xc3\xa9\""};
   model.class_ids = {"n02123045", "n02084071"};
+  model.ranges = {{"conv", {.low = -0.1F, .high = 0.1F}}, {"input", {.low = 0.0F, .high = 3.3333F}}};
   model.provenance = {{"architecture", "tiny"}, {"weights", "none"}};
   return model;
 }
@@ -74,6 +75,7 @@ TEST_F(ModelFile, BringsEverythingBack) {
   EXPECT_EQ(loaded.class_names, model.class_names);
   EXPECT_EQ(loaded.class_ids, model.class_ids);
   EXPECT_EQ(loaded.provenance, model.provenance);
+  EXPECT_EQ(loaded.ranges, model.ranges);
   ASSERT_EQ(loaded.parameters.size(), model.parameters.size());
   auto original = model.parameters.begin();
   for (const auto& [name, tensor] : loaded.parameters) {
@@ -116,6 +118,11 @@ TEST_F(ModelFile, RefusesHostileMetadata) {
   EXPECT_TRUE(says(error_with([](Metadata& m) { m["headstart.class_ids"] = "{}"; }), "expected an array"));
   EXPECT_TRUE(
       says(error_with([](Metadata& m) { m["headstart.provenance"] = "{\"a\":1}"; }), "expected a string"));
+  for (const char* ranges : {"[]", "{\"a\":1}", "{\"a\":[0]}", "{\"a\":[0,\"b\"]}", "{\"a\":[0,0]}",
+                             "{\"a\":[1,2]}", "{\"a\":[0,1e300]}", "{"}) {
+    EXPECT_TRUE(says(error_with([ranges](Metadata& m) { m["headstart.ranges"] = ranges; }), "[model]"))
+        << ranges;
+  }
   const auto preprocessing = [](const std::string& from, const std::string& to) {
     return [from, to](Metadata& m) {
       auto& text = m["headstart.preprocessing"];
