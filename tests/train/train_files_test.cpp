@@ -1,10 +1,14 @@
 // train() on image files: cached and uncached agree, the second run does not touch the pictures, unreadable
 // ones are named.
+#include <malloc.h>
+
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -167,6 +171,33 @@ TEST_F(TrainFiles, WithoutAValidationFolderOneIsHeldOut) {
             quick_with(CacheMode::automatic), observer_);
   const double tenths = result.history[0].val_accuracy * 10.0;  // 20 % of 50
   EXPECT_NEAR(tenths, std::round(tenths), 1e-9);
+}
+
+// Bytes that the heap has handed out, at the end of each epoch.
+class HeapAtEpochs : public TrainObserver {
+ public:
+  void epoch_ends(const EpochProgress&) override {
+    const auto heap = ::mallinfo2();
+    bytes_.push_back(static_cast<std::int64_t>(heap.uordblks + heap.hblkhd));
+  }
+  const std::vector<std::int64_t>& bytes() const { return bytes_; }
+
+ private:
+  std::vector<std::int64_t> bytes_;
+};
+
+TEST_F(TrainFiles, MemoryIsFlatOverALongRun) {
+  for (const CacheMode cache : {CacheMode::automatic, CacheMode::off}) {
+    TrainOptions options = quick_with(cache);
+    options.head.epochs = 60;
+    options.fine_tune_from.clear();
+    options.augmentation.horizontal_flip = true;
+    HeapAtEpochs heap;
+    train(tiny_model({.classes = kFolderClasses}), read_dataset(folder_ / "data"), options, heap);
+    ASSERT_EQ(heap.bytes().size(), 60U);
+    // One picture left behind an epoch would be 50 x 768 bytes, a line of the history is 100.
+    EXPECT_LT(heap.bytes()[59] - heap.bytes()[9], 50 * 400);
+  }
 }
 
 TEST_F(TrainFiles, Int8ForWhatIsFrozen) {
