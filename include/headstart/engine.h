@@ -22,8 +22,10 @@ namespace headstart {
 enum class Precision { automatic, f32, bf16, int8 };
 Precision precision_from(const std::string& name);  // "auto", "f32", "bf16", "int8"; throws Error
 std::string to_string(Precision precision);
+// Whether this CPU has the instructions: AVX-512 for bf16 (which it may emulate), VNNI for int8.
+bool is_supported(Precision precision);
 // `automatic` resolved for this machine (a measurement of a few milliseconds, once a process). Throws Error
-// for what this CPU has no instructions for.
+// for what is not supported.
 Precision resolve(Precision precision);
 
 // The ranges of a program's values that minimise the squared error of their rounding, and what the outputs

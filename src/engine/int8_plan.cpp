@@ -151,8 +151,8 @@ Int8Form int8_form(const ValueRange& range) {
 
 Int8Plan plan_int8(const std::vector<Node>& nodes, const std::vector<std::vector<NodeId>>& consumers,
                    const std::vector<bool>& must_exist, const Fusion& fusion, const ValueRanges* ranges) {
-  static const ValueRanges kNone;
-  return Planner(nodes, consumers, must_exist, fusion, ranges != nullptr ? *ranges : kNone).plan();
+  const ValueRanges none;
+  return Planner(nodes, consumers, must_exist, fusion, ranges != nullptr ? *ranges : none).plan();
 }
 
 std::string depthwise_name(const std::string& separable) { return separable + " (depthwise)"; }

@@ -103,13 +103,24 @@ std::string to_string(Precision precision) {
   return "";
 }
 
-Precision resolve(Precision precision) {
-  if (precision == Precision::bf16 && !cpu_has(dnnl::cpu_isa::avx512_core)) {  // which emulates it
-    throw Error("[precision] expected a CPU with AVX-512 for bf16; received one without; use auto or f32");
+bool is_supported(Precision precision) {
+  switch (precision) {
+    case Precision::automatic:
+    case Precision::f32:
+      return true;
+    case Precision::bf16:
+      return cpu_has(dnnl::cpu_isa::avx512_core);
+    case Precision::int8:
+      return cpu_has(dnnl::cpu_isa::avx512_core_vnni) || cpu_has(dnnl::cpu_isa::avx2_vnni);
   }
-  if (precision == Precision::int8 && !cpu_has(dnnl::cpu_isa::avx512_core_vnni) &&
-      !cpu_has(dnnl::cpu_isa::avx2_vnni)) {
-    throw Error("[precision] expected a CPU with VNNI for int8; received one without; use auto");
+  return false;
+}
+
+Precision resolve(Precision precision) {
+  if (!is_supported(precision)) {
+    throw Error(
+        fmt::format("[precision] expected a CPU with {} for {}; received one without; use auto or f32",
+                    precision == Precision::bf16 ? "AVX-512" : "VNNI", to_string(precision)));
   }
   if (precision != Precision::automatic) {
     return precision;

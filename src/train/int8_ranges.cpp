@@ -30,9 +30,9 @@ Tensor some_images(const Model& model, const Split& training) {
   }
   const auto samples = static_cast<int>(training.files->samples.size());
   const int count = std::min(kImages, samples);
-  std::vector<LoaderItem> items;
+  std::vector<LoaderItem> items(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) {
-    items.push_back({.sample = static_cast<int>(std::int64_t{i} * samples / count), .view = 0});
+    items[static_cast<std::size_t>(i)].sample = static_cast<int>(std::int64_t{i} * samples / count);
   }
   Loader loader(*training.files, items, {.preprocessing = model.preprocessing, .batch_size = kImages});
   if (auto batch = loader.next()) {

@@ -55,7 +55,7 @@ std::int64_t owner(Granularity granularity, std::int64_t i) {
 class DropoutGranularity : public testing::TestWithParam<Granularity> {};
 
 TEST_P(DropoutGranularity, DropsWhatBelongsTogether) {
-  for (const auto precision : {Precision::f32, Precision::bf16}) {
+  for (const auto precision : test::floating_precisions()) {
     Network network(GetParam(), precision);
     const Tensor mask = network.forward(network.ones);
     std::map<std::int64_t, float> drawn;

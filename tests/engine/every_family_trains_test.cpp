@@ -195,7 +195,7 @@ TEST_P(EveryFamilyTrains, TheLossFallsWithoutReferenceImplementations) {
   }
   const Tensor input = pictures();
   const std::vector<int> labels = read_idx_labels(kLabels);
-  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+  for (const Precision precision : test::floating_precisions()) {
     SCOPED_TRACE(to_string(precision));
     Parameters parameters = initialize(graph_, 1);
     TrainingProgram program(graph_, parameters, {.batch = kImages, .precision = precision});

@@ -35,10 +35,16 @@ TEST_P(FrozenProgramCase, GivesLogits) {
 }
 
 TEST_P(FrozenProgramCase, EqualsTheReferenceInBf16) {
+  if (!is_supported(Precision::bf16)) {
+    GTEST_SKIP() << "needs a CPU for bf16";
+  }
   EXPECT_TRUE(test::norm_close(output(Precision::bf16, true), fixture_.expected_logits(), test::kBf16));
 }
 
 TEST_P(FrozenProgramCase, EqualsTheReferenceInInt8) {
+  if (!is_supported(Precision::int8)) {
+    GTEST_SKIP() << "needs a CPU for int8";
+  }
   const auto ranges =
       measure_ranges(fixture_.graph, fixture_.parameters, {fixture_.graph.output()}, fixture_.input).ranges;
   FrozenProgram program(
@@ -159,7 +165,7 @@ TEST(FrozenProgram, LeavesTheParametersAlone) {
 }
 
 TEST(FrozenProgram, ReportsEveryStepWithoutReferenceImplementations) {
-  for (const auto precision : {Precision::f32, Precision::bf16}) {
+  for (const auto precision : test::floating_precisions()) {
     for (const Case& each : reference::composed_cases()) {
       const Fixture fixture(each);
       FrozenProgram program(fixture.graph, fixture.parameters, {fixture.graph.output()},
@@ -175,6 +181,9 @@ TEST(FrozenProgram, ReportsEveryStepWithoutReferenceImplementations) {
 }
 
 TEST(FrozenProgram, MultipliesInt8WithoutReferenceImplementations) {
+  if (!is_supported(Precision::int8)) {
+    GTEST_SKIP() << "needs a CPU for int8";
+  }
   for (const Case& each : reference::composed_cases()) {
     const Fixture fixture(each);
     const auto ranges =

@@ -40,6 +40,11 @@ testing::AssertionResult norm_close(const Tensor& actual, const reference::Array
                                      << relative;
 }
 
+std::vector<Precision> floating_precisions() {
+  return is_supported(Precision::bf16) ? std::vector{Precision::f32, Precision::bf16}
+                                       : std::vector{Precision::f32};
+}
+
 testing::AssertionResult agrees(const Tensor& actual, const reference::Array& expected, Precision precision,
                                 double bf16) {
   return precision == Precision::bf16 ? norm_close(actual, expected, bf16)

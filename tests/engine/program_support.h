@@ -30,6 +30,9 @@ constexpr double kBf16KinkedGradient = 0.7;
 bool has_kinks(const Graph& graph);
 double bf16_gradient_tolerance(const Graph& graph);
 
+// f32, and bf16 where this CPU can.
+std::vector<Precision> floating_precisions();
+
 // Every element within `relative` of the tensor's largest value.
 testing::AssertionResult elements_close(const Tensor& actual, const reference::Array& expected,
                                         double relative);

@@ -84,8 +84,9 @@ std::vector<Setting> settings() {
       if (mode == BatchNormMode::training && std::ranges::none_of(each.graph.nodes(), has_norm)) {
         continue;
       }
-      all.push_back({each, mode, Precision::f32});
-      all.push_back({each, mode, Precision::bf16});
+      for (const auto precision : test::floating_precisions()) {
+        all.push_back({each, mode, precision});
+      }
     }
   }
   return all;
@@ -337,7 +338,7 @@ TEST(TrainingProgram, RefusesWrongBoundariesAndMissingParameters) {
 }
 
 TEST(TrainingProgram, ReportsEveryStepWithoutReferenceImplementations) {
-  for (const auto precision : {Precision::f32, Precision::bf16}) {
+  for (const auto precision : test::floating_precisions()) {
     for (const Case& each : reference::composed_cases()) {
       Fixture fixture(each, BatchNormMode::training);
       TrainingProgram program(fixture.graph, fixture.parameters,

@@ -91,7 +91,7 @@ TEST_P(Watch, EveryNodeOfAFrozenNetworkEqualsTheReference) {
   Fixture fixture = frozen_fixture(GetParam());
   const Oracle oracle(fixture);
   const auto ids = nodes_of_the_output(fixture.graph);
-  for (const auto precision : {Precision::f32, Precision::bf16}) {
+  for (const auto precision : test::floating_precisions()) {
     TrainingProgram program(fixture.graph, fixture.parameters,
                             {.batch = fixture.batch, .precision = precision, .watch = ids});
     ASSERT_EQ(program.boundary(), std::vector<NodeId>{0});

@@ -201,6 +201,9 @@ TEST_F(TrainFiles, MemoryIsFlatOverALongRun) {
 }
 
 TEST_F(TrainFiles, Int8ForWhatIsFrozen) {
+  if (!is_supported(Precision::int8)) {
+    GTEST_SKIP() << "needs a CPU for int8";
+  }
   TrainOptions options = quick_with(CacheMode::automatic);
   const TrainResult exact = run(options);
   EXPECT_TRUE(exact.model.ranges.empty());
