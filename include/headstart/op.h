@@ -184,6 +184,16 @@ struct SelfAttention {
   int heads = 1;
 };
 
+// Self-attention within windows of an image (Liu et al., "Swin Transformer", 2021): (H, W, 3C) as for
+// SelfAttention gives (H, W, C). The image, rolled up and left by `shift`, is cut into squares of `window`
+// pixels. The scores q k^T / sqrt(C / heads) of two pixels get the trained entry for their distance and the
+// head added, and -100 where only the rolling made them neighbours.
+struct WindowAttention {
+  int heads = 1;
+  int window = 7;     // divides H and W
+  Size2 shift{0, 0};  // less than `window`
+};
+
 struct ClassToken {};         // (T, C) -> (T + 1, C): a trained token in front
 struct PositionEmbedding {};  // (T, C) plus a trained (T, C)
 
@@ -257,8 +267,8 @@ struct Rescaling {
 using Op = std::variant<Input, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D, Dense, MaxPooling2D,
                         AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, ZeroPadding2D,
                         ActivationLayer, BatchNormalization, LayerNormalization, Scale, Normalization,
-                        SelfAttention, ClassToken, PositionEmbedding, Cropping2D, ChannelShuffle,
-                        ChannelSlice, GroupNormalization, LocalResponseNormalization, UpSampling2D, Add,
-                        Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling>;
+                        SelfAttention, WindowAttention, ClassToken, PositionEmbedding, Cropping2D,
+                        ChannelShuffle, ChannelSlice, GroupNormalization, LocalResponseNormalization,
+                        UpSampling2D, Add, Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling>;
 
 }  // namespace headstart

@@ -68,6 +68,21 @@ class Builder {
     return dst;
   }
 
+  // `bias` (1, n) for every n of the scores.
+  Value biased(const Value& scores, const Value& bias) {
+    const auto period = onednn::dims_of(bias.desc)[1];
+    const auto count = descs_.s.batch * descs_.s.heads * descs_.s.tokens * descs_.s.tokens;
+    const Desc rows({count / period, period}, descs_.type, Tag::ab);
+    const auto dst = emitter_.value(scores.desc);
+    const auto pd = onednn::binary(emitter_.engine(), dnnl::algorithm::binary_add, rows, bias.desc, rows,
+                                   emitter_.attributes());
+    emitter_.emit(node_, "binary", pd,
+                  {{DNNL_ARG_SRC_0, emitter_.memory(scores, rows)},
+                   {DNNL_ARG_SRC_1, emitter_.memory(bias)},
+                   {DNNL_ARG_DST, emitter_.memory(dst, rows)}});
+    return dst;
+  }
+
   Value softmax(const Value& src) {
     const auto dst = emitter_.value(src.desc);
     const auto pd = onednn::softmax_forward(emitter_.engine(), src.desc, 2, emitter_.attributes());
@@ -99,7 +114,7 @@ float score_factor(const AttentionShape& shape) {
 }  // namespace
 
 Attention emit_attention(Emitter& emitter, const std::string& node, const Value& src,
-                         const AttentionShape& shape) {
+                         const AttentionShape& shape, const std::optional<Value>& bias) {
   const auto type = onednn::type_of(src.desc);
   const Descs descs(shape, type);
   Builder build(emitter, node, descs);
@@ -109,15 +124,15 @@ Attention emit_attention(Emitter& emitter, const std::string& node, const Value&
                  .value = build.gather(src, 2, 3)};
   const auto scores = build.product(made.query, descs.heads(), made.key, descs.heads_transposed(),
                                     descs.scores(), score_factor(shape));
-  made.weights = build.softmax(scores);
+  made.weights = build.softmax(bias ? build.biased(scores, *bias) : scores);
   const auto heads = build.product(made.weights, descs.scores(), made.value, descs.heads(), descs.heads());
   made.result = emitter.value(activation_desc({shape.tokens, shape.channels}, shape.batch, type));
   build.scatter(heads, made.result, 0, 1);
   return made;
 }
 
-Value emit_attention_backward(Emitter& emitter, const std::string& node, const Attention& attention,
-                              const Value& diff) {
+AttentionGradients emit_attention_backward(Emitter& emitter, const std::string& node,
+                                           const Attention& attention, const Value& diff) {
   const auto& shape = attention.shape;
   const auto type = onednn::type_of(attention.result.desc);
   const Descs descs(shape, type);
@@ -137,7 +152,7 @@ Value emit_attention_backward(Emitter& emitter, const std::string& node, const A
   build.scatter(diff_query, diff_src, 0, 3);
   build.scatter(diff_key, diff_src, 1, 3);
   build.scatter(diff_value, diff_src, 2, 3);
-  return diff_src;
+  return {diff_src, diff_scores};
 }
 
 }  // namespace headstart

@@ -1,6 +1,7 @@
 // Multi-head self-attention as batched matrix products, forwards and backwards.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "engine/emitter.h"
@@ -20,11 +21,15 @@ struct Attention {
   Value result{};   // (batch, tokens, channels)
 };
 
-// `src`: (batch, tokens, 3 * channels).
+// `src`: (batch, tokens, 3 * channels). `bias` is added to the scores: (1, n) for every n of the values of
+// (batch, heads, tokens, tokens).
 Attention emit_attention(Emitter& emitter, const std::string& node, const Value& src,
-                         const AttentionShape& shape);
-// The gradient of `src`.
-Value emit_attention_backward(Emitter& emitter, const std::string& node, const Attention& attention,
-                              const Value& diff);
+                         const AttentionShape& shape, const std::optional<Value>& bias = std::nullopt);
+
+struct AttentionGradients {
+  Value src{}, scores{};
+};
+AttentionGradients emit_attention_backward(Emitter& emitter, const std::string& node,
+                                           const Attention& attention, const Value& diff);
 
 }  // namespace headstart

@@ -83,11 +83,10 @@ Value FrozenLowering::lower_layer(const FusedLayer& layer) {
                  [](const OneOf<Input, Conv2DTranspose, MaxPooling2D, AveragePooling2D,
                                 GlobalAveragePooling2D, GlobalMaxPooling2D, ZeroPadding2D, ActivationLayer,
                                 BatchNormalization, LayerNormalization, Scale, Normalization, SelfAttention,
-                                ClassToken, PositionEmbedding, Cropping2D, ChannelShuffle, ChannelSlice,
-                                GroupNormalization, LocalResponseNormalization, UpSampling2D, Add, Multiply,
-                                Concatenate, Flatten, Reshape, Dropout, Rescaling> auto&) -> Value {
-                   throw std::logic_error("not a layer with weights");
-                 }},
+                                WindowAttention, ClassToken, PositionEmbedding, Cropping2D, ChannelShuffle,
+                                ChannelSlice, GroupNormalization, LocalResponseNormalization, UpSampling2D,
+                                Add, Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling> auto&)
+                     -> Value { throw std::logic_error("not a layer with weights"); }},
       node.op);
 }
 

@@ -218,6 +218,7 @@ Value FrozenLowering::lower_node(NodeId id) {
           [&](const LocalResponseNormalization& op) { return normalize_locally(node, op); },
           [&](const UpSampling2D& op) { return upsample(node, op); },
           [&](const SelfAttention& op) { return attend(node, op); },
+          [&](const WindowAttention& op) { return attend_windows(node, op); },
           [&](const ClassToken&) { return prepend_token(node); },
           [&](const PositionEmbedding&) { return add_position(node); },
           [&](const Cropping2D& op) {

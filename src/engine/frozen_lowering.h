@@ -124,6 +124,7 @@ class FrozenLowering {
   Value normalize_locally(const Node& node, const LocalResponseNormalization& op);
   Value upsample(const Node& node, const UpSampling2D& op);
   Value attend(const Node& node, const SelfAttention& op);
+  Value attend_windows(const Node& node, const WindowAttention& op);
   Value prepend_token(const Node& node);
   Value add_position(const Node& node);
   Value copied(const Node& node, const onednn::Desc& from, const onednn::Desc& to);

@@ -4,6 +4,7 @@
 #include "engine/attention.h"
 #include "engine/frozen_lowering.h"
 #include "engine/lowering.h"
+#include "engine/window_attention.h"
 
 namespace headstart {
 
@@ -75,6 +76,19 @@ Value FrozenLowering::attend(const Node& node, const SelfAttention& op) {
   const AttentionShape shape{
       .batch = batch_, .tokens = node.shape[0], .channels = node.shape[1], .heads = op.heads};
   return emit_attention(emitter_, node.name, input_of(node), shape).result;
+}
+
+Value FrozenLowering::attend_windows(const Node& node, const WindowAttention& op) {
+  const WindowGrid grid(op, node.shape, batch_);
+  const auto bias = loaded(grid.bias_desc(),
+                           [grid, name = node.name + "/relative_position_bias_table"](const Parameters& p) {
+                             std::vector<float> values(static_cast<std::size_t>(grid.bias_size()));
+                             grid.fill_bias(p.at(name).data(), values.data());
+                             return values;
+                           });
+  const auto windows = emit_into_windows(emitter_, node.name, input_of(node), grid);
+  const auto attention = emit_attention(emitter_, node.name, windows, grid.attention_shape(), bias);
+  return emit_from_windows(emitter_, node.name, attention.result, grid);
 }
 
 // The token is spread over the batch by adding it to zeros.

@@ -12,13 +12,14 @@ namespace {
 
 bool is_weighted(const Op& op) {
   return std::visit(
-      Overloaded{[](const OneOf<Conv2D, DepthwiseConv2D, SeparableConv2D, Dense> auto&) { return true; },
-                 [](const OneOf<Input, Conv2DTranspose, MaxPooling2D, AveragePooling2D,
-                                GlobalAveragePooling2D, GlobalMaxPooling2D, ZeroPadding2D, ActivationLayer,
-                                BatchNormalization, LayerNormalization, Scale, Normalization, SelfAttention,
-                                ClassToken, PositionEmbedding, Cropping2D, ChannelShuffle, ChannelSlice,
-                                GroupNormalization, LocalResponseNormalization, UpSampling2D, Add, Multiply,
-                                Concatenate, Flatten, Reshape, Dropout, Rescaling> auto&) { return false; }},
+      Overloaded{
+          [](const OneOf<Conv2D, DepthwiseConv2D, SeparableConv2D, Dense> auto&) { return true; },
+          [](const OneOf<Input, Conv2DTranspose, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D,
+                         GlobalMaxPooling2D, ZeroPadding2D, ActivationLayer, BatchNormalization,
+                         LayerNormalization, Scale, Normalization, SelfAttention, WindowAttention, ClassToken,
+                         PositionEmbedding, Cropping2D, ChannelShuffle, ChannelSlice, GroupNormalization,
+                         LocalResponseNormalization, UpSampling2D, Add, Multiply, Concatenate, Flatten,
+                         Reshape, Dropout, Rescaling> auto&) { return false; }},
       op);
 }
 

@@ -20,7 +20,7 @@ bool passes_values_on(const Op& op) {
                          Dropout> auto&) { return true; },
           [](const OneOf<Input, Conv2D, DepthwiseConv2D, SeparableConv2D, Conv2DTranspose, Dense,
                          GlobalAveragePooling2D, GlobalMaxPooling2D, ActivationLayer, BatchNormalization,
-                         LayerNormalization, Scale, Normalization, SelfAttention, ClassToken,
+                         LayerNormalization, Scale, Normalization, SelfAttention, WindowAttention, ClassToken,
                          PositionEmbedding, Cropping2D, ChannelShuffle, ChannelSlice, GroupNormalization,
                          LocalResponseNormalization, UpSampling2D, Add, Multiply, Rescaling> auto&) {
             return false;

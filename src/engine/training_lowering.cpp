@@ -203,6 +203,7 @@ Value TrainingLowering::lower_node(NodeId id) {
                  [&](const LocalResponseNormalization& op) { return normalize_locally(id, op); },
                  [&](const UpSampling2D& op) { return upsample(id, op); },
                  [&](const SelfAttention& op) { return attend(id, op); },
+                 [&](const WindowAttention& op) { return attend_windows(id, op); },
                  [&](const ClassToken&) { return prepend_token(id); },
                  [&](const PositionEmbedding&) { return add_position(id); },
                  [&](const Cropping2D& op) {

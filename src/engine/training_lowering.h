@@ -162,6 +162,7 @@ class TrainingLowering {
 
   // training_tokens.cpp
   Value attend(NodeId id, const SelfAttention& op);
+  Value attend_windows(NodeId id, const WindowAttention& op);
   Value prepend_token(NodeId id);
   Value add_position(NodeId id);
   void gradient_of_shared_rows(NodeId id, const char* parameter, const Value& rows);

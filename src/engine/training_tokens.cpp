@@ -2,6 +2,7 @@
 #include "engine/attention.h"
 #include "engine/kernels.h"
 #include "engine/training_lowering.h"
+#include "engine/window_attention.h"
 
 namespace headstart {
 
@@ -12,9 +13,33 @@ Value TrainingLowering::attend(NodeId id, const SelfAttention& op) {
       .batch = batch_, .tokens = node.shape[0], .channels = node.shape[1], .heads = op.heads};
   const auto attention = emit_attention(emitter_, node.name, value_of(input), shape);
   on_backward(id, [=, this](const Value& diff) {
-    add_gradient(input, emit_attention_backward(emitter_, node_at(id).name, attention, diff));
+    add_gradient(input, emit_attention_backward(emitter_, node_at(id).name, attention, diff).src);
   });
   return attention.result;
+}
+
+Value TrainingLowering::attend_windows(NodeId id, const WindowAttention& op) {
+  const auto& node = node_at(id);
+  const auto input = node.inputs[0];
+  const WindowGrid grid(op, node.shape, batch_);
+  const std::string name = node.name + "/relative_position_bias_table";
+  const auto table = parameter(name, vector_desc(grid.table_size()));
+  const auto bias = emit_window_bias(emitter_, node.name, table, grid);
+  const auto windows = emit_into_windows(emitter_, node.name, value_of(input), grid);
+  const auto attention = emit_attention(emitter_, node.name, windows, grid.attention_shape(), bias);
+  on_backward(id, [=, this](const Value& diff) {
+    const auto& label = node_at(id).name;
+    const auto gradients =
+        emit_attention_backward(emitter_, label, attention, emit_into_windows(emitter_, label, diff, grid));
+    if (node_at(id).trainable) {
+      emit_table_gradient(emitter_, label, gradients.scores, gradient(name, vector_desc(grid.table_size())),
+                          grid);
+    }
+    if (wants_gradient(input)) {
+      add_gradient(input, emit_from_windows(emitter_, label, gradients.src, grid));
+    }
+  });
+  return emit_from_windows(emitter_, node.name, attention.result, grid);
 }
 
 // `rows` (batch, ...) are the gradients of a parameter that every sample shares.

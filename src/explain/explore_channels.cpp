@@ -36,7 +36,9 @@ bool passes_channels(const Graph& graph, const Node& node) {
             return true;
           },
           [](const OneOf<Input, Conv2D, Conv2DTranspose, SeparableConv2D, Dense, SelfAttention,
-                         ChannelShuffle, ChannelSlice, Concatenate, Flatten> auto&) { return false; }},
+                         WindowAttention, ChannelShuffle, ChannelSlice, Concatenate, Flatten> auto&) {
+            return false;
+          }},
       node.op);
 }
 
@@ -62,7 +64,7 @@ std::optional<int> moved_channel(const Graph& graph, const Node& node, std::size
           },
           [&](const ZeroPadding2D& padding) -> std::optional<int> { return c + padding.channels_before; },
           [&](const DepthwiseConv2D& conv) -> std::optional<int> { return c * conv.depth_multiplier; },
-          [&](const SelfAttention&) -> std::optional<int> {  // the values' part
+          [&](const OneOf<SelfAttention, WindowAttention> auto&) -> std::optional<int> {  // the values' part
             const int width = channels / 3;
             return c >= 2 * width ? std::optional(c - 2 * width) : std::nullopt;
           },

@@ -181,10 +181,10 @@ const Activation* activation_of(const Op& op) {
                          ActivationLayer> auto& o) { return &o.activation; },
           [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
                          ZeroPadding2D, BatchNormalization, LayerNormalization, Scale, Normalization,
-                         SelfAttention, ClassToken, PositionEmbedding, Cropping2D, ChannelShuffle,
-                         ChannelSlice, GroupNormalization, LocalResponseNormalization, UpSampling2D, Add,
-                         Multiply, Concatenate, Flatten, Reshape, Dropout, Rescaling> auto&)
-              -> const Activation* { return nullptr; }},
+                         SelfAttention, WindowAttention, ClassToken, PositionEmbedding, Cropping2D,
+                         ChannelShuffle, ChannelSlice, GroupNormalization, LocalResponseNormalization,
+                         UpSampling2D, Add, Multiply, Concatenate, Flatten, Reshape, Dropout,
+                         Rescaling> auto&) -> const Activation* { return nullptr; }},
       op);
 }
 

@@ -26,6 +26,7 @@ constexpr const char* op_tag(const LayerNormalization&) { return "LayerNormaliza
 constexpr const char* op_tag(const Scale&) { return "Scale"; }
 constexpr const char* op_tag(const Normalization&) { return "Normalization"; }
 constexpr const char* op_tag(const SelfAttention&) { return "SelfAttention"; }
+constexpr const char* op_tag(const WindowAttention&) { return "WindowAttention"; }
 constexpr const char* op_tag(const ClassToken&) { return "ClassToken"; }
 constexpr const char* op_tag(const PositionEmbedding&) { return "PositionEmbedding"; }
 constexpr const char* op_tag(const Cropping2D&) { return "Cropping2D"; }
@@ -140,6 +141,11 @@ void visit_fields(auto& archive, LayerNormalization& op) {
 void visit_fields(auto& archive, Scale& op) { archive("initial", op.initial); }
 void visit_fields(auto&, Normalization&) {}
 void visit_fields(auto& archive, SelfAttention& op) { archive("heads", op.heads); }
+void visit_fields(auto& archive, WindowAttention& op) {
+  archive("heads", op.heads);
+  archive("window", op.window);
+  archive("shift", op.shift);
+}
 void visit_fields(auto&, ClassToken&) {}
 void visit_fields(auto&, PositionEmbedding&) {}
 

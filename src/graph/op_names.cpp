@@ -108,6 +108,7 @@ std::string type_name(const Op& op) {
                  [](const Scale&) { return "LayerScale"; },
                  [](const Normalization&) { return "Normalization"; },
                  [](const SelfAttention&) { return "SelfAttention"; },
+                 [](const WindowAttention&) { return "WindowAttention"; },
                  [](const ClassToken&) { return "ClassToken"; },
                  [](const PositionEmbedding&) { return "PositionEmbedding"; },
                  [](const Cropping2D&) { return "Cropping2D"; },

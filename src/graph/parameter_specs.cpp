@@ -116,6 +116,16 @@ ParameterSpec position_spec(const Shape& shape) {
   return {.name = "position_embedding", .shape = shape, .initializer = Initializer::normal, .value = 0.02F};
 }
 
+// A row for every distance of two pixels of a window, a column for every head; as in the Swin transformer's
+// code.
+ParameterSpec bias_table_spec(const WindowAttention& op) {
+  const std::int64_t distances = 2 * std::int64_t{op.window} - 1;
+  return {.name = "relative_position_bias_table",
+          .shape = {distances * distances, op.heads},
+          .initializer = Initializer::normal,
+          .value = 0.02F};
+}
+
 }  // namespace
 
 std::vector<ParameterSpec> parameter_specs(const Graph& graph, NodeId id) {
@@ -138,6 +148,7 @@ std::vector<ParameterSpec> parameter_specs(const Graph& graph, NodeId id) {
           },
           [&](const ClassToken&) { return Specs{vector_spec("class_token", channels, 0.0F)}; },
           [&](const PositionEmbedding&) { return Specs{position_spec(node.shape)}; },
+          [](const WindowAttention& op) { return Specs{bias_table_spec(op)}; },
           [](const OneOf<Input, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D,
                          ZeroPadding2D, ActivationLayer, SelfAttention, Cropping2D, ChannelShuffle,
                          ChannelSlice, LocalResponseNormalization, UpSampling2D, Add, Multiply, Concatenate,

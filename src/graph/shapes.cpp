@@ -223,14 +223,37 @@ const Shape& tokens(const std::vector<Shape>& inputs) {
   return shape;
 }
 
-Shape attend(const SelfAttention& op, const Shape& input) {
-  require_between("heads", op.heads, 1);
-  if (input[1] % (3 * std::int64_t{op.heads}) != 0) {
-    throw Error("[shape] expected queries, keys and values of " + std::to_string(op.heads) +
-                " heads side by side; received " + std::to_string(input[1]) +
+// Of the result: a third of the input's.
+std::int64_t attended_channels(int heads, std::int64_t channels) {
+  require_between("heads", heads, 1);
+  if (channels % (3 * std::int64_t{heads}) != 0) {
+    throw Error("[shape] expected queries, keys and values of " + std::to_string(heads) +
+                " heads side by side; received " + std::to_string(channels) +
                 " channels; use a multiple of three times the heads");
   }
-  return {input[0], input[1] / 3};
+  return channels / 3;
+}
+
+Shape attend(const SelfAttention& op, const Shape& input) {
+  return {input[0], attended_channels(op.heads, input[1])};
+}
+
+Shape attend_windows(const WindowAttention& op, const Shape& input) {
+  constexpr int kLargest = 64;  // its square is the side of a matrix of scores
+  require_between("the window", op.window, 1);
+  require_between("the shift", op.shift.height, 0);
+  require_between("the shift", op.shift.width, 0);
+  const int shift = std::max(op.shift.height, op.shift.width);
+  if (op.window > kLargest || shift >= op.window) {
+    throw Error("[shape] expected a window of up to " + std::to_string(kLargest) +
+                " pixels and a shift of less than a window; received " + std::to_string(op.window) + " and " +
+                std::to_string(shift) + "; correct the layer");
+  }
+  if (input[0] % op.window != 0 || input[1] % op.window != 0) {
+    throw Error("[shape] expected an image of whole windows of " + std::to_string(op.window) +
+                " pixels; received " + to_string(input) + "; pad it with zeros");
+  }
+  return {input[0], input[1], attended_channels(op.heads, input[2])};
 }
 
 Shape normalise_groups(const GroupNormalization& op, const Shape& input) {
@@ -401,6 +424,7 @@ Shape infer_shape(const Op& op, const std::vector<Shape>& inputs) {
           [&](const BatchNormalization& normalization) { return normalise(normalization, single(inputs)); },
           [&](const LayerNormalization& layer) { return normalise_rows(layer, single(inputs)); },
           [&](const SelfAttention& layer) { return attend(layer, tokens(inputs)); },
+          [&](const WindowAttention& layer) { return attend_windows(layer, image(inputs)); },
           [&](const ClassToken&) {
             return Shape{tokens(inputs)[0] + 1, tokens(inputs)[1]};
           },

@@ -1,4 +1,5 @@
 // Writes a PyTorch state dict in the zip form: data.pkl, then one stored entry for each tensor.
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -76,6 +77,44 @@ void write_tensor(PickleWriter& pickle, const std::string& name, std::string_vie
       "ccollections\nOrderedDict\n)RtR");
 }
 
+// What torchvision keeps beside a table of window attention: the row for every two pixels of a window.
+std::vector<std::int64_t> position_index(std::int64_t table_rows) {
+  std::int64_t distances = 1;
+  while (distances * distances < table_rows) {
+    distances += 2;
+  }
+  const auto side = (distances + 1) / 2;
+  std::vector<std::int64_t> index;
+  index.reserve(static_cast<std::size_t>(side * side * side * side));
+  for (std::int64_t query = 0; query < side * side; ++query) {
+    for (std::int64_t key = 0; key < side * side; ++key) {
+      const auto down = query / side - key / side + side - 1;
+      index.push_back(down * distances + query % side - key % side + side - 1);
+    }
+  }
+  return index;
+}
+
+// The buffer of whole numbers that a module keeps beside this tensor.
+struct Buffer {
+  std::string name{};  // empty: there is none
+  Shape shape{};
+  std::vector<std::int64_t> values{};
+};
+Buffer buffer_beside(const std::string& name, const Tensor& tensor) {
+  constexpr std::string_view kVariance = ".running_var", kTable = ".relative_position_bias_table";
+  if (name.ends_with(kVariance)) {
+    return {name.substr(0, name.size() - kVariance.size()) + ".num_batches_tracked", {}, {0}};
+  }
+  if (name.ends_with(kTable)) {
+    auto index = position_index(tensor.shape()[0]);
+    const auto count = static_cast<std::int64_t>(index.size());
+    return {
+        name.substr(0, name.size() - kTable.size()) + ".relative_position_index", {count}, std::move(index)};
+  }
+  return {};
+}
+
 struct ArchiveEntry {
   std::string name;
   std::span<const std::uint8_t> bytes;
@@ -115,20 +154,19 @@ void write_archive(const std::string& path, const std::vector<ArchiveEntry>& ent
 
 void write_pytorch(const Graph& graph, const Parameters& parameters, const std::string& path) {
   const auto state = torch_state_dict(graph, parameters);
-  const std::int64_t no_batches = 0;
+  std::deque<Buffer> buffers;  // entries view them
   PickleWriter pickle;
   pickle.raw("ccollections\nOrderedDict\n)R(");
   std::vector<ArchiveEntry> entries{{}};  // the pickle comes first
   for (const auto& [name, tensor] : state) {
-    constexpr std::string_view kVariance = ".running_var";
     write_tensor(pickle, name, "FloatStorage", entries.size() - 1, tensor.shape());
     entries.push_back({fmt::format("archive/data/{}", entries.size() - 1),
                        bytes_of(tensor.data(), static_cast<std::size_t>(tensor.size()) * sizeof(float))});
-    if (name.ends_with(kVariance)) {
-      write_tensor(pickle, name.substr(0, name.size() - kVariance.size()) + ".num_batches_tracked",
-                   "LongStorage", entries.size() - 1, {});
-      entries.push_back(
-          {fmt::format("archive/data/{}", entries.size() - 1), bytes_of(&no_batches, sizeof no_batches)});
+    if (auto buffer = buffer_beside(name, tensor); !buffer.name.empty()) {
+      const auto& kept = buffers.emplace_back(std::move(buffer));
+      write_tensor(pickle, kept.name, "LongStorage", entries.size() - 1, kept.shape);
+      entries.push_back({fmt::format("archive/data/{}", entries.size() - 1),
+                         bytes_of(kept.values.data(), kept.values.size() * sizeof(std::int64_t))});
     }
   }
   pickle.raw("u");

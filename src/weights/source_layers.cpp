@@ -13,7 +13,7 @@
 namespace headstart {
 namespace {
 
-constexpr std::array<std::string_view, 14> kKerasKinds{"kernel",
+constexpr std::array<std::string_view, 15> kKerasKinds{"kernel",
                                                        "bias",
                                                        "gamma",
                                                        "beta",
@@ -24,6 +24,7 @@ constexpr std::array<std::string_view, 14> kKerasKinds{"kernel",
                                                        "recurrent_kernel",
                                                        "class_token",
                                                        "position_embedding",
+                                                       "relative_position_bias_table",
                                                        "mean",
                                                        "variance",
                                                        "count"};
@@ -98,7 +99,7 @@ std::vector<SourceLayer> torch_layers(const WeightFile& file) {
   for (const auto& [key, tensor] : file.tensors) {
     auto [layer, kind] = torch_name(key);
     layer = timm.torchvision(layer).value_or(layer);
-    if (kind != "num_batches_tracked") {
+    if (kind != "num_batches_tracked" && kind != "relative_position_index") {
       layer_named(layers, index, layer, layer)
           .weights.push_back({.key = key, .kind = std::move(kind), .tensor = &tensor});
     }

@@ -38,7 +38,7 @@ struct Source {
 };
 
 // Nested Keras models are taken apart by the names of their weights; `module.` is dropped from PyTorch names
-// and `num_batches_tracked` is left out.
+// and the buffers `num_batches_tracked` and `relative_position_index` are left out.
 Source source_layers(const WeightFile& file);
 
 }  // namespace headstart

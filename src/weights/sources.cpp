@@ -161,6 +161,7 @@ constexpr TorchRow kTorchRows[] = {
     {"vit_b_32", "vit_b_32-d86f8d99.pth"},
     {"vit_l_16", "vit_l_16-852ce7e3.pth"},
     {"vit_l_32", "vit_l_32-c7638314.pth"},
+    {"swin_t", "swin_t-704ceda3.pth"},
 };
 
 struct MobileNetV3Row {

@@ -159,6 +159,9 @@ Graph vit_l_32(const ArchitectureOptions& options);
 Graph vit_tiny_patch16_224(const ArchitectureOptions& options);
 Graph vit_small_patch16_224(const ArchitectureOptions& options);
 
+// swin.cpp
+Graph swin_t(const ArchitectureOptions& options);
+
 // resnet_cifar.cpp
 Graph resnet20_cifar(const ArchitectureOptions& options);
 Graph resnet32_cifar(const ArchitectureOptions& options);

@@ -130,6 +130,8 @@ const std::vector<Architecture>& architectures() {  // NOLINT(readability-functi
       {.name = "vit_tiny_patch16_224", .title = "ViT-Ti/16 (timm)", .flavour = torch, .minimum_size = 16, .kernel = ResizeKernel::bicubic_aa, .resize_to = 248, .top1 = 75.454, .top5 = 92.844, .parameters = 5'717'416, .build = zoo::vit_tiny_patch16_224},
       {.name = "vit_small_patch16_224", .title = "ViT-S/16 (timm)", .flavour = torch, .minimum_size = 16, .kernel = ResizeKernel::bicubic_aa, .resize_to = 248, .top1 = 81.384, .top5 = 96.136, .parameters = 22'050'664, .build = zoo::vit_small_patch16_224},
 
+      {.name = "swin_t", .title = "Swin-T", .flavour = torch, .preprocessing = "torch", .kernel = ResizeKernel::bicubic_aa, .resize_to = 232, .top1 = 81.474, .top5 = 95.776, .parameters = 28'288'354, .build = zoo::swin_t},
+
       {.name = "resnet20_cifar", .title = "ResNet-20 (CIFAR)", .flavour = torch, .input_size = 32, .minimum_size = 4, .classes = 10, .preprocessing = "torch", .parameters = 269'722, .build = zoo::resnet20_cifar},
       {.name = "resnet32_cifar", .title = "ResNet-32 (CIFAR)", .flavour = torch, .input_size = 32, .minimum_size = 4, .classes = 10, .preprocessing = "torch", .parameters = 464'154, .build = zoo::resnet32_cifar},
       {.name = "resnet44_cifar", .title = "ResNet-44 (CIFAR)", .flavour = torch, .input_size = 32, .minimum_size = 4, .classes = 10, .preprocessing = "torch", .parameters = 658'586, .build = zoo::resnet44_cifar},

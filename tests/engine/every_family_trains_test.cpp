@@ -64,6 +64,7 @@ constexpr Family kFamilies[] = {
     {"shufflenet_v2", Flavour::torch, "shufflenet_v2_x0_5"},
     {"convnext", Flavour::torch, "convnext_tiny"},
     {"vit", Flavour::torch, "vit_tiny_patch16_224"},
+    {"swin", Flavour::torch, "swin_t"},
 };
 
 void PrintTo(const Family& family, std::ostream* out) { *out << family.member; }

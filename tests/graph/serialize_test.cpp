@@ -79,6 +79,8 @@ Graph every_op() {
   x = graph.add("attention", SelfAttention{.heads = 2}, x);
   x = graph.add("token", ClassToken{}, x);
   x = graph.add("position", PositionEmbedding{}, x);
+  graph.add("windows", WindowAttention{.window = 2, .shift = {1, 0}},
+            graph.add("image", Reshape{{2, 2, 3}}, x));
   x = graph.add("reshape_2", Reshape{{2, 3, 2}}, x);
   x = graph.add("groups", GroupNormalization{.groups = 2, .epsilon = 1e-5F, .center = false}, x);
   x = graph.add("lrn", LocalResponseNormalization{.size = 3, .alpha = 2.0F, .beta = 0.5F, .k = 2.0F}, x);

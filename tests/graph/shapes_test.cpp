@@ -47,6 +47,7 @@ TEST(Shapes, TheRest) {
   EXPECT_EQ(infer_shape(UpSampling2D{.size = {2, 3}}, {{4, 5, 3}}), (Shape{8, 15, 3}));
   EXPECT_EQ(infer_shape(GroupNormalization{.groups = 3}, {{4, 5, 6}}), (Shape{4, 5, 6}));
   EXPECT_EQ(infer_shape(SelfAttention{.heads = 4}, {{9, 24}}), (Shape{9, 8}));
+  EXPECT_EQ(infer_shape(WindowAttention{.heads = 4, .window = 3}, {{6, 9, 24}}), (Shape{6, 9, 8}));
   EXPECT_EQ(infer_shape(ClassToken{}, {{9, 24}}), (Shape{10, 24}));
   EXPECT_EQ(infer_shape(PositionEmbedding{}, {{9, 24}}), (Shape{9, 24}));
   EXPECT_EQ(infer_shape(Cropping2D{.top = 1, .right = 2}, {{4, 5, 3}}), (Shape{3, 3, 3}));
@@ -70,6 +71,9 @@ TEST(Shapes, WhatDoesNotFitIsAnError) {
   EXPECT_THROW(infer_shape(GroupNormalization{.groups = 4}, {{4, 5, 6}}), Error);
   EXPECT_THROW(infer_shape(LocalResponseNormalization{.size = 4}, {{4, 5, 6}}), Error);
   EXPECT_THROW(infer_shape(SelfAttention{.heads = 5}, {{9, 24}}), Error);
+  EXPECT_THROW(infer_shape(WindowAttention{.heads = 4, .window = 4}, {{6, 9, 24}}), Error);
+  EXPECT_THROW(infer_shape(WindowAttention{.heads = 5, .window = 3}, {{6, 9, 24}}), Error);
+  EXPECT_THROW(infer_shape(WindowAttention{.window = 3, .shift = {3, 0}}, {{6, 9, 24}}), Error);
   EXPECT_THROW(infer_shape(ClassToken{}, {{24}}), Error);
   EXPECT_THROW(infer_shape(Cropping2D{.top = 2, .bottom = 2}, {{4, 5, 3}}), Error);
   EXPECT_THROW(infer_shape(ChannelShuffle{.groups = 4}, {{4, 5, 6}}), Error);

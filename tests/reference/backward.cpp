@@ -11,6 +11,7 @@
 #include "reference/pooling.h"
 #include "reference/rearrange.h"
 #include "reference/tokens.h"
+#include "reference/windows.h"
 
 namespace headstart::reference {
 
@@ -209,6 +210,12 @@ struct BackwardVisitor {
 
   std::vector<Array> operator()(const SelfAttention& op) const {
     return {self_attention_backward(input(), op.heads, diff)};
+  }
+
+  std::vector<Array> operator()(const WindowAttention& op) const {
+    auto gradients = window_attention_backward(input(), op, *parameter("relative_position_bias_table"), diff);
+    put_named("relative_position_bias_table", std::move(gradients.table));
+    return {std::move(gradients.input)};
   }
 
   std::vector<Array> operator()(const ClassToken&) const {

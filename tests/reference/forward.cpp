@@ -11,6 +11,7 @@
 #include "reference/pooling.h"
 #include "reference/rearrange.h"
 #include "reference/tokens.h"
+#include "reference/windows.h"
 
 namespace headstart::reference {
 
@@ -146,6 +147,9 @@ struct ForwardVisitor {
   Array operator()(const LocalResponseNormalization& op) const { return local_response_norm(input(), op); }
   Array operator()(const UpSampling2D& op) const { return upsampling(input(), op); }
   Array operator()(const SelfAttention& op) const { return self_attention(input(), op.heads); }
+  Array operator()(const WindowAttention& op) const {
+    return window_attention(input(), op, *parameter("relative_position_bias_table"));
+  }
   Array operator()(const ClassToken&) const { return prepend_token(input(), *parameter("class_token")); }
   Array operator()(const PositionEmbedding&) const {
     return add_position(input(), *parameter("position_embedding"));

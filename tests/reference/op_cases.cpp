@@ -292,6 +292,11 @@ void append_token_ops(std::vector<Case>& cases) {
   cases.push_back(behind_stem("attention", {9, 48}, SelfAttention{.heads = 2}, 3));
   cases.push_back(behind_stem("attention_one_head", {5, 21}, SelfAttention{.heads = 1}));
   cases.push_back(behind_stem("attention_odd", {17, 45}, SelfAttention{.heads = 3}, 1));
+  cases.push_back(behind_stem("windows", {4, 6, 24}, WindowAttention{.heads = 2, .window = 2}, 3));
+  cases.push_back(
+      behind_stem("windows_shifted", {6, 9, 18}, WindowAttention{.heads = 3, .window = 3, .shift = {1, 2}}));
+  cases.push_back(behind_stem("windows_shifted_one_way", {3, 6, 48},
+                              WindowAttention{.heads = 1, .window = 3, .shift = {0, 1}}, 1));
   cases.push_back(behind_stem("class_token", {5, 13}, ClassToken{}, 3));
   cases.push_back(behind_stem("position_embedding", {5, 13}, PositionEmbedding{}, 3));
 }

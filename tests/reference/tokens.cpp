@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace headstart::reference {
 
@@ -39,19 +40,23 @@ std::vector<double> weights_of(const Array& input, const Head& h, std::int64_t q
     }
     weights.push_back(product / std::sqrt(static_cast<double>(h.depth)));
   }
-  const double largest = *std::max_element(weights.begin(), weights.end());
-  double sum = 0.0;
-  for (double& weight : weights) {
-    weight = std::exp(weight - largest);
-    sum += weight;
-  }
-  for (double& weight : weights) {
-    weight /= sum;
-  }
-  return weights;
+  return softmax(std::move(weights));
 }
 
 }  // namespace
+
+std::vector<double> softmax(std::vector<double> scores) {
+  const double largest = *std::max_element(scores.begin(), scores.end());
+  double sum = 0.0;
+  for (double& score : scores) {
+    score = std::exp(score - largest);
+    sum += score;
+  }
+  for (double& score : scores) {
+    score /= sum;
+  }
+  return scores;
+}
 
 Array self_attention(const Array& input, int heads) {
   Array output({input.shape[0], input.shape[1], input.shape[2] / 3});

@@ -1,9 +1,14 @@
 // Reference self-attention and the trained tokens and positions of vision transformers, with their gradients.
 #pragma once
 
+#include <vector>
+
 #include "reference/array.h"
 
 namespace headstart::reference {
+
+// Of one query's scores.
+std::vector<double> softmax(std::vector<double> scores);
 
 // (N, T, 3C) holding queries, keys, values -> (N, T, C).
 Array self_attention(const Array& input, int heads);

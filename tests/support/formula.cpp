@@ -58,7 +58,8 @@ Tensor formula_parameter(const Op& op, const std::string& name, const ParameterS
   if (spec.name.ends_with("variance")) {
     return filled(name, spec.shape, 1.0, 0.3);
   }
-  if (spec.name == "class_token" || spec.name == "position_embedding") {
+  if (spec.name == "class_token" || spec.name == "position_embedding" ||
+      spec.name == "relative_position_bias_table") {
     return filled(name, spec.shape, 0.0, 0.5);
   }
   throw Error("[formula] expected a kind of parameter that the formula knows; received " + name +

@@ -4,7 +4,7 @@
 Run with Debian's python3-torch and python3-torchvision: /usr/bin/python3 tests/tools/make_torchvision_golden.py [PART...].
 Parameters and images are those of make_golden.py's formula under torchvision's (for timm's networks: timm's) layer names,
 in double precision. Besides the kinds there:
-    class_token, position_embedding    0.5 * u
+    class_token, position_embedding, relative_position_bias_table    0.5 * u
 Parts: `logits` (logits, or the base's output, and some layers' outputs), `gradients` (of all parameters, dropout off, for the
 loss sum(logits * v) with v the "images" formula called "diff"; a gradient g is stored as its norm and its projection sum(g * w)
 on the images called "projection/NAME"; `rounding` is how far PyTorch in f32 is off), `names` (of the state dicts; positions
@@ -32,6 +32,7 @@ MNASNET = ["layers.8.1", "layers.12.2"]
 SHUFFLENET = ["stage2.0", "stage3.3"]
 CONVNEXT = ["features.1.0", "features.5.2"]
 VIT = ["conv_proj", "encoder.layers.encoder_layer_0", "encoder.layers.encoder_layer_7"]
+SWIN = ["features.1.1", "features.4.reduction", "features.7.1"]
 TIMM = ["patch_embed.proj", "blocks.0", "blocks.7"]
 TOPS = [("alexnet", ["features.2", "features.7"], [224]), ("vgg11", ["features.5"], [224])]
 NETWORKS = (
@@ -49,6 +50,7 @@ NETWORKS = (
     + [("shufflenet_v2_x" + width, SHUFFLENET, [64, 75]) for width in ("0_5", "1_0", "1_5", "2_0")]
     + [("convnext_" + size, CONVNEXT, [32, 75] if size == "tiny" else [32, 43]) for size in ("tiny", "small", "base", "large")]
     + [("vit_b_16", VIT, [32, 80]), ("vit_b_32", VIT, [64, 96]), ("vit_l_16", VIT, [32, 48]), ("vit_l_32", VIT, [32, 64])]
+    + [("swin_t", SWIN, [64, 75])]
     + [("vit_tiny_patch16_224", TIMM, [32, 80]), ("vit_small_patch16_224", TIMM, [32, 80])])
 
 # Without their tops, which ask for 224 pixels.
@@ -63,7 +65,7 @@ GAIN = {"efficientnet_v2_s": 0.8, "efficientnet_v2_m": 0.8, "efficientnet_v2_l":
 GRADIENTS = [("alexnet", 63), ("vgg11_bn", 32), ("squeezenet1_1", 33), ("googlenet", 64), ("inception_v3", 107), ("resnet18", 64),
              ("resnet50", 64), ("resnext50_32x4d", 64), ("densenet121", 64), ("mobilenet_v2", 64), ("mobilenet_v3_small", 64),
              ("efficientnet_b0", 64), ("efficientnet_v2_s", 64), ("mnasnet0_5", 64), ("shufflenet_v2_x0_5", 64),
-             ("convnext_tiny", 32), ("vit_b_32", 64), ("vit_tiny_patch16_224", 48)]
+             ("convnext_tiny", 32), ("swin_t", 64), ("vit_b_32", 64), ("vit_tiny_patch16_224", 48)]
 
 # Where rounding moves many values over a kink when batch norm amplifies it: with the moving statistics too.
 FROZEN = [("googlenet", 65), ("inception_v3", 75), ("resnet50", 64), ("resnext50_32x4d", 64), ("densenet121", 64), ("mobilenet_v2", 64),
@@ -113,16 +115,21 @@ def ours(key, layer, rename):
         return rename(key) + "/" + {"class_token": "class_token", "pos_embedding": "position_embedding", "layer_scale": "gamma"}[last]
     if last.startswith("in_proj_"):
         return rename(module + ".in_proj") + "/" + {"weight": "kernel", "bias": "bias"}[last[len("in_proj_"):]]
+    if last == "relative_position_bias_table":
+        return rename(module) + "/" + last
     affine = isinstance(layer, (torch.nn.BatchNorm2d, torch.nn.LayerNorm))
     kinds = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
     return rename(module) + "/" + (kinds[last] if affine else {"weight": "kernel", "bias": "bias"}[last])
+
+
+BUFFERS = ("num_batches_tracked", "relative_position_index")
 
 
 def tensors(model, rename):
     """(our name, layer, tensor) of everything in a model's state dict."""
     modules = dict(model.named_modules())
     for key, tensor in model.state_dict(keep_vars=True).items():
-        if not key.endswith("num_batches_tracked"):
+        if not key.endswith(BUFFERS):
             layer = modules[key.rpartition(".")[0]]
             yield ours(key, layer, rename), layer, tensor
 
@@ -131,7 +138,7 @@ def fill(model, rename, flattened, gain=1.0):
     """Sets every tensor by the formula; `flattened`: by our name of a kernel, see `kernel`."""
     for name, layer, tensor in tensors(model, rename):
         shape, kind = tuple(tensor.shape), name.rpartition("/")[2]
-        if kind in ("class_token", "position_embedding"):
+        if kind in ("class_token", "position_embedding", "relative_position_bias_table"):
             values = (0.5 * unit(name, tensor.numel())).astype(np.float32).astype(np.float64)
             tensor.data = torch.from_numpy(values).reshape(shape)
         elif kind == "kernel":
@@ -157,8 +164,8 @@ def module_of(model, name, layer):
     return model.get_submodule(layer)
 
 
-def last_channels(output):
-    return output.permute(0, 2, 3, 1) if output.dim() == 4 else output
+def last_channels(name, output):
+    return output.permute(0, 2, 3, 1) if output.dim() == 4 and not name.startswith("swin_") else output
 
 
 # --- Logits ---
@@ -178,10 +185,10 @@ def logits_case(name, layers, size, top):
     difference = (output[0] - output[1]).abs().max() / output.abs().max()
     assert difference > 1e-3, f"{name}: the images give the same output"
     print(f"{name} {size}: largest output {output.abs().max():.3g}, relative difference of the images {difference:.2g}")
-    stored = {"logits": rounded(output.flatten())} if top else {"base": digest(last_channels(output))}
+    stored = {"logits": rounded(output.flatten())} if top else {"base": digest(last_channels(name, output))}
     return {"network": name, "flavour": "torch", "size": size, "classes": CLASSES, "batch": batch,
             **({"gain": GAIN[name]} if name in GAIN else {}), **stored,
-            "layers": {layer: digest(last_channels(seen[layer])) for layer in layers}}
+            "layers": {layer: digest(last_channels(name, seen[layer])) for layer in layers}}
 
 
 def logits():
@@ -273,7 +280,7 @@ def names():
         if not name.endswith("_patch16_224"):
             state = build(name, 224, classes=1000).state_dict()
             lines = sorted(f"{key} ({', '.join(map(str, value.shape))})\n" for key, value in state.items()
-                           if not key.endswith("num_batches_tracked"))
+                           if not key.endswith(BUFFERS))
             dicts[name] = {"tensors": len(lines), "hash": fnv1a("".join(lines))}
     channels, positions = 2, []
     for before, after in ((3, 5), (4, 2), (5, 3)):

@@ -291,6 +291,7 @@ TEST(Registry, FineTuningFromTorchvisionsModules) {
                              {"shufflenet_v2_x1_0", "stage4", "stage3.7", "stage4.0.branch1.0"},
                              {"convnext_tiny", "features.7", "features.6.1", "features.7.0.block.0"},
                              {"efficientnet_b0", "features.7", "features.6.3", "features.7.0.block.0.0"},
+                             {"swin_t", "features.7", "features.6.reduction", "features.7.0.norm1"},
                              {"vit_b_16", "encoder.layers.encoder_layer_1", "encoder.layers.encoder_layer_0",
                               "encoder.layers.encoder_layer_1.ln_1"},
                              {"vit_tiny_patch16_224", "blocks.11", "blocks.10", "blocks.11.norm1"}};
