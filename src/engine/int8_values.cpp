@@ -17,13 +17,12 @@ constexpr std::int64_t kPiece = std::int64_t{1} << 14;
 template <typename From, typename To>
 [[gnu::always_inline]] inline void to_bytes(const From* __restrict from, std::int64_t count, float factor,
                                             To* __restrict to) {
-  constexpr float kLow = std::is_signed_v<To> ? -128.0F : 0.0F;
-  constexpr float kHigh = kLow + 255.0F;
+  constexpr std::int32_t kLowest = std::is_signed_v<To> ? -128 : 0;
 #pragma omp simd
   for (std::int64_t i = 0; i < count; ++i) {
-    const float value = std::clamp(load(from[i]) * factor, kLow, kHigh);
     // Counted from the lowest byte nothing is negative, and cutting off the fraction rounds to the nearest.
-    to[i] = static_cast<To>(static_cast<std::int32_t>(value - kLow + 0.5F) + static_cast<std::int32_t>(kLow));
+    const float steps = load(from[i]) * factor - static_cast<float>(kLowest) + 0.5F;
+    to[i] = static_cast<To>(static_cast<std::int32_t>(std::min(std::max(steps, 0.0F), 255.0F)) + kLowest);
   }
 }
 
