@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import shlex
 import statistics
 import subprocess
 import tempfile
@@ -16,6 +17,8 @@ SHARED = ROOT.parent / "shared"
 PETS = SHARED / "data/cats_vs_dogs"
 MOBILENET = SHARED / "weights/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
 PYTHON = "/usr/bin/python3"
+# A command that runs peer_pytorch.py with PyTorch 2 (in a chroot of Debian 13, for example); empty: none.
+NEWER_PYTORCH = shlex.split(os.environ.get("HEADSTART_NEWER_PYTORCH", ""))
 MODULES = pathlib.Path(os.environ.get("HEADSTART_PEERS", "/tmp/headstart-peers"))
 
 # name: (network, flavour, size, batch of inference, batch of training, first layer of the last block)
@@ -31,6 +34,7 @@ NETWORKS = {
     "vit_b_16": ("vit_b_16", "torch", 224, 8, 4, "encoder.layers.encoder_layer_11"),
 }
 PYTORCH_DEFAULT = "PyTorch nchw f32"
+COMPILED = "PyTorch 2 compiled"  # of the command in $HEADSTART_NEWER_PYTORCH
 INT8 = "Headstart int8"  # beside the comparison: the peers run in floating point
 
 
@@ -49,7 +53,7 @@ def compared(times, unit, scale, goal, default_goal=None):
     rates = {name: scale / value for name, value in medians(times).items()}
     mine = [rate for name, rate in rates.items() if name.startswith("Headstart") and name != INT8]
     theirs = {name: rate for name, rate in rates.items()
-              if not name.startswith(("Headstart", "bare"))}
+              if not name.startswith(("Headstart", "bare", COMPILED))}
     result = {"unit": unit, "rates": rates, "milliseconds": times, "ratios": []}
     if not mine:
         return result
@@ -59,6 +63,9 @@ def compared(times, unit, scale, goal, default_goal=None):
     if default_goal and PYTORCH_DEFAULT in rates:
         result["ratios"].append({"against": PYTORCH_DEFAULT, "ratio": max(mine) / rates[PYTORCH_DEFAULT],
                                  "goal": default_goal})
+    compiled = [rate for name, rate in rates.items() if name.startswith(COMPILED)]
+    if compiled:
+        result["ratios"].append({"against": COMPILED, "ratio": max(mine) / max(compiled), "goal": 1.5})
     if INT8 in rates:
         result["ratios"].append({"against": "int8 against our bf16", "ratio": rates[INT8] / rates["Headstart bf16"],
                                  "goal": 1.4})
@@ -85,6 +92,10 @@ def frozen(name, options):
             runtime = Runner(["node", BENCH / "peer_onnx.mjs", MODULES, "--onnx", onnx, "--size", size,
                               "--batch", batch, "--seconds", options.seconds])
             entries.append(("ONNX Runtime f32", runtime, "f32"))
+        if NEWER_PYTORCH:
+            words = [word for key, value in shape.items() for word in ("--" + key, value)]
+            newer = Runner([*NEWER_PYTORCH, "frozen", "--seconds", options.seconds, *words])
+            entries += [(f"{COMPILED} {variant}", newer, f"compiled {variant}") for variant in ("nhwc f32", "nhwc bf16")]
         times = interleaved(entries, options.rounds)
     large = network in ("vgg16", "resnet50", "inception_v3", "xception", "densenet121")
     return {"title": f"{network} at {size}, frozen part, batch {batch}",
@@ -202,10 +213,10 @@ def train_command(folder, *words):
 def inception_recipe(options):
     """The notes' recipe: 57.9 s on a GTX 2070. Random base weights: they do not change the time."""
     times = {}
-    for precision in ("bf16", "f32"):
+    for precision in ("int8", "bf16", "f32"):
         times[f"Headstart {precision}"] = []
     for _ in range(1 if options.quick else options.rounds):
-        for precision in ("bf16", "f32"):
+        for precision in ("int8", "bf16", "f32"):
             with tempfile.TemporaryDirectory() as folder:
                 times[f"Headstart {precision}"].append(seconds_of(
                     train_command(folder, "--base", "inception_v3", "--weights", "none", "--input-size", 160,

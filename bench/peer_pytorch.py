@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """headstart_runner's jobs in PyTorch: the same command line, the same lines in and out. Variants:
 "nchw f32", "nhwc f32", "nchw bf16", "nhwc bf16" (bf16: autocast); frozen also "traced nchw f32", "traced nhwc f32",
-"traced nhwc bf16"; "export" writes frozen's base to --onnx.
+"traced nhwc bf16", and from PyTorch 2 on "compiled nhwc f32", "compiled nhwc bf16" (torch.compile with freezing);
+"export" writes frozen's base to --onnx.
 
   peer_pytorch.py frozen|step|head [--network N] [--size S] [--batch B] [--from none|block] [--seconds T]
 """
@@ -28,6 +29,7 @@ def frozen(options):
     base = peer_networks.base_of(options.network).eval()
 
     def make(variant):
+        gradients_off = torch.no_grad if variant.startswith("compiled") else torch.inference_mode
         images = torch.rand(options.batch, 3, options.size, options.size)
         if variant == "export":
             torch.onnx.export(base, images, options.onnx, input_names=["images"], output_names=["features"],
@@ -35,6 +37,13 @@ def frozen(options):
             return lambda: None
         images = images.to(memory_format=layout(variant))
         model = copy.deepcopy(base).to(memory_format=layout(variant))
+        if variant.startswith("compiled"):
+            import torch._inductor.config
+            torch._inductor.config.freezing = True
+            model = torch.compile(model)
+            with torch.no_grad(), autocast(variant):
+                for _ in range(3):
+                    model(images)
         if variant.startswith("traced"):
             with torch.no_grad(), autocast(variant):
                 # Tracing under autocast keeps the casts; its cache of weights must be off for that.
@@ -45,7 +54,7 @@ def frozen(options):
                     model(images)
 
         def run():
-            with torch.inference_mode(), autocast(variant):
+            with gradients_off(), autocast(variant):
                 model(images)
         return run
     return make
