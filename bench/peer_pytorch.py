@@ -38,8 +38,8 @@ def frozen(options):
         images = images.to(memory_format=layout(variant))
         model = copy.deepcopy(base).to(memory_format=layout(variant))
         if variant.startswith("compiled"):
-            import torch._inductor.config
-            torch._inductor.config.freezing = True
+            from torch._inductor import config as inductor
+            inductor.freezing = True
             model = torch.compile(model)
             with torch.no_grad(), autocast(variant):
                 for _ in range(3):
