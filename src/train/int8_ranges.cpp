@@ -13,7 +13,7 @@
 namespace headstart {
 namespace {
 
-// More change the ranges little (docs/performance.md).
+// Each passes twice through the frozen part before the features are computed.
 constexpr int kImages = 32;
 
 Tensor rows_of(const float* values, std::int64_t rows, const Shape& shape) {

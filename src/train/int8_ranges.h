@@ -17,8 +17,8 @@ struct Int8Agreement {
   double mean_cosine = 0, least_cosine = 0;
 };
 
-// Sets model.ranges from a few training images that stand at equal distances in the split. Throws Error when
-// none of them is readable.
+// Sets model.ranges from a few training images: files at equal distances in the split, tensors from its
+// beginning. Throws Error when none of them is readable.
 Int8Agreement measure_int8_ranges(Model& model, const std::vector<NodeId>& boundary, const Split& training);
 
 std::string to_string(const Int8Agreement& agreement);
