@@ -101,7 +101,12 @@ void explain_maximize(const ExplainCommand& options, const Model& model, Progres
     list.push_back({{"unit", each.unit},
                     {"name", name},
                     {"before", number(each.before)},
-                    {"after", number(each.after)}});
+                    {"after", number(each.after)},
+                    {"stuck", each.stuck}});
+    if (each.stuck) {
+      progress.message(fmt::format(
+          "note: {}: no gradient reached the picture, which shows nothing; another --seed may", name));
+    }
   }
   const int side = std::clamp(made.front().picture.width, 64, 256);
   const auto layer = maximizing.classes         ? std::string("the classes' logits")

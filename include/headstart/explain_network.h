@@ -49,8 +49,9 @@ struct MaximizeOptions {
 };
 struct MaximizedInput {
   int unit = 0;
-  // The class's logit, or the mean of the filter's map before its activation.
+  // The class's logit, or the mean of the filter's map before its activation (or the one that was pooled).
   float before = 0.0F, after = 0.0F;
+  bool stuck = false;  // no gradient reached the pixels at any step: the picture shows nothing
   Image picture{};
 };
 // Gradient ascent on the input from gray with a little noise (Simonyan et al., 2014; Yosinski et al., 2015),

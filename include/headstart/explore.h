@@ -39,7 +39,8 @@ struct ExploredLayer {
   std::vector<float> gradient_rest{};
   // What else its arithmetic needs, for the units: "kernel" (window, units of the input, units) or,
   // depthwise, (window, units); "bias", "gamma", "beta", "moving_mean", "moving_variance", ...; a
-  // normalisation's "mean" and "variance" (P or groups); "attention" (T, T) of the head of the units.
+  // normalisation's "mean" and "variance" (P or groups); "attention" of the head "attention_head": (T, T),
+  // within windows (P, window * window).
   std::map<std::string, std::vector<float>> arrays{};
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <variant>
 
+#include "explain/explore_attention.h"
 #include "explain/explore_linear.h"
 #include "graph/overloaded.h"
 
@@ -152,32 +153,29 @@ void keep_rescaling(Context& context, const Rescaling& rescaling) {
   }
 }
 
-// softmax(q k^T / sqrt(depth)) of the head that the first unit belongs to: (query, key).
-void keep_attention(Context& context, const SelfAttention& attention) {
-  const std::int64_t tokens = context.node.shape[0], channels = context.node.shape[1];
-  const std::int64_t depth = channels / attention.heads, head = context.units.front() / depth;
-  auto& kept = context.arrays["attention"];
-  std::vector<double> row(static_cast<std::size_t>(tokens));
-  for (std::int64_t query = 0; query < tokens; ++query) {
-    const float* q = context.input.data() + query * 3 * channels + head * depth;
-    for (std::int64_t key = 0; key < tokens; ++key) {
-      const float* k = context.input.data() + key * 3 * channels + channels + head * depth;
-      double product = 0;
-      for (std::int64_t d = 0; d < depth; ++d) {
-        product += static_cast<double>(q[d]) * static_cast<double>(k[d]);
-      }
-      row[static_cast<std::size_t>(key)] = product / std::sqrt(static_cast<double>(depth));
-    }
-    const double largest = *std::max_element(row.begin(), row.end());
-    double sum = 0;
-    for (double& score : row) {
-      score = std::exp(score - largest);
-      sum += score;
-    }
-    for (const double score : row) {
-      kept.push_back(static_cast<float>(score / sum));
+// The head that most of the values kept of the input belong to: the third part of its channels.
+std::int64_t shown_head(const Context& context, int heads) {
+  const std::int64_t channels = context.node.shape.back(), depth = channels / heads;
+  std::vector<int> counts(static_cast<std::size_t>(heads), 0);
+  for (const int unit : context.input_units) {
+    if (unit >= 2 * channels) {
+      ++counts[static_cast<std::size_t>((unit - 2 * channels) / depth)];
     }
   }
+  return std::max_element(counts.begin(), counts.end()) - counts.begin();
+}
+
+void keep_attention(Context& context, const SelfAttention& op) {
+  const auto head = shown_head(context, op.heads);
+  context.arrays["attention"] = attention_weights(op, context.input, head);
+  context.arrays["attention_head"] = {static_cast<float>(head)};
+}
+
+void keep_attention(Context& context, const WindowAttention& op) {
+  const auto head = shown_head(context, op.heads);
+  const Tensor& table = *context.parameter("relative_position_bias_table");
+  context.arrays["attention"] = attention_weights(op, context.input, table, head);
+  context.arrays["attention_head"] = {static_cast<float>(head)};
 }
 
 void keep_linear(Context& context, NodeId id) {
@@ -220,8 +218,8 @@ std::map<std::string, std::vector<float>> arithmetic_arrays(const Graph& graph, 
                  [&](const Rescaling& op) { keep_rescaling(context, op); },
                  [&](const ClassToken&) { context.keep_vectors({"class_token"}); },
                  [&](const PositionEmbedding&) { keep_positions(context); },
-                 [&](const SelfAttention& op) { keep_attention(context, op); },
-                 [](const OneOf<Input, WindowAttention, SeparableConv2D, MaxPooling2D, AveragePooling2D,
+                 [&](const OneOf<SelfAttention, WindowAttention> auto& op) { keep_attention(context, op); },
+                 [](const OneOf<Input, SeparableConv2D, MaxPooling2D, AveragePooling2D,
                                 GlobalAveragePooling2D, GlobalMaxPooling2D, ZeroPadding2D, ActivationLayer,
                                 Cropping2D, ChannelShuffle, ChannelSlice, UpSampling2D, Add, Multiply,
                                 Concatenate, Flatten, Reshape, Dropout> auto&) {}},

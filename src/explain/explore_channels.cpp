@@ -139,7 +139,9 @@ std::int64_t kept_values(const Graph& graph, const std::vector<std::size_t>& gro
                             linear(std::int64_t{conv.kernel.height} * conv.kernel.width);
                           },
                           [&](const Dense&) { linear(1); },
-                          [&](const SelfAttention&) { total += positions * positions; }, [](const auto&) {}},
+                          [&](const SelfAttention&) { total += positions * positions; },
+                          [&](const WindowAttention& op) { total += positions * op.window * op.window; },
+                          [](const auto&) {}},
                node.op);
   }
   return total;
@@ -184,8 +186,8 @@ std::vector<float> scaled_to_one(std::vector<float> scores) {
 }
 
 // The channels of an attention that belong to the head of the best one: others get no score.
-void keep_one_head(const SelfAttention& attention, std::vector<float>& scores) {
-  const std::size_t width = scores.size() / static_cast<std::size_t>(attention.heads);
+void keep_one_head(int heads, std::vector<float>& scores) {
+  const std::size_t width = scores.size() / static_cast<std::size_t>(heads);
   const auto head =
       static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin()) / width;
   for (std::size_t c = 0; c < scores.size(); ++c) {
@@ -195,17 +197,25 @@ void keep_one_head(const SelfAttention& attention, std::vector<float>& scores) {
   }
 }
 
+// 0 for layers without attention.
+int heads_of(const Op& op) {
+  return std::visit(
+      Overloaded{[](const OneOf<SelfAttention, WindowAttention> auto& attention) { return attention.heads; },
+                 [](const auto&) { return 0; }},
+      op);
+}
+
 // Queries, keys and values side by side: those of the values' head that the attention will show.
 void prefer_values(const Graph& graph, const std::vector<std::vector<NodeId>>& consumers, std::size_t id,
                    std::vector<float>& scores) {
   for (const NodeId consumer : consumers[id]) {
-    const auto* attention = std::get_if<SelfAttention>(&graph.node(consumer).op);
-    if (attention == nullptr) {
+    const int heads = heads_of(graph.node(consumer).op);
+    if (heads == 0) {
       continue;
     }
     const std::size_t width = scores.size() / 3;
     std::vector<float> values(scores.begin() + static_cast<std::ptrdiff_t>(2 * width), scores.end());
-    keep_one_head(*attention, values);
+    keep_one_head(heads, values);
     for (std::size_t c = 0; c < width; ++c) {
       scores[2 * width + c] = values[c] < 0.0F ? 0.0F : 1.0F + values[c];
     }

@@ -5,12 +5,13 @@
 #include <numeric>
 #include <span>
 #include <utility>
-#include <variant>
+#include <vector>
 
 #include <fmt/format.h>
 #include <opencv2/imgproc.hpp>
 
 #include "core/random.h"
+#include "explain/before_activation.h"
 #include "headstart/engine.h"
 #include "headstart/error.h"
 #include "headstart/explain.h"
@@ -21,29 +22,6 @@ namespace {
 
 constexpr float kGray = 127.5F;
 constexpr std::size_t kRowsAtOnce = 9;
-
-// The network up to a filter's values before their activation: where a ReLU is off, and for most inputs most
-// are, no gradient tells what would turn it on.
-Graph before_activation(const Graph& graph, NodeId output) {
-  while (std::holds_alternative<ActivationLayer>(graph.node(output).op)) {
-    output = graph.node(output).inputs[0];
-  }
-  Graph part(graph.name());
-  for (NodeId id = 0; id <= output; ++id) {
-    const Node& node = graph.node(id);
-    Op op = node.op;
-    const auto without = [](auto& layer) {
-      if constexpr (requires { layer.activation; }) {
-        layer.activation = {};
-      }
-    };
-    if (id == output) {
-      std::visit(without, op);
-    }
-    part.add(node.name, std::move(op), node.inputs);
-  }
-  return part;
-}
 
 // Without trainable layers a program writes neither gradients nor statistics.
 Graph maximized_part(const Model& model, NodeId output, const MaximizeOptions& options) {
@@ -97,7 +75,8 @@ class Ascent {
                   .watch = {0}}),
         pixels_({rows_, shape_[0], shape_[1], shape_[2]}),
         input_(pixels_.shape()),
-        diff_(seed_of(model.graph.node(output).shape)) {
+        diff_(seed_of(model.graph.node(output).shape)),
+        moved_(units.size(), false) {
     constexpr float kNoise = 8.0F;
     for (std::int64_t row = 0; row < rows_; ++row) {
       Random random(options.seed, RandomPurpose::initialise,
@@ -136,6 +115,9 @@ class Ascent {
       climb(row, down, right, rate);
     }
   }
+
+  // Whether any gradient has reached the row's pixels.
+  bool moved(std::size_t row) const { return moved_[row]; }
 
   Image picture(std::int64_t row) const {
     Image image{.width = static_cast<int>(shape_[1]), .height = static_cast<int>(shape_[0]), .pixels = {}};
@@ -213,6 +195,7 @@ class Ascent {
       mean += std::abs(static_cast<double>(value)) / static_cast<double>(gradient.size());
     }
     const auto scale = static_cast<float>(mean > 0.0 ? rate / mean : 0.0);
+    moved_[static_cast<std::size_t>(row)] = moved_[static_cast<std::size_t>(row)] || mean > 0.0;
     const auto kept = static_cast<float>(1.0 - options_.decay);
     float* pixel = pixels_.data() + row * row_size();
     for (std::int64_t i = 0; i < gradient.size(); ++i) {
@@ -227,6 +210,7 @@ class Ascent {
   Shape shape_;
   TrainingProgram program_;
   Tensor pixels_, input_, diff_;
+  std::vector<bool> moved_;
 };
 
 std::vector<int> units_of(const MaximizeOptions& options, std::int64_t available) {
@@ -280,6 +264,7 @@ std::vector<MaximizedInput> maximize(const Model& model, const MaximizeOptions& 
       results.push_back({.unit = part[i],
                          .before = before[i],
                          .after = after[i],
+                         .stuck = !ascent.moved(i),
                          .picture = ascent.picture(static_cast<std::int64_t>(i))});
     }
   }

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -187,6 +190,84 @@ TEST(Explore, KeptProductsRestAndBiasAddUpToEveryValue) {
     for (NodeId id = 0; id < static_cast<NodeId>(exploration.graph.nodes().size()); ++id) {
       expect_sums(exploration, network.parameters, id);
     }
+  }
+}
+
+// Queries, keys and values of four heads, and an attention over them.
+Exploration explore_attention(const Op& attention, const Shape& tokens, int channels) {
+  Model model;
+  Graph graph("attention");
+  NodeId x = graph.add("in", Input{{8, 8, 3}}, std::vector<NodeId>{});
+  x = graph.add("conv", Conv2D{.filters = 3 * 8, .kernel = {3, 3}, .padding = Padding::same()}, x);
+  x = graph.add("qkv", Reshape{tokens}, x);
+  x = graph.add("attention", attention, x);
+  x = graph.add("flatten", Flatten{}, x);
+  graph.add("dense", Dense{.units = 2}, x);
+  model.graph = graph;
+  model.parameters = test::formula_parameters(graph);
+  model.preprocessing = with_mode({.height = 8, .width = 8}, "tf");
+  Progress progress;
+  return explore(std::move(model), photo_of(8, 8), {.channels = channels}, progress);
+}
+
+// Kept weights times kept values against the network's output, for the kept head; `keys` gives the positions
+// that a position's weights are of.
+template <typename Keys>
+void expect_attention(const Exploration& exploration, std::size_t positions, const Keys& keys) {
+  const auto& own = layer(exploration, "attention");
+  const auto& source = layer(exploration, "qkv");
+  const auto head = static_cast<int>(own.arrays.at("attention_head").at(0));
+  const auto& weights = own.arrays.at("attention");
+  int compared = 0;
+  for (std::size_t u = 0; u < own.channels.size(); ++u) {
+    const auto value = std::find(source.channels.begin(), source.channels.end(), 16 + own.channels[u]);
+    if (own.channels[u] / 2 != head || value == source.channels.end()) {
+      continue;
+    }
+    ++compared;
+    const auto from = static_cast<std::size_t>(value - source.channels.begin()) * positions;
+    for (std::size_t p = 0; p < positions; ++p) {
+      const std::vector<std::size_t> read = keys(p);
+      double sum = 0, total = 0;
+      for (std::size_t k = 0; k < read.size(); ++k) {
+        const auto weight = static_cast<double>(weights.at(p * read.size() + k));
+        sum += weight * static_cast<double>(source.values.at(from + read[k]));
+        total += weight;
+      }
+      EXPECT_NEAR(sum, own.values.at(u * positions + p), 1e-4) << own.channels[u] << " " << p;
+      EXPECT_NEAR(total, 1.0, 1e-5);
+    }
+  }
+  EXPECT_GT(compared, 0);
+}
+
+TEST(Explore, AttentionIsTheSumOfKeptWeightsTimesValues) {
+  const auto all = [](std::size_t) {
+    std::vector<std::size_t> tokens(64);
+    std::iota(tokens.begin(), tokens.end(), std::size_t{0});
+    return tokens;
+  };
+  for (const int channels : {2, 6, 24}) {
+    expect_attention(explore_attention(SelfAttention{.heads = 4}, {64, 24}, channels), 64, all);
+  }
+}
+
+TEST(Explore, AttentionWithinWindowsReadsTheRolledImage) {
+  constexpr std::size_t kShiftDown = 1, kShiftRight = 2;
+  const auto around = [](std::size_t position) {
+    const auto rolled_y = (position / 8 + 8 - kShiftDown) % 8,
+               rolled_x = (position % 8 + 8 - kShiftRight) % 8;
+    std::vector<std::size_t> pixels;
+    for (std::size_t i = 0; i < 16; ++i) {
+      const auto y = rolled_y / 4 * 4 + i / 4 + kShiftDown, x = rolled_x / 4 * 4 + i % 4 + kShiftRight;
+      pixels.push_back(y % 8 * 8 + x % 8);
+    }
+    return pixels;
+  };
+  const WindowAttention windows{
+      .heads = 4, .window = 4, .shift = {static_cast<int>(kShiftDown), static_cast<int>(kShiftRight)}};
+  for (const int channels : {2, 6, 24}) {
+    expect_attention(explore_attention(windows, {8, 8, 24}, channels), 64, around);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "explain/before_activation.h"
 #include "headstart/error.h"
 #include "headstart/explain_network.h"
 #include "headstart/explain_pictures.h"
@@ -109,6 +110,58 @@ TEST(Maximize, FindsWhatTurnsARectifierOn) {
     EXPECT_LT(made.front().before, 0.0F) << layer;
     EXPECT_GT(made.front().after, 0.0F) << layer;
   }
+}
+
+// A filter that is off at medium gray, then what passes its values on.
+Model pooled_rectifier(const Graph& layers) {
+  Model model;
+  model.graph = layers;
+  model.parameters = test::formula_parameters(layers);
+  std::ranges::fill(model.parameters.at("conv/kernel").values(), 1.0F);
+  model.parameters.at("conv/bias")[0] = -3 * 150.0F;
+  model.preprocessing.height = model.preprocessing.width = 32;
+  return model;
+}
+
+TEST(Maximize, FindsWhatTurnsARectifierOnThatIsPooled) {
+  Graph graph;
+  NodeId x = graph.add("in", Input{{32, 32, 3}}, std::vector<NodeId>{});
+  const NodeId conv = graph.add("conv", Conv2D{.filters = 1}, x);
+  x = graph.add("relu", ActivationLayer{{Activation::Kind::relu}}, conv);
+  x = graph.add("pool", MaxPooling2D{.pool = {2, 2}, .strides = {2, 2}}, x);
+  x = graph.add("joined", Concatenate{}, {x, x});
+  graph.add("mean", GlobalAveragePooling2D{}, x);
+  const Model model = pooled_rectifier(graph);
+  Progress silent;
+  for (const char* layer : {"pool", "joined", "mean"}) {
+    const auto made = maximize(model, {.layer = layer, .units = {0}, .steps = 20}, silent);
+    EXPECT_LT(made.front().before, 0.0F) << layer;
+    EXPECT_GT(made.front().after, 0.0F) << layer;
+    EXPECT_FALSE(made.front().stuck) << layer;
+  }
+}
+
+TEST(Maximize, SaysThatNoGradientReachesThePicture) {
+  Graph graph;
+  NodeId x = graph.add("in", Input{{32, 32, 3}}, std::vector<NodeId>{});
+  x = graph.add("conv", Conv2D{.filters = 1, .activation = {Activation::Kind::relu}}, x);
+  graph.add("next", Conv2D{.filters = 1}, x);
+  const Model model = pooled_rectifier(graph);
+  Progress silent;
+  const auto made = maximize(model, {.layer = "next", .units = {0}, .steps = 5}, silent);
+  EXPECT_TRUE(made.front().stuck);
+  EXPECT_EQ(made.front().after, made.front().before);
+}
+
+TEST(Maximize, LeavesAnActivationThatOthersRead) {
+  Graph graph;
+  NodeId x = graph.add("in", Input{{32, 32, 3}}, std::vector<NodeId>{});
+  x = graph.add("conv", Conv2D{.filters = 1, .activation = {Activation::Kind::relu}}, x);
+  const NodeId next = graph.add("next", Conv2D{.filters = 1}, x);
+  graph.add("joined", Concatenate{}, {x, next});
+  const Graph part = before_activation(graph, 3);
+  EXPECT_EQ(activation_of(part.node(1).op)->kind, Activation::Kind::relu);
+  EXPECT_EQ(activation_of(before_activation(graph, 1).node(1).op)->kind, Activation::Kind::linear);
 }
 
 TEST(Maximize, IncreasesAFilterAndAClassAndRepeats) {

@@ -31,6 +31,7 @@ const networks = {
   googlenet: ["googlenet", "--input-size", "64", "--classes", "4", "--weights", "none", "--channels", "6"],
   xception: ["xception", "--input-size", "75", "--classes", "4", "--weights", "none", "--channels", "4"],
   transformer: ["vit_tiny_patch16_224", "--classes", "4", "--weights", "none", "--channels", "6"],
+  swin: ["swin_t", "--input-size", "64", "--classes", "4", "--weights", "none", "--channels", "6"],
 };
 
 // A float32 array as NumPy writes it.
@@ -109,6 +110,21 @@ async function checkPointer(page, file) {
   }
 }
 
+// The corner of a shifted window attention: what was rolled in from the other side is faded, the rest framed.
+async function checkWindows(page, file) {
+  await page.show({ width: 1400, height: 900, scheme: "light" });
+  await open(page, file);
+  await page.click('.card[aria-label^="features.1.1.attn,"]');
+  await page.click(".thumb");
+  await page.pointAt(".large", 0.5 / 21, 0.5 / 21);
+  await page.until("window.headstart.state().position === 0");
+  await page.until("document.querySelectorAll('.tile').length === 3 * 49");
+  assert.equal(await page.evaluate("document.querySelectorAll('.tile.outside').length"), 3 * (49 - 9));
+  assert.ok(await page.evaluate("document.querySelector('.agrees') !== null"));
+  const framed = await page.evaluate("Number.parseFloat(document.querySelector('.source .window').style.width)");
+  assert.ok(Math.abs(framed - 300 / 21) < 0.1, `three of 21 columns are framed, not ${framed} %`);
+}
+
 async function checkKeys(page, file) {
   await open(page, file);
   await page.evaluate("document.querySelector('.card[aria-current]').focus()");
@@ -161,7 +177,8 @@ try {
       await checkKeys(page, file);
       await checkBackward(page, file);
     }
-    if (name === "mobilenet" || name === "transformer") await checkWidths(page, file, name);
+    if (name === "swin") await checkWindows(page, file);
+    if (["mobilenet", "transformer", "swin"].includes(name)) await checkWidths(page, file, name);
     assert.deepEqual(page.complaints, [], `${name}: the console is silent`);
   }
 } finally {

@@ -49,7 +49,7 @@ function productGrids(context: Context, source: Layer, one: Section, part: Part)
     const largest = kernelScale(part.cells);
     whole.append(
       h("span", { class: "sign" }, "×"),
-      grid("kernel", one.columns, tiles((cell) => cell.weight ?? 1, largest)),
+      grid(one.weights ?? "kernel", one.columns, tiles((cell) => cell.weight ?? 1, largest)),
       h("span", { class: "sign" }, "="),
       grid("products", one.columns, tiles(product, scale * largest)),
     );

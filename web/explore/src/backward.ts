@@ -2,8 +2,8 @@
 // gradient times the slope of its output by that value; what several send is added.
 import { activationOf, curveOf } from "./activation";
 import { type Cell, type Explanation, type Part, part, type Section, section } from "./explanation";
-import { bilinearTaps, gathered, scattered, windowOf } from "./geometry";
-import { normalisationGroup } from "./forward";
+import { attended, bilinearTaps, gathered, scattered, windowOf } from "./geometry";
+import { keptHead, normalisationGroup } from "./forward";
 import { type Layer, type Network, valueAt } from "./network";
 import { show } from "./numbers";
 import { destinationsOf } from "./origin";
@@ -216,14 +216,17 @@ function attention(question: Question): Section {
   const { user, channel, position } = question;
   const output = channel - 2 * user.depth;
   if (output < 0) return untold(user, "What goes to queries and keys passes softmax and is not listed.");
-  const weights = user.arrays.attention;
-  if (!weights || !user.channelAt.has(output)) return notKept(user, output);
-  const cells = Array.from({ length: user.positions }, (_, token) => ({
-    value: gradientAt(user, output, token)!,
-    weight: weights[token * user.positions + position]!,
-    position: token,
+  const { head, weights } = keptHead(user, output);
+  if (!weights) return untold(user, `The weights of head ${head + 1} are not kept in this page.`);
+  if (!user.channelAt.has(output)) return notKept(user, output);
+  const { rows, columns, neighbours } = attended(user, position);
+  const own = neighbours.findIndex(({ at }) => at === position);
+  const cells = neighbours.map(({ at, apart }) => ({
+    value: gradientAt(user, output, at)!,
+    weight: weights[at * neighbours.length + own]!,
+    position: apart ? -1 : at,
   }));
-  return section(user.index, user.name, [part(output, cells)], { rows: user.positions });
+  return section(user.index, user.name, [part(output, cells)], { rows, columns, weights: "attention" });
 }
 
 function bilinear(question: Question): Section {
@@ -294,6 +297,7 @@ function answer(question: Question): Section {
     case "Multiply":
       return multiplication(question);
     case "SelfAttention":
+    case "WindowAttention":
       return attention(question);
     case "Dropout":
     case "Flatten":

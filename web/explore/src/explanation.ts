@@ -21,6 +21,7 @@ export interface Section {
   title: string;
   rows: number; // of the cells of each part
   columns: number;
+  weights?: string; // what the cells' weights are called
   parts: Part[];
   others?: { label: string; sum: number }; // of the channels that are not listed
   sum: number | null; // null: cannot be told from what the page keeps

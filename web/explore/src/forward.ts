@@ -1,7 +1,7 @@
 // How a value of a layer came about from the values of its inputs.
 import { activationOf, curveOf } from "./activation";
 import { type Cell, type Explanation, type Part, part, type Section, section, type Step } from "./explanation";
-import { bilinearTaps, gathered, scattered, windowOf } from "./geometry";
+import { attended, bilinearTaps, gathered, scattered, windowOf } from "./geometry";
 import { channelName, type Layer, type Network, valueAt } from "./network";
 import { show } from "./numbers";
 import { originOf } from "./origin";
@@ -293,24 +293,36 @@ function multiplication(question: Question): Answer {
   return { formula: "the product of the inputs, value by value", sections: [a, b], steps, computed };
 }
 
+export function keptHead(layer: Layer, channel: number): { head: number; weights: Float32Array | undefined } {
+  const head = Math.floor(channel / (layer.depth / (layer.config.heads as number)));
+  const kept = layer.arrays.attention_head?.[0] === head;
+  return { head, weights: kept ? layer.arrays.attention : undefined };
+}
+
 function attention(question: Question): Answer {
   const { layer, channel, position } = question;
   const source = inputOf(question);
-  const heads = layer.config.heads as number;
-  const head = Math.floor(channel / (layer.depth / heads));
-  const formula = `Σ over tokens of attention × value, head ${head + 1} of ${heads}`;
+  const windowed = layer.op === "WindowAttention";
+  const { head, weights } = keptHead(layer, channel);
+  const over = windowed ? "the window's pixels" : "tokens";
+  const formula = `Σ over ${over} of attention × value, head ${head + 1} of ${layer.config.heads}`;
   const input = 2 * layer.depth + channel;
-  const weights = layer.arrays.attention;
-  if (!weights || !source.channelAt.has(input)) return { formula, sections: [notKept(source, input)] };
-  const cells = Array.from({ length: layer.positions }, (_, token) => ({
-    value: valueAt(source, "values", input, token)!,
-    weight: weights[position * layer.positions + token]!,
-    position: token,
+  if (!weights) return { formula, notes: [`The weights of head ${head + 1} are not kept in this page.`] };
+  if (!source.channelAt.has(input)) return { formula, sections: [notKept(source, input)] };
+  const { rows, columns, neighbours } = attended(layer, position);
+  const cells = neighbours.map(({ at, apart }, i) => ({
+    value: valueAt(source, "values", input, at)!,
+    weight: weights[position * neighbours.length + i]!,
+    position: apart ? -1 : at,
   }));
-  const one = section(source.index, source.name, [part(input, cells)], { rows: layer.positions });
-  const note =
-    "The weights are the row of this token in softmax(queries · keys / √depth): how much it attends to each token.";
-  return { formula, sections: [one], computed: one.sum, notes: [note] };
+  const one = section(source.index, source.name, [part(input, cells)], { rows, columns, weights: "attention" });
+  const note = windowed
+    ? "The weights are the row of this pixel in softmax(queries · keys / √depth + the trained number for the distance)."
+    : "The weights are the row of this token in softmax(queries · keys / √depth): how much it attends to each token.";
+  const apart = neighbours.some((one) => one.apart)
+    ? ["This window was rolled around the image's edge: pixels from the other side get no weight."]
+    : [];
+  return { formula, sections: [one], computed: one.sum, notes: [note, ...apart] };
 }
 
 function tokens(question: Question): Answer {
@@ -391,6 +403,7 @@ function answer(question: Question): Answer {
     case "Multiply":
       return multiplication(question);
     case "SelfAttention":
+    case "WindowAttention":
       return attention(question);
     case "ClassToken":
     case "PositionEmbedding":

@@ -77,3 +77,38 @@ export function bilinearTaps(extent: number, factor: number, output: number): { 
     { at: Math.min(low + 1, extent - 1), weight },
   ];
 }
+
+// A pixel that an attention within windows may look at. Apart: only the rolling made it a neighbour.
+export interface Neighbour {
+  at: number;
+  apart: boolean;
+}
+
+// The pixels of the window around `position`, row by row. The image was rolled up and left before it was cut.
+export function windowAround(layer: Layer, position: number): Neighbour[] {
+  const side = layer.config.window as number;
+  const shift = layer.config.shift as Pair;
+  const along = (own: number, extent: number, by: number) => {
+    const rolled = (own - by + extent) % extent;
+    const first = rolled - (rolled % side);
+    const came = (at: number) => at >= extent - by;
+    return Array.from({ length: side }, (_, i) => ({
+      at: (first + i + by) % extent,
+      apart: came(first + i) !== came(rolled),
+    }));
+  };
+  const columns = along(position % layer.width, layer.width, shift[1]);
+  return along(Math.floor(position / layer.width), layer.height, shift[0]).flatMap((row) =>
+    columns.map((column) => ({ at: row.at * layer.width + column.at, apart: row.apart || column.apart })),
+  );
+}
+
+// What an attention takes its sum over, and the shape that it stands in.
+export function attended(layer: Layer, position: number): { rows: number; columns: number; neighbours: Neighbour[] } {
+  if (layer.op === "WindowAttention") {
+    const side = layer.config.window as number;
+    return { rows: side, columns: side, neighbours: windowAround(layer, position) };
+  }
+  const neighbours = Array.from({ length: layer.positions }, (_, at) => ({ at, apart: false }));
+  return { rows: layer.positions, columns: 1, neighbours };
+}

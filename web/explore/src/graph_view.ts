@@ -22,6 +22,7 @@ const families: Record<string, string> = {
   DepthwiseConv2D: "conv",
   Dense: "dense",
   SelfAttention: "dense",
+  WindowAttention: "dense",
   BatchNormalization: "norm",
   LayerNormalization: "norm",
   GroupNormalization: "norm",

@@ -28,6 +28,7 @@ export const showShare = format(".1%");
 
 export function placeText(layer: Layer, position: number): string {
   if (layer.positions === 1) return "";
+  if (position < 0) return "outside";
   if (layer.shape.length === 2) return `token ${position}`;
   return `row ${Math.floor(position / layer.width)}, column ${position % layer.width}`;
 }
