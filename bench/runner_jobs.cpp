@@ -129,9 +129,10 @@ Job head_job(const JobOptions& options) {
         attach_head(features, {.head = text_of(options, "head", "dense:256,dropout:0.5,dense")}));
     const auto parameters = std::make_shared<Parameters>(initialize(*graph, 1));
     const auto program = std::make_shared<TrainingProgram>(
-        *graph, *parameters, TrainingProgram::Options{.batch = kBatch, .precision = precision_from(variant)});
+        *graph, *parameters,
+        TrainingProgram::Options{.batch = kBatch, .precision = precision_from(variant), .factored = true});
     const auto optimizer = std::make_shared<Optimizer>(
-        OptimizerOptions{.kind = OptimizerKind::rmsprop, .learning_rate = 2e-5}, program->gradients());
+        OptimizerOptions{.kind = OptimizerKind::rmsprop, .learning_rate = 2e-5}, *parameters);
     const auto table = std::make_shared<Tensor>(Shape{kSamples, kFeatures});
     for (std::int64_t i = 0; i < table->size(); ++i) {
       (*table)[i] = static_cast<float>(i * 7919 % 255) / 255.0F;
@@ -147,7 +148,7 @@ Job head_job(const JobOptions& options) {
         const Tensor& logits = program->forward({&batch, 1}, static_cast<std::uint64_t>(first));
         loss_of_labels(loss_for(*graph), logits.values(), labels, {}, diff);
         program->backward(diff.data());
-        optimizer->step(*parameters, program->gradients());
+        optimizer->step(*parameters, program->gradients(), 1.0, program->factored_gradients());
       }
     };
   };

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "headstart/graph.h"
+#include "headstart/outer_product.h"
 #include "headstart/parameters.h"
 #include "headstart/ranges.h"
 #include "headstart/tensor.h"
@@ -110,6 +112,9 @@ class TrainingProgram {
     // to the program, trainable or not; they themselves may cross the boundary, and so may the Input. In a
     // graph without a trainable layer the program is then the network in evaluation mode.
     std::vector<NodeId> watch{};
+    // Gradients of wide dense kernels that are f32 and see few rows are not written to gradients(): they are
+    // factored_gradients().
+    bool factored = false;
   };
   // Reads parameters by reference at every forward pass; moving statistics are written back to them. The
   // result is the pre-activation value (logits) when the graph ends in softmax or sigmoid, else the output.
@@ -125,9 +130,13 @@ class TrainingProgram {
   const Tensor& forward(std::span<const float* const> boundary, std::uint64_t step);
   // diff_logits: as forward's result. Overwrites gradients().
   void backward(const float* diff_logits);
+  // Names of the parameters that have a gradient.
+  std::set<std::string> trainable() const;
   // By parameter name, Keras layouts; only trainable parameters of trainable nodes.
   const Parameters& gradients() const;
   Parameters& gradients();
+  // Those that are not among them (Options::factored); they point into the program until the next forward.
+  std::vector<OuterProduct> factored_gradients() const;
   // Of a watched node, batch x shape, channels-last: its value after forward, and after backward the gradient
   // of what diff_logits is the gradient of. The output's are the logits and diff_logits.
   const Tensor& value_of(NodeId id) const;

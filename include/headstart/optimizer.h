@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
 
+#include "headstart/outer_product.h"
 #include "headstart/parameters.h"
 
 namespace headstart {
@@ -41,15 +43,17 @@ OptimizerOptions resolve(OptimizerOptions options);
 //   (sqrt(s) + epsilon) adamw    adam with weight decay
 class Optimizer {
  public:
-  // `trainable` names and shapes what will be updated (for example TrainingProgram::gradients()).
+  // `trainable` names and shapes what will be updated; its values are not read.
   Optimizer(const OptimizerOptions& options, const Parameters& trainable);
 
   // Multiplies the rate (and with it the decay) of single parameters by name; 1 for those not listed.
   void set_rate_factors(std::map<std::string, double> factors) { rate_factors_ = std::move(factors); }
 
   // One step over every gradient (scaled in place when they are clipped); `rate_factor` scales the learning
-  // rate (a schedule's value). Throws Error when a gradient is not among `trainable`.
-  void step(Parameters& parameters, Parameters& gradients, double rate_factor = 1.0);
+  // rate (a schedule's value). Of `factored` ones a few rows at a time are computed and used while they are
+  // in the cache; they cannot be clipped. Throws Error when a gradient is not among `trainable`.
+  void step(Parameters& parameters, Parameters& gradients, double rate_factor = 1.0,
+            std::span<const OuterProduct> factored = {});
 
   const OptimizerOptions& options() const { return options_; }
   std::int64_t iterations() const { return iterations_; }
@@ -61,7 +65,8 @@ class Optimizer {
   void restore(const Parameters& state, std::int64_t iterations);
 
  private:
-  void update(const std::string& name, Tensor& parameter, const Tensor& gradient, double rate);
+  struct Update;
+  Update update_of(const std::string& name, Tensor& parameter, const Shape& gradient, double common);
 
   OptimizerOptions options_;
   std::map<std::string, double> rate_factors_;

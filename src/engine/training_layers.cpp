@@ -76,6 +76,8 @@ Value TrainingLowering::separable(NodeId id, const SeparableConv2D& op) {
 
 // With fewer rows than this a dense layer's time is that of reading its weights, so they stay as they are.
 constexpr std::int64_t kFewRows = 64;
+// From this many values on a kernel's gradient is worth not being written.
+constexpr std::int64_t kWideKernel = 1 << 16;
 
 Value TrainingLowering::dense(NodeId id, const Dense& op) {
   const auto& node = node_at(id);
@@ -300,7 +302,38 @@ void TrainingLowering::depthwise_backward_weights(const Layer& layer, const Valu
                 });
 }
 
+bool TrainingLowering::is_factored(const Layer& layer) const {
+  const auto inputs = onednn::dims_of(layer.src.desc).at(1);
+  return options_.factored && layer.kind == Layer::Kind::dense && type_ == DataType::f32 &&
+         onednn::dims_of(layer.src.desc)[0] <= kFewRows && inputs * layer.shape.filters >= kWideKernel &&
+         layer.kernel_scale.empty();
+}
+
+// Both factors stay until the next pass; the bias has its gradient as always.
+void TrainingLowering::keep_factors(const Layer& layer, const Value& diff) {
+  const auto dims = onednn::dims_of(layer.src.desc);
+  emitter_.keep(layer.src);
+  emitter_.keep(diff);
+  const FactoredGradient& kept = factored_.emplace_back(FactoredGradient{.name = layer.kernel,
+                                                                         .source = emitter_.memory(layer.src),
+                                                                         .diff = emitter_.memory(diff),
+                                                                         .rows = dims[0],
+                                                                         .inputs = dims[1],
+                                                                         .outputs = layer.shape.filters});
+  if (!layer.bias.empty()) {
+    const auto bias = gradient(layer.bias, vector_desc(layer.shape.filters));
+    emitter_.emit(node_at(layer.id).name, "bias gradient", {diff, bias},
+                  [diff = kept.diff, bias = emitter_.memory(bias), rows = kept.rows, outputs = kept.outputs] {
+                    sum_rows(floats(diff), rows, outputs, floats(bias));
+                  });
+  }
+}
+
 void TrainingLowering::backward_weights(const Layer& layer, const Value& diff) {
+  if (is_factored(layer)) {
+    keep_factors(layer, diff);
+    return;
+  }
   const auto descs = plain_descs(layer);
   const auto attr = emitter_.attributes();
   const auto& engine = emitter_.engine();

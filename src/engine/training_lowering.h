@@ -27,6 +27,13 @@ struct WatchBinding {
   Value value{}, gradient{};
 };
 
+// A gradient that stays the product of two values.
+struct FactoredGradient {
+  std::string name;
+  dnnl::memory source{}, diff{};
+  std::int64_t rows = 0, inputs = 0, outputs = 0;
+};
+
 // What changes from step to step and is read by functions of the program.
 struct TrainingState {
   Parameters* parameters = nullptr;
@@ -46,6 +53,7 @@ class TrainingLowering {
   const std::vector<Value>& boundary_values() const { return boundary_values_; }
   const std::vector<ParameterBinding>& parameters() const { return parameters_; }
   const std::vector<ParameterBinding>& gradients() const { return gradients_; }
+  const std::vector<FactoredGradient>& factored() const { return factored_; }
   const std::vector<WatchBinding>& watched() const { return watched_; }
   const Value& logits() const { return logits_; }
   const Value& diff_logits() const { return diff_logits_; }
@@ -109,6 +117,8 @@ class TrainingLowering {
   void layer_backward(const Layer& layer, const Value& diff);
   void backward_data(const Layer& layer, const Value& diff);
   void backward_weights(const Layer& layer, const Value& diff);
+  bool is_factored(const Layer& layer) const;
+  void keep_factors(const Layer& layer, const Value& diff);
   bool is_plain_depthwise(const Layer& layer) const;
   void depthwise_backward_weights(const Layer& layer, const Value& diff);
   onednn::LayerDescs plain_descs(const Layer& layer) const;
@@ -209,6 +219,7 @@ class TrainingLowering {
   std::vector<std::optional<Value>> diffs_;
   std::vector<Value> boundary_values_{};
   std::vector<ParameterBinding> parameters_{}, gradients_{};
+  std::vector<FactoredGradient> factored_{};
   Value logits_{}, diff_logits_{};
 };
 

@@ -117,6 +117,31 @@ int TrainingProgram::batch() const { return impl_->batch; }
 const std::vector<NodeId>& TrainingProgram::boundary() const { return impl_->lowering.boundary(); }
 const Parameters& TrainingProgram::gradients() const { return impl_->gradients; }
 Parameters& TrainingProgram::gradients() { return impl_->gradients; }
+
+std::set<std::string> TrainingProgram::trainable() const {
+  std::set<std::string> names;
+  for (const auto& [name, gradient] : impl_->gradients) {
+    names.insert(name);
+  }
+  for (const auto& factored : impl_->lowering.factored()) {
+    names.insert(factored.name);
+  }
+  return names;
+}
+
+std::vector<OuterProduct> TrainingProgram::factored_gradients() const {
+  std::vector<OuterProduct> products;
+  for (const auto& factored : impl_->lowering.factored()) {
+    products.push_back({.parameter = factored.name,
+                        .source = floats(factored.source),
+                        .diff = floats(factored.diff),
+                        .rows = factored.rows,
+                        .inputs = factored.inputs,
+                        .outputs = factored.outputs});
+  }
+  return products;
+}
+
 const Tensor& TrainingProgram::value_of(NodeId id) const { return impl_->watched_at(id).value; }
 const Tensor& TrainingProgram::gradient_of(NodeId id) const { return impl_->watched_at(id).gradient; }
 

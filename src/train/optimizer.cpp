@@ -45,13 +45,14 @@ void require_range(const char* what, double value, double low, double high) {
 // Kernels have two dimensions or more; biases and the parameters of norms have one.
 bool decays(const Tensor& parameter) { return parameter.shape().size() > 1; }
 
-void decay_weights(std::span<float> weights, float factor) {
-  for (float& weight : weights) {
-    weight -= factor * weight;
+// The loops of the rules are compiled for several instruction sets.
+[[gnu::target_clones("avx512f", "avx2", "default")]] void decay_weights(float* weights, std::size_t count,
+                                                                        float factor) {
+  for (std::size_t i = 0; i < count; ++i) {
+    weights[i] -= factor * weights[i];
   }
 }
 
-// The loops of the rules are compiled for several instruction sets.
 [[gnu::target_clones("avx512f", "avx2", "default")]] void sgd_update(float* __restrict weights,
                                                                      const float* __restrict gradient,
                                                                      std::size_t count, float rate) {
@@ -127,6 +128,23 @@ void in_pieces(std::size_t count, const Update& update) {
 #pragma omp parallel for schedule(static) if (count > kParallelSize)
   for (std::size_t first = 0; first < count; first += kParallelSize) {
     update(first, std::min(kParallelSize, count - first));
+  }
+}
+
+// update(rows, first, count) with a few rows of the product at a time.
+template <typename Update>
+void update_by_rows(const OuterProduct& product, const Update& update) {
+  const std::int64_t outputs = product.outputs;
+#pragma omp parallel if (static_cast <std::size_t>(product.inputs * outputs) > kParallelSize)
+  {
+    std::vector<float> rows(static_cast<std::size_t>(kRowsOfOuterProduct * outputs));
+#pragma omp for schedule(static)
+    for (std::int64_t first = 0; first < product.inputs; first += kRowsOfOuterProduct) {
+      const std::int64_t count = std::min(kRowsOfOuterProduct, product.inputs - first);
+      rows_of(product, first, count, rows.data());
+      update(rows.data(), static_cast<std::size_t>(first * outputs),
+             static_cast<std::size_t>(count * outputs));
+    }
   }
 }
 
@@ -223,9 +241,88 @@ double Optimizer::learning_rate() const {
   return options_.learning_rate / (1.0 + options_.decay * static_cast<double>(iterations_));
 }
 
-void Optimizer::step(Parameters& parameters, Parameters& gradients, double rate_factor) {
+// One step of one parameter's rule, to be done in pieces.
+struct Optimizer::Update {
+  const OptimizerOptions& options;
+  float* weights = nullptr;
+  float* velocity = nullptr;  // null where the rule has none
+  float* mean = nullptr;
+  float* square = nullptr;
+  std::size_t size = 0;
+  float rate = 0.0F;
+  float decay = 0.0F;       // share of the weights taken off first; 0: none
+  float correction = 1.0F;  // Adam's, of the rate for the moments' start at zero
+
+  // The values from `first` on; `gradient` is theirs.
+  void operator()(const float* gradient, std::size_t first, std::size_t count) const;
+};
+
+void Optimizer::Update::operator()(const float* gradient, std::size_t first, std::size_t count) const {
+  if (decay > 0.0F) {
+    decay_weights(weights + first, count, decay);
+  }
+  const auto epsilon = static_cast<float>(options.epsilon);
+  const auto momentum = static_cast<float>(options.momentum);
+  switch (options.kind) {
+    case OptimizerKind::automatic:
+      throw Error("[optimizer] expected a resolved optimizer; received automatic; this is a bug");
+    case OptimizerKind::sgd:
+      if (velocity != nullptr) {
+        momentum_update(weights + first, gradient, velocity + first, count,
+                        {.rate = rate, .momentum = momentum, .nesterov = options.nesterov});
+      } else {
+        sgd_update(weights + first, gradient, count, rate);
+      }
+      return;
+    case OptimizerKind::rmsprop: {
+      const RmspropRule rule{
+          .rate = rate, .rho = static_cast<float>(options.rho), .momentum = momentum, .epsilon = epsilon};
+      if (velocity != nullptr) {
+        rmsprop_momentum_update(weights + first, gradient, square + first, velocity + first, count, rule);
+      } else {
+        rmsprop_update(weights + first, gradient, square + first, count, rule);
+      }
+      return;
+    }
+    case OptimizerKind::adam:
+    case OptimizerKind::adamw:
+      adam_update(weights + first, gradient, mean + first, square + first, count,
+                  {.rate = rate * correction,
+                   .beta_1 = static_cast<float>(options.beta_1),
+                   .beta_2 = static_cast<float>(options.beta_2),
+                   .epsilon = epsilon});
+      return;
+  }
+}
+
+Optimizer::Update Optimizer::update_of(const std::string& name, Tensor& parameter, const Shape& gradient,
+                                       double common) {
+  if (parameter.size() != element_count(gradient)) {
+    throw Error(fmt::format("[optimizer] {} has shape {}; its gradient {}", name,
+                            to_string(parameter.shape()), to_string(gradient)));
+  }
+  const auto own = rate_factors_.find(name);
+  const double rate = own == rate_factors_.end() ? common : common * own->second;
+  const auto t = static_cast<double>(iterations_);
+  return {.options = options_,
+          .weights = parameter.data(),
+          .velocity = has_velocity(options_) ? state_.at(name + kVelocity).data() : nullptr,
+          .mean = has_mean(options_) ? state_.at(name + kMean).data() : nullptr,
+          .square = has_square(options_) ? state_.at(name + kSquare).data() : nullptr,
+          .size = static_cast<std::size_t>(parameter.size()),
+          .rate = static_cast<float>(rate),
+          .decay = decays(parameter) ? static_cast<float>(rate * options_.weight_decay) : 0.0F,
+          .correction = static_cast<float>(std::sqrt(1.0 - std::pow(options_.beta_2, t)) /
+                                           (1.0 - std::pow(options_.beta_1, t)))};
+}
+
+void Optimizer::step(Parameters& parameters, Parameters& gradients, double rate_factor,
+                     std::span<const OuterProduct> factored) {
   const double common = learning_rate() * rate_factor;
   ++iterations_;
+  if (options_.clip_norm > 0.0 && !factored.empty()) {
+    throw Error("[optimizer] expected whole gradients to clip; received factored ones; this is a bug");
+  }
   if (const float factor = clip_factor(gradients, options_.clip_norm); factor != 1.0F) {
     for (auto& [name, gradient] : gradients) {
       for (float& value : gradient.values()) {
@@ -234,77 +331,15 @@ void Optimizer::step(Parameters& parameters, Parameters& gradients, double rate_
     }
   }
   for (const auto& [name, gradient] : gradients) {
-    Tensor& parameter = parameters.at(name);
-    if (parameter.size() != gradient.size()) {
-      throw Error(fmt::format("[optimizer] {} has shape {}; its gradient {}", name,
-                              to_string(parameter.shape()), to_string(gradient.shape())));
-    }
-    const auto own = rate_factors_.find(name);
-    const double rate = own == rate_factors_.end() ? common : common * own->second;
-    if (options_.weight_decay > 0.0 && decays(parameter)) {
-      decay_weights(parameter.values(), static_cast<float>(rate * options_.weight_decay));
-    }
-    update(name, parameter, gradient, rate);
+    const Update update = update_of(name, parameters.at(name), gradient.shape(), common);
+    const float* values = gradient.data();
+    in_pieces(update.size,
+              [&](std::size_t first, std::size_t count) { update(values + first, first, count); });
   }
-}
-
-void Optimizer::update(const std::string& name, Tensor& parameter, const Tensor& gradient, double rate) {
-  float* weights = parameter.data();
-  const float* values = gradient.data();
-  const auto size = static_cast<std::size_t>(parameter.size());
-  const auto epsilon = static_cast<float>(options_.epsilon);
-  const auto momentum = static_cast<float>(options_.momentum);
-  switch (options_.kind) {
-    case OptimizerKind::automatic:
-      throw Error("[optimizer] expected a resolved optimizer; received automatic; this is a bug");
-    case OptimizerKind::sgd:
-      if (has_velocity(options_)) {
-        float* velocity = state_.at(name + kVelocity).data();
-        const MomentumRule rule{
-            .rate = static_cast<float>(rate), .momentum = momentum, .nesterov = options_.nesterov};
-        in_pieces(size, [&](std::size_t i, std::size_t count) {
-          momentum_update(weights + i, values + i, velocity + i, count, rule);
-        });
-      } else {
-        in_pieces(size, [&](std::size_t i, std::size_t count) {
-          sgd_update(weights + i, values + i, count, static_cast<float>(rate));
-        });
-      }
-      return;
-    case OptimizerKind::rmsprop: {
-      const RmspropRule rule{.rate = static_cast<float>(rate),
-                             .rho = static_cast<float>(options_.rho),
-                             .momentum = momentum,
-                             .epsilon = epsilon};
-      float* square = state_.at(name + kSquare).data();
-      if (has_velocity(options_)) {
-        float* velocity = state_.at(name + kVelocity).data();
-        in_pieces(size, [&](std::size_t i, std::size_t count) {
-          rmsprop_momentum_update(weights + i, values + i, square + i, velocity + i, count, rule);
-        });
-      } else {
-        in_pieces(size, [&](std::size_t i, std::size_t count) {
-          rmsprop_update(weights + i, values + i, square + i, count, rule);
-        });
-      }
-      return;
-    }
-    case OptimizerKind::adam:
-    case OptimizerKind::adamw: {
-      const auto t = static_cast<double>(iterations_);
-      const double correction =
-          std::sqrt(1.0 - std::pow(options_.beta_2, t)) / (1.0 - std::pow(options_.beta_1, t));
-      float* mean = state_.at(name + kMean).data();
-      float* square = state_.at(name + kSquare).data();
-      const AdamRule rule{.rate = static_cast<float>(rate * correction),
-                          .beta_1 = static_cast<float>(options_.beta_1),
-                          .beta_2 = static_cast<float>(options_.beta_2),
-                          .epsilon = epsilon};
-      in_pieces(size, [&](std::size_t i, std::size_t count) {
-        adam_update(weights + i, values + i, mean + i, square + i, count, rule);
-      });
-      return;
-    }
+  for (const OuterProduct& product : factored) {
+    const Update update = update_of(product.parameter, parameters.at(product.parameter),
+                                    {product.inputs, product.outputs}, common);
+    update_by_rows(product, update);
   }
 }
 

@@ -119,24 +119,27 @@ StepCost cost_of_step(const Graph& graph, Parameters& parameters, const Partitio
   TrainingProgram program(graph, parameters,
                           {.batch = batch,
                            .precision = convolutions ? resolve(trained_in) : Precision::f32,
-                           .batch_norm = stage.batch_norm});
+                           .batch_norm = stage.batch_norm,
+                           .factored = options.accumulate == 1 && stage.optimizer.clip_norm <= 0.0});
   const auto boundary = boundary_values(graph, program.boundary(), batch);
   std::vector<const float*> sources;
   sources.reserve(boundary.size());
   for (const Tensor& tensor : boundary) {
     sources.push_back(tensor.data());
   }
-  Optimizer optimizer(stage.optimizer, program.gradients());
+  const Parameters trainable = copy_of(parameters, program.trainable());
+  Optimizer optimizer(stage.optimizer, trainable);
   const Tensor diff = noise({batch, element_count(graph.output_shape())});
   StepCost cost;
-  cost.seconds_per_image = measured([&] {
-                             program.forward(sources, 0);
-                             program.backward(diff.data());
-                             optimizer.step(parameters, program.gradients(), 0.0);
-                           }) /
-                           batch;
+  cost.seconds_per_image =
+      measured([&] {
+        program.forward(sources, 0);
+        program.backward(diff.data());
+        optimizer.step(parameters, program.gradients(), 0.0, program.factored_gradients());
+      }) /
+      batch;
   std::int64_t changing = 0, all = 0;
-  for (const auto& [name, tensor] : program.gradients()) {
+  for (const auto& [name, tensor] : trainable) {
     changing += tensor.size();
   }
   for (const auto& [name, tensor] : parameters) {

@@ -60,7 +60,8 @@ class Stage {
   std::vector<LoaderItem> items_of_epoch(int epoch) const;
   std::vector<int> order_of_round(Random& random) const;
   LossValue loss_of_batch(const BoundaryBatch& batch, TrainingProgram& program);
-  void update_parameters(Parameters& gradients);
+  bool takes_factored_gradients() const;
+  void update_parameters(Parameters& gradients, std::span<const OuterProduct> factored);
   void take_gradients(const Parameters& gradients, std::size_t samples);
   void update_by_accumulated();
   bool train_epoch(EpochProgress& progress);
@@ -168,7 +169,8 @@ TrainingProgram& Stage::program_for(std::size_t size) {
                           {.batch = static_cast<int>(size),
                            .precision = precision_,
                            .batch_norm = spec_.options.batch_norm,
-                           .dropout_seed = options_.seed});
+                           .dropout_seed = options_.seed,
+                           .factored = takes_factored_gradients()});
   return programs_.emplace(size, std::move(program)).first->second;
 }
 
@@ -245,8 +247,13 @@ LossValue Stage::loss_of_batch(const BoundaryBatch& batch, TrainingProgram& prog
                          sample_weights_, diff_logits_);
 }
 
+// Gradients that are added up or clipped have to be there as a whole.
+bool Stage::takes_factored_gradients() const {
+  return options_.accumulate == 1 && spec_.options.optimizer.clip_norm <= 0.0;
+}
+
 // One step of the optimizer.
-void Stage::update_parameters(Parameters& gradients) {
+void Stage::update_parameters(Parameters& gradients, std::span<const OuterProduct> factored) {
   RunState& state = session_.state;
   const double factor = schedule_factor(
       spec_.options.schedule, {.step = state.stage_step,
@@ -254,7 +261,7 @@ void Stage::update_parameters(Parameters& gradients) {
                                .total_steps = static_cast<std::int64_t>(steps_) * spec_.options.epochs,
                                .plateaus = state.plateaus});
   last_rate_ = optimizer_->learning_rate() * factor;
-  optimizer_->step(session_.model.parameters, gradients, factor);
+  optimizer_->step(session_.model.parameters, gradients, factor, factored);
   if (state.average.size() > 0) {
     const auto t = static_cast<double>(state.stage_step + 1);
     move_average(state.average, session_.model.parameters,
@@ -289,7 +296,7 @@ void Stage::update_by_accumulated() {
       value /= static_cast<float>(accumulated_samples_);
     }
   }
-  update_parameters(accumulated_);
+  update_parameters(accumulated_, {});
   accumulated_batches_ = 0;
 }
 
@@ -309,7 +316,7 @@ void Stage::train_step(const BoundaryBatch& batch, EpochProgress& progress) {
   }
   program.backward(diff_logits_.data());
   if (options_.accumulate == 1) {
-    update_parameters(program.gradients());
+    update_parameters(program.gradients(), program.factored_gradients());
   } else {
     take_gradients(program.gradients(), batch.labels.size());
     if (accumulated_batches_ == options_.accumulate) {
@@ -481,11 +488,12 @@ bool Stage::run() {
   steps_ = options_.steps_per_epoch > 0 ? options_.steps_per_epoch
                                         : static_cast<int>((samples + batch - 1) / batch);
   TrainingProgram& program = program_for(std::min(batch, samples));
-  if (program.gradients().size() == 0) {
+  const auto trainable = program.trainable();
+  if (trainable.empty()) {
     throw Error(fmt::format("[train] expected something to train in the {} stage; every layer is frozen",
                             spec_.name));
   }
-  optimizer_.emplace(spec_.options.optimizer, program.gradients());
+  optimizer_.emplace(spec_.options.optimizer, copy_of(session_.model.parameters, trainable));
   optimizer_->set_rate_factors(spec_.rate_factors);
   std::vector<Shape> shapes;
   for (const NodeId node : cut_.boundary) {
