@@ -33,7 +33,7 @@ NETWORKS = {
     "efficientnet_b0": ("efficientnet_b0", "torch", 224, 16, 8, "features.7"),
     "vit_b_16": ("vit_b_16", "torch", 224, 8, 4, "encoder.layers.encoder_layer_11"),
 }
-PYTORCH_DEFAULT = "PyTorch nchw f32"
+PYTORCH_DEFAULT = "PyTorch as installed"  # NCHW, f32, as many threads as it chooses
 COMPILED = "PyTorch 2 compiled"  # of the command in $HEADSTART_NEWER_PYTORCH
 INT8 = "Headstart int8"  # beside the comparison: the peers run in floating point
 
@@ -90,14 +90,16 @@ def frozen(name, options):
             "traced nhwc bf16")]
         if (MODULES / "node_modules/onnxruntime-node").exists() and peer.ask("export") is not None:
             runtime = Runner(["node", BENCH / "peer_onnx.mjs", MODULES, "--onnx", onnx, "--size", size,
-                              "--batch", batch, "--seconds", options.seconds])
+                              "--batch", batch, "--seconds", options.seconds, "--threads", os.cpu_count()])
             entries.append(("ONNX Runtime f32", runtime, "f32"))
         if NEWER_PYTORCH:
             words = [word for key, value in shape.items() for word in ("--" + key, value)]
             newer = Runner([*NEWER_PYTORCH, "frozen", "--seconds", options.seconds, *words])
             entries += [(f"{COMPILED} {variant}", newer, f"compiled {variant}") for variant in ("nhwc f32", "nhwc bf16")]
+        large = network in ("vgg16", "resnet50", "inception_v3", "xception", "densenet121")
+        if large:
+            entries.append((PYTORCH_DEFAULT, pytorch("frozen", options.seconds, threads="default", **shape), "nchw f32"))
         times = interleaved(entries, options.rounds)
-    large = network in ("vgg16", "resnet50", "inception_v3", "xception", "densenet121")
     return {"title": f"{network} at {size}, frozen part, batch {batch}",
             **compared(times, "images/s", 1000.0 * batch, 2.0, 8.0 if large else None)}
 

@@ -2,13 +2,16 @@
 """headstart_runner's jobs in PyTorch: the same command line, the same lines in and out. Variants:
 "nchw f32", "nhwc f32", "nchw bf16", "nhwc bf16" (bf16: autocast); frozen also "traced nchw f32", "traced nhwc f32",
 "traced nhwc bf16", and from PyTorch 2 on "compiled nhwc f32", "compiled nhwc bf16" (torch.compile with freezing);
-"export" writes frozen's base to --onnx.
+"export" writes frozen's base to --onnx. It uses every core, which PyTorch on some machines does not by itself;
+--threads default leaves that to PyTorch.
 
   peer_pytorch.py frozen|step|head [--network N] [--size S] [--batch B] [--from none|block] [--seconds T]
+                                   [--threads all|default]
 """
 import argparse
 import contextlib
 import copy
+import os
 import sys
 import time
 
@@ -119,7 +122,10 @@ def main():
     parser.add_argument("--from", dest="start", default="none")
     parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--onnx")
+    parser.add_argument("--threads", choices=["all", "default"], default="all")
     options, _ = parser.parse_known_args()
+    if options.threads == "all":
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
     make = {"frozen": frozen, "step": step, "head": head}[options.job](options)
     works = {}
     for line in sys.stdin:
