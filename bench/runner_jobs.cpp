@@ -102,7 +102,7 @@ Job frozen_job(const JobOptions& options) {
     if (precision == Precision::int8) {
       ranges = measure_ranges(*graph, parameters, {graph->output()}, images_for(*graph, 1)).ranges;
     }
-    const auto program = std::make_shared<FrozenProgram>(
+    const auto program = std::make_shared<SlicedProgram>(
         *graph, parameters, std::vector<NodeId>{graph->output()},
         FrozenProgram::Options{.batch = batch, .precision = precision, .ranges = &ranges});
     const auto output = std::make_shared<Tensor>(Shape{batch * element_count(graph->output_shape())});

@@ -30,7 +30,7 @@ class BoundaryProgram {
 
  private:
   int batch_ = 0;
-  std::optional<FrozenProgram> program_;  // none when only the Input is asked for
+  std::optional<SlicedProgram> program_;  // none when only the Input is asked for
   std::vector<Tensor> outputs_;
   std::vector<float*> destinations_;
   std::vector<const float*> values_;

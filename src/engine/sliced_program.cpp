@@ -1,0 +1,97 @@
+// Slices of a batch on a program a core.
+#include <algorithm>
+#include <exception>
+
+#include <fmt/format.h>
+#include <omp.h>
+
+#include "headstart/engine.h"
+#include "headstart/error.h"
+
+namespace headstart {
+namespace {
+
+constexpr int kLargestSlice = 4;
+constexpr int kLeastSlices = 4;
+
+// The largest divisor of the batch that keeps the slices small, and many enough for some cores.
+int slice_of(int batch) {
+  int slice = std::clamp(batch / kLeastSlices, 1, kLargestSlice);
+  while (batch % slice != 0) {
+    --slice;
+  }
+  return slice;
+}
+
+// What is compiled while it lives runs on so many threads.
+class CompiledForThreads {
+ public:
+  explicit CompiledForThreads(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
+  CompiledForThreads(const CompiledForThreads&) = delete;
+  CompiledForThreads& operator=(const CompiledForThreads&) = delete;
+  ~CompiledForThreads() { omp_set_num_threads(before_); }
+
+ private:
+  int before_ = 1;
+};
+
+}  // namespace
+
+SlicedProgram::SlicedProgram(const Graph& graph, const Parameters& parameters,
+                             const std::vector<NodeId>& outputs, const FrozenProgram::Options& options)
+    : batch_(options.batch), slice_(slice_of(options.batch)) {
+  const std::vector<NodeId> sources = options.sources.empty() ? std::vector<NodeId>{0} : options.sources;
+  for (const NodeId id : sources) {
+    input_sizes_.push_back(element_count(graph.node(id).shape));
+  }
+  for (const NodeId id : outputs) {
+    output_sizes_.push_back(element_count(graph.node(id).shape));
+  }
+  const int slices = batch_ / slice_;
+  const int threads = std::min(omp_get_max_threads(), slices);
+  const CompiledForThreads one(slices > 1 ? 1 : omp_get_max_threads());
+  programs_.reserve(static_cast<std::size_t>(threads));
+  for (int i = 0; i < threads; ++i) {
+    auto own = options;
+    own.batch = slice_;
+    own.weights_of = programs_.empty() ? options.weights_of : programs_.data();
+    programs_.emplace_back(graph, parameters, outputs, own);
+  }
+}
+
+void SlicedProgram::run(std::span<const float* const> inputs, std::span<float* const> outputs) {
+  if (inputs.size() != input_sizes_.size() || outputs.size() != output_sizes_.size()) {
+    throw Error(fmt::format("[engine] expected {} inputs and {} outputs; received {} and {}",
+                            input_sizes_.size(), output_sizes_.size(), inputs.size(), outputs.size()));
+  }
+  if (programs_.size() == 1 && batch_ == slice_) {
+    programs_.front().run(inputs, outputs);
+    return;
+  }
+  std::exception_ptr failure;
+#pragma omp parallel num_threads(static_cast <int>(programs_.size()))
+  {
+    std::vector<const float*> from(inputs.size());
+    std::vector<float*> to(outputs.size());
+#pragma omp for schedule(dynamic)
+    for (int first = 0; first < batch_; first += slice_) {
+      for (std::size_t i = 0; i < from.size(); ++i) {
+        from[i] = inputs[i] + first * input_sizes_[i];
+      }
+      for (std::size_t i = 0; i < to.size(); ++i) {
+        to[i] = outputs[i] + first * output_sizes_[i];
+      }
+      try {
+        programs_[static_cast<std::size_t>(omp_get_thread_num())].run(from, to);
+      } catch (...) {
+#pragma omp critical
+        failure = std::current_exception();
+      }
+    }
+  }
+  if (failure) {
+    std::rethrow_exception(failure);
+  }
+}
+
+}  // namespace headstart
