@@ -234,9 +234,9 @@ def inception_recipe(options):
 def transfer(options):
     times = {}
     runs = {f"Headstart {precision}": precision for precision in ("bf16", "f32")}
-    runs["PyTorch nhwc bf16"] = ["--channels-last", "--bf16"]
+    runs["PyTorch nhwc bf16"] = ["--channels-last", "--bf16", "--all-cores"]
     if not options.quick:
-        runs["PyTorch nhwc f32"] = ["--channels-last"]
+        runs["PyTorch nhwc f32"] = ["--channels-last", "--all-cores"]
         runs[PYTORCH_DEFAULT] = []
     for name, how in runs.items():
         if isinstance(how, list):

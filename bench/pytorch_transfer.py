@@ -2,12 +2,13 @@
 """The job of `headstart train cats_vs_dogs --base mobilenet_v2` as one writes it with PyTorch and torchvision: a
 DataLoader with two workers, the base's pooled features once, a linear head on them. Prints its seconds as JSON.
 
-  /usr/bin/python3 bench/pytorch_transfer.py ../shared/data/cats_vs_dogs [--channels-last] [--bf16]
+  /usr/bin/python3 bench/pytorch_transfer.py ../shared/data/cats_vs_dogs [--channels-last] [--bf16] [--all-cores]
 
 The base's weights are random: they do not change the time.
 """
 import argparse
 import json
+import os
 import time
 
 start = time.perf_counter()
@@ -43,7 +44,10 @@ def main():
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--channels-last", action="store_true")
     parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--all-cores", action="store_true", help="and not as many threads as PyTorch chooses")
     options = parser.parse_args()
+    if options.all_cores:
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
 
     base = torchvision.models.mobilenet_v2().eval()
     if options.channels_last:

@@ -69,8 +69,7 @@ std::vector<Measured> measure_programs(const BenchOptions& options, Model& model
   }
   if (options.program != "frozen") {
     TrainingProgram program(model.graph, model.parameters,
-                            {.batch = options.batch_size,
-                             .precision = precision == Precision::int8 ? Precision::automatic : precision});
+                            {.batch = options.batch_size, .precision = precision});
     results.push_back({"training", program.report(options.runs), program.activation_bytes()});
   }
   return results;

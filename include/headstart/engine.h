@@ -123,7 +123,7 @@ class TrainingProgram {
  public:
   struct Options {
     int batch = 1;
-    Precision precision = Precision::f32;
+    Precision precision = Precision::f32;  // int8: what `automatic` is, bytes are for what stands still
     BatchNormMode batch_norm = BatchNormMode::training;
     std::uint64_t dropout_seed = 0;
     // Nodes that the output depends on, whose values and gradients are kept. All that lies above them belongs

@@ -97,7 +97,8 @@ Parameters zero_gradients(const Graph& graph, const std::vector<ParameterBinding
 TrainingProgram::TrainingProgram(const Graph& graph, Parameters& parameters, const Options& options) {
   at_border("compiling the training program", [&] {
     auto resolved = options;
-    resolved.precision = resolve(options.precision);
+    resolved.precision =
+        resolve(options.precision == Precision::int8 ? Precision::automatic : options.precision);
     impl_ = std::make_unique<Impl>(graph, parameters, resolved);
     impl_->lowering.lower_forward();
     impl_->forward_steps = impl_->emitter.step_count();

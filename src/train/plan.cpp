@@ -112,13 +112,11 @@ StepCost cost_of_step(const Graph& graph, Parameters& parameters, const Partitio
   constexpr int kFewImages = 4;
   const bool cheap = multiplications_of_step(graph, cut, options.batch_size) < kCheap;
   const int batch = cheap ? options.batch_size : std::min(options.batch_size, kFewImages);
-  const bool convolutions = trains_convolutions(graph, cut);
-  const auto trained_in = options.precision == Precision::int8 ? Precision::automatic : options.precision;
   const CoreLimit cores(options.threads);
   set_engine_threads(cheap ? 1 : 0);
   TrainingProgram program(graph, parameters,
                           {.batch = batch,
-                           .precision = convolutions ? resolve(trained_in) : Precision::f32,
+                           .precision = training_precision(graph, cut, options.precision),
                            .batch_norm = stage.batch_norm,
                            .factored = options.accumulate == 1 && stage.optimizer.clip_norm <= 0.0});
   const auto boundary = boundary_values(graph, program.boundary(), batch);

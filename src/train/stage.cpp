@@ -24,16 +24,6 @@
 namespace headstart {
 namespace {
 
-// Convolutions are what low precision pays for; a head of dense layers is trained in f32. int8 is for what
-// stands still.
-Precision training_precision(const Graph& graph, const Partition& cut, Precision asked) {
-  const bool automatic = asked == Precision::automatic || asked == Precision::int8;
-  if (automatic && !trains_convolutions(graph, cut)) {
-    return Precision::f32;
-  }
-  return resolve(automatic ? Precision::automatic : asked);
-}
-
 // A step that takes less than waking a second thread runs on one; the setting is put back at the end.
 class ThreadsForWork {
  public:

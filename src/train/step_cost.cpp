@@ -17,6 +17,14 @@ bool trains_convolutions(const Graph& graph, const Partition& cut) {
   return false;
 }
 
+Precision training_precision(const Graph& graph, const Partition& cut, Precision asked) {
+  const bool automatic = asked == Precision::automatic || asked == Precision::int8;
+  if (automatic && !trains_convolutions(graph, cut)) {
+    return Precision::f32;
+  }
+  return resolve(automatic ? Precision::automatic : asked);
+}
+
 double multiplications_of_step(const Graph& graph, const Partition& cut, int batch) {
   double count = 0.0;
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
