@@ -24,6 +24,7 @@ void add_explain(CLI::App& program, Outcome& outcome);
 void add_augment(CLI::App& program);
 void add_forward(CLI::App& program, Outcome& outcome);
 void add_convert(CLI::App& program, Outcome& outcome);
+void add_export(CLI::App& program);
 void add_split(CLI::App& program);
 void add_check(CLI::App& program, Outcome& outcome);
 void add_cache(CLI::App& program, Outcome& outcome);

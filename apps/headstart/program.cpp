@@ -109,6 +109,7 @@ void add_commands(CLI::App& program, Outcome& outcome) {
   add_augment(program);
   add_forward(program, outcome);
   add_convert(program, outcome);
+  add_export(program);
   add_split(program);
   add_check(program, outcome);
   add_cache(program, outcome);

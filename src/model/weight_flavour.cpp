@@ -6,6 +6,7 @@
 
 #include "headstart/error.h"
 #include "headstart/model.h"
+#include "weights/onnx_names.h"
 
 namespace headstart {
 namespace {
@@ -31,6 +32,12 @@ std::optional<Flavour> weight_flavour(const std::string& architecture, const Wei
       std::count_if(table.begin(), table.end(), [&](const auto& row) { return row.name == architecture; });
   if (rows < 2) {
     return std::nullopt;
+  }
+  if (file.producer == kOnnxProducer) {  // torchvision's networks have its names
+    const bool dotted = std::any_of(file.tensors.begin(), file.tensors.end(), [](const auto& entry) {
+      return entry.first.find('.') != std::string::npos;
+    });
+    return dotted ? Flavour::torch : Flavour::keras;
   }
   if (file.format == WeightFormat::onnx) {
     return file.producer == "pytorch" ? Flavour::torch : Flavour::keras;

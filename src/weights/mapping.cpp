@@ -75,6 +75,9 @@ Transform transform_for(const Graph& graph, NodeId id, const std::string& spec, 
   if (hints.layout == WeightLayout::torch) {
     return torch_transform(op, spec, order_matters && !hints.flattened_hwc);
   }
+  if (hints.layout == WeightLayout::exported) {
+    return exported_transform(graph, id, spec);
+  }
   if (spec != "kernel") {
     return Transform::none;
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "weights/onnx_file.h"
+#include "weights/onnx_names.h"
 #include "weights/places.h"
 #include "weights/torchvision_names.h"
 
@@ -345,10 +346,25 @@ class OnnxReader {
   std::map<std::string_view, std::size_t> remaining_layers_;
 };
 
+// A file of our own: the parameters under their names.
+WeightFile read_own(const OnnxModel& model, OnnxTensors tensors) {
+  WeightFile result{.format = WeightFormat::onnx, .producer = std::string(model.producer)};
+  for (const auto& tensor : model.initializers) {
+    std::string name(tensor.name);
+    if (is_float_tensor(tensor) && !name.starts_with(kOnnxConstantPrefix) && !result.tensors.contains(name)) {
+      result.tensors.insert(std::move(name), tensors.read(tensor));
+    }
+  }
+  return result;
+}
+
 }  // namespace
 
 WeightFile read_onnx(const SharedBytes& file, const Sibling& sibling) {
   const auto model = parse_onnx(file);
+  if (model.producer == kOnnxProducer) {
+    return read_own(model, OnnxTensors(file, sibling));
+  }
   return OnnxReader(model, OnnxTensors(file, sibling)).read();
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "weights/onnx_names.h"
 #include "weights/timm_names.h"
 #include "weights/torchvision_names.h"
 
@@ -158,6 +159,9 @@ Source source_layers(const WeightFile& file) {
       (file.format == WeightFormat::safetensors && has_torch_names(file))) {
     source.layout = WeightLayout::torch;
     source.layers = torch_layers(file);
+  } else if (file.format == WeightFormat::onnx && file.producer == kOnnxProducer) {
+    source.layout = WeightLayout::exported;
+    source.layers = our_layers(file);
   } else if (file.format == WeightFormat::onnx) {
     source.layout = WeightLayout::torch;
     source.layers = onnx_layers(file);

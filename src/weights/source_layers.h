@@ -11,8 +11,9 @@ namespace headstart {
 
 // How a source keeps its tensors.
 enum class WeightLayout {
-  keras,  // HWIO, (in, out), flattened as H, W, C: also ours
-  torch,  // OIHW, (out, in), flattened as C, H, W
+  keras,     // HWIO, (in, out), flattened as H, W, C: also ours
+  torch,     // OIHW, (out, in), flattened as C, H, W
+  exported,  // of our own ONNX files (weights/onnx_names.h), flattened as H, W, C
 };
 
 struct SourceWeight {

@@ -197,6 +197,16 @@ Transform torch_transform(const Op& op, const std::string& parameter, bool flatt
   return parameter == "kernel" || parameter == "pointwise_kernel" ? Transform::oihw : Transform::none;
 }
 
+Transform exported_transform(const Graph& graph, NodeId id, const std::string& parameter) {
+  const auto& node = graph.node(id);
+  const auto transform = torch_transform(node.op, parameter, false);
+  if (transform == Transform::none) {
+    return Transform::channels;
+  }
+  const bool rows = graph.node(node.inputs.front()).shape.size() > 1;
+  return transform == Transform::dense && rows ? Transform::none : transform;
+}
+
 Tensor invert(Transform transform, const Tensor& tensor, const Shape& flattened) {
   const auto& shape = tensor.shape();
   switch (transform) {

@@ -28,6 +28,9 @@ enum class Transform {
 // order matters.
 Transform torch_transform(const Op& op, const std::string& parameter, bool flatten_order);
 
+// How our own ONNX files keep a parameter of this layer (weights/onnx_names.h).
+Transform exported_transform(const Graph& graph, NodeId id, const std::string& parameter);
+
 // "", "transposed", "transposed, rotated", "flatten order", ...
 std::string describe(Transform transform);
 

@@ -1,0 +1,55 @@
+// Models for other runtimes to compute, with what Headstart computes itself.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "headstart/export.h"
+#include "headstart/zoo.h"
+#include "reference/cases.h"
+
+namespace headstart::test {
+
+// A folder of its own for a test, removed with it.
+class ExportFolder {
+ public:
+  ExportFolder();
+  ~ExportFolder() { std::filesystem::remove_all(path_); }
+  ExportFolder(const ExportFolder&) = delete;
+  ExportFolder& operator=(const ExportFolder&) = delete;
+  std::string path(const std::string& name) const { return (path_ / name).string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// What a runtime is to compute: `expected` of `input`, both in the layout of the exported file.
+struct Comparison {
+  Tensor input, expected;
+};
+
+// (N, H, W, C) to (N, C, H, W); other tensors as they are.
+Tensor channels_first(Tensor tensor);
+
+// Writes a case as `path`, its raw output where that is no activated vector of classes.
+Comparison export_case(const reference::Case& which, const std::string& path);
+
+// A network of the zoo at its smallest size, with random parameters and statistics and without its last activation,
+// which would hide differences of the logits.
+Model random_network(const Architecture& row);
+// From random pixels to logits, the preprocessing in the file.
+Comparison export_network(const Model& model, const std::string& path, int batch = 2);
+
+// A classifier from random pixels to what class_probabilities says, in the layout that is asked for.
+Comparison export_probabilities(const Model& model, const std::string& path,
+                                const ExportOptions& options = {});
+
+// The greatest difference, as a share of the greatest expected value; infinite for another number of values
+// or a NaN.
+double relative_difference(std::span<const float> actual, const Tensor& expected);
+
+// One member of every family of the zoo.
+std::vector<Architecture> family_members();
+
+}  // namespace headstart::test
