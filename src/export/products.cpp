@@ -163,9 +163,9 @@ OnnxValue lower(const Dense& op, Layer& layer) {
     return {activate(layer.out, value, op.activation, axes)};
   }
   const auto x = layer.channels_last();
-  auto value = layer.out.add("MatMul", {x, layer.parameter("kernel", {features, op.units},
-                                                           kernel_values(layer, op.weight_normalization,
-                                                                         Transform::none))});
+  auto value = layer.out.add(
+      "MatMul", {x, layer.parameter("kernel", {features, op.units},
+                                    kernel_values(layer, op.weight_normalization, Transform::none))});
   if (const auto bias = bias_of(layer, op.units); !bias.empty()) {
     value = layer.out.add("Add", {value, bias});
   }

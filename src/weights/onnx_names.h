@@ -7,8 +7,9 @@ namespace headstart {
 
 inline constexpr std::string_view kOnnxProducer = "headstart";
 // A float initializer of another name is a parameter, "layer/kernel": kernels of convolutions in ONNX's order
-// (outputs, inputs, height, width), of dense layers (outputs, inputs) where they take a vector and (inputs, outputs)
-// where they take rows, all else as in Headstart, with extents of one around it where they broadcast.
+// (outputs, inputs, height, width), of dense layers (outputs, inputs) where they take a vector and (inputs,
+// outputs) where they take rows, all else as in Headstart, with extents of one around it where they
+// broadcast.
 inline constexpr std::string_view kOnnxConstantPrefix = "headstart::";
 
 }  // namespace headstart

@@ -35,8 +35,8 @@ Tensor channels_first(Tensor tensor);
 // Writes a case as `path`, its raw output where that is no activated vector of classes.
 Comparison export_case(const reference::Case& which, const std::string& path);
 
-// A network of the zoo at its smallest size, with random parameters and statistics and without its last activation,
-// which would hide differences of the logits.
+// A network of the zoo at its smallest size, with random parameters and statistics and without its last
+// activation, which would hide differences of the logits.
 Model random_network(const Architecture& row);
 // From random pixels to logits, the preprocessing in the file.
 Comparison export_network(const Model& model, const std::string& path, int batch = 2);
