@@ -1,5 +1,6 @@
 #include "export/onnx_builder.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -50,6 +51,12 @@ std::string OnnxBuilder::add(const char* type, std::vector<std::string> inputs,
                          .output = name,
                          .attributes = std::move(attributes)});
   return name;
+}
+
+OnnxOperation* OnnxBuilder::maker(const std::string& value) {
+  const auto found = std::find_if(operations_.begin(), operations_.end(),
+                                  [&](const OnnxOperation& each) { return each.output == value; });
+  return found == operations_.end() ? nullptr : &*found;
 }
 
 std::string OnnxBuilder::parameter(std::string name, Shape shape, std::function<Tensor()> values) {

@@ -31,6 +31,9 @@ class OnnxBuilder {
   std::string add(const char* type, std::vector<std::string> inputs,
                   std::vector<OnnxAttribute> attributes = {});
 
+  // The operation whose output the value is, until the next one is added; null for an input or a constant.
+  OnnxOperation* maker(const std::string& value);
+
   std::string parameter(std::string name, Shape shape, std::function<Tensor()> values);
   // Numbers that are no parameter of the model; equal ones are kept once.
   std::string constant(const Shape& shape, const std::vector<float>& values);

@@ -1,4 +1,5 @@
 // Pooling, over windows and over whole images, and its opposite.
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -35,7 +36,16 @@ OnnxValue pool_globally(const char* first, const char* last, bool keep_dims, Lay
 
 }  // namespace
 
-OnnxValue lower(const MaxPooling2D& op, Layer& layer) { return pool("MaxPool", op, layer, {}); }
+// ONNX Runtime (1.30) fuses a Pad of zeros into the maximum behind it, whose own padding never wins. Of the
+// smallest normal number it is left alone.
+OnnxValue lower(const MaxPooling2D& op, Layer& layer) {
+  constexpr std::size_t kPadValue = 2;
+  auto* before = layer.out.maker(layer.channels_first());
+  if (before != nullptr && before->type == "Pad") {
+    before->inputs.at(kPadValue) = layer.out.number(std::numeric_limits<float>::min());
+  }
+  return pool("MaxPool", op, layer, {});
+}
 
 OnnxValue lower(const AveragePooling2D& op, Layer& layer) {
   return pool("AveragePool", op, layer, {{"count_include_pad", std::int64_t{op.count_padding ? 1 : 0}}});

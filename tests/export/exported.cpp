@@ -61,8 +61,32 @@ Comparison export_case(const reference::Case& which, const std::string& path) {
   return {channels_first(std::move(input)), channels_first(std::move(output))};
 }
 
+std::vector<reference::Case> padded_poolings() {
+  std::vector<reference::Case> cases;
+  const auto add = [&](const std::string& name, Op pooling) {
+    reference::Case made{.name = "padded_" + name, .graph = Graph("case")};
+    made.graph.add("input", Input{{6, 7, 3}}, std::vector<NodeId>{});
+    const NodeId stem = made.graph.add("stem", Conv2D{.filters = 3}, 0);
+    const NodeId pad =
+        made.graph.add("pad", ZeroPadding2D{.top = 1, .bottom = 1, .left = 1, .right = 1}, stem);
+    made.graph.add("op", std::move(pooling), pad);
+    cases.push_back(std::move(made));
+  };
+  for (const auto& padding : {Padding::valid(), Padding::symmetric(1)}) {
+    const std::string kind = padding.kind == Padding::Kind::valid ? "_valid" : "_symmetric";
+    add("maximum" + kind, MaxPooling2D{{2, 2}, {2, 2}, padding});
+    add("average" + kind, AveragePooling2D{{3, 3}, {2, 2}, padding});
+    add("average_counting" + kind, AveragePooling2D{{3, 3}, {2, 2}, padding, true});
+  }
+  return cases;
+}
+
 Model random_network(const Architecture& row) {
-  ArchitectureOptions options{.height = row.minimum_size, .width = row.minimum_size, .classes = 10};
+  const bool large_top =
+      row.flavour == Flavour::torch && (row.name == "alexnet" || row.name.starts_with("vgg"));
+  ArchitectureOptions options{
+      .height = row.minimum_size, .width = row.minimum_size, .include_top = !large_top};
+  options.classes = 10;
   options.flavour = row.flavour;
   Model model;
   model.graph = reference::logits_graph(build_architecture(row, options));

@@ -35,6 +35,9 @@ Tensor channels_first(Tensor tensor);
 // Writes a case as `path`, its raw output where that is no activated vector of classes.
 Comparison export_case(const reference::Case& which, const std::string& path);
 
+// Zeros around an image whose maximum or mean is taken next: not the same as the pooling's own padding.
+std::vector<reference::Case> padded_poolings();
+
 // A network of the zoo at its smallest size, with random parameters and statistics and without its last
 // activation, which would hide differences of the logits.
 Model random_network(const Architecture& row);
