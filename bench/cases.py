@@ -36,6 +36,7 @@ NETWORKS = {
 PYTORCH_DEFAULT = "PyTorch as installed"  # NCHW, f32, as many threads as it chooses
 COMPILED = "PyTorch 2 compiled"  # of the command in $HEADSTART_NEWER_PYTORCH
 INT8 = "Headstart int8"  # beside the comparison: the peers run in floating point
+CACHED = "Headstart from the cache"  # likewise: `train` without live augmentation computes the frozen part once
 
 
 def ours(job, seconds, **options):
@@ -51,7 +52,7 @@ def pytorch(job, seconds, **options):
 def compared(times, unit, scale, goal, default_goal=None):
     """Rates in `unit` (scale / milliseconds) and how often faster than the best peer the best of ours is."""
     rates = {name: scale / value for name, value in medians(times).items()}
-    mine = [rate for name, rate in rates.items() if name.startswith("Headstart") and name != INT8]
+    mine = [rate for name, rate in rates.items() if name.startswith("Headstart") and name not in (INT8, CACHED)]
     theirs = {name: rate for name, rate in rates.items()
               if not name.startswith(("Headstart", "bare", COMPILED))}
     result = {"unit": unit, "rates": rates, "milliseconds": times, "ratios": []}
@@ -60,6 +61,12 @@ def compared(times, unit, scale, goal, default_goal=None):
     if theirs:
         best = max(theirs, key=theirs.get)
         result["ratios"].append({"against": f"best peer ({best})", "ratio": max(mine) / theirs[best], "goal": goal})
+        if CACHED in rates:
+            result["ratios"].append({"against": "from cached features against the best peer",
+                                     "ratio": rates[CACHED] / theirs[best], "goal": goal})
+        if INT8 in rates:
+            result["ratios"].append({"against": "int8 against the best peer", "ratio": rates[INT8] / theirs[best],
+                                     "goal": goal})
     if default_goal and PYTORCH_DEFAULT in rates:
         result["ratios"].append({"against": PYTORCH_DEFAULT, "ratio": max(mine) / rates[PYTORCH_DEFAULT],
                                  "goal": default_goal})
@@ -126,6 +133,8 @@ def step(name, options, start):
     mine = ours("step", options.seconds, flavour=flavour, **shape, **{"from": block if start == "block" else "none"})
     peer = pytorch("step", options.seconds, **shape, **{"from": start})
     entries = [("Headstart bf16", mine, "bf16"), ("Headstart f32", mine, "f32")]
+    if start == "block":
+        entries.append((CACHED, mine, "cached bf16"))
     entries += [(f"PyTorch {variant}", peer, variant) for variant in ("nchw f32", "nhwc f32", "nhwc bf16")]
     what = "last block and head" if start == "block" else "whole network"
     result = compared(interleaved(entries, options.rounds), "images/s", 1000.0 * batch, 2.0)

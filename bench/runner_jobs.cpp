@@ -20,6 +20,7 @@ namespace headstart {
 namespace {
 
 constexpr const char* kBare = "bare ";
+constexpr const char* kCached = "cached ";
 
 // A network in training and all that a step needs to stay where it is.
 struct TrainedNetwork {
@@ -58,8 +59,8 @@ struct TrainedNetwork {
     return graph;
   }
 
-  void run() {
-    if (base) {
+  void run(bool frozen_part) {
+    if (base && frozen_part) {
       base->run(images.data(), destinations);
     }
     const Tensor& logits = program->forward(boundary, count++);
@@ -74,7 +75,7 @@ struct TrainedNetwork {
   Parameters parameters;
   std::optional<TrainingProgram> program;
   std::optional<Optimizer> optimizer;
-  std::optional<FrozenProgram> base;
+  std::optional<SlicedProgram> base;
   Tensor images;
   std::vector<Tensor> values;
   std::vector<const float*> boundary;
@@ -115,8 +116,10 @@ Job frozen_job(const JobOptions& options) {
 
 Job step_job(const JobOptions& options) {
   return [options](const std::string& variant) -> Work {
-    const auto step = std::make_shared<TrainedNetwork>(options, precision_from(variant));
-    return [step] { step->run(); };
+    const bool cached = variant.starts_with(kCached);
+    const auto precision = precision_from(cached ? variant.substr(std::string(kCached).size()) : variant);
+    const auto step = std::make_shared<TrainedNetwork>(options, precision);
+    return [step, cached] { step->run(!cached); };
   };
 }
 
@@ -172,8 +175,9 @@ Job pipeline_job(const JobOptions& options) {
                                       .parameters = initialize(graph, 1),
                                       .preprocessing = default_preprocessing(
                                           architecture(text_of(options, "network", "mobilenet_v2")), graph)});
-  for (int i = 0; i < std::min(count, static_cast<int>(photos->dataset.samples.size())); ++i) {
-    photos->items.push_back({.sample = i, .view = 0});
+  const int samples = static_cast<int>(photos->dataset.samples.size());
+  for (int i = 0; i < count; ++i) {
+    photos->items.push_back({.sample = i % samples, .view = 0});
   }
   return [options, photos](const std::string& variant) -> Work {
     const auto words = variant.find(' ');
