@@ -23,7 +23,8 @@ Graph network_of(const JobOptions& options);
 
 // Inference of the base, "f32" or "bf16"; "bare f32" and "bare bf16" are its primitives alone.
 Job frozen_job(const JobOptions& options);
-// One step of training with loss and RMSprop, the frozen part included but for "cached f32" and "cached bf16";
+// One step of training with loss and RMSprop, the frozen part included but for "cached f32" and "cached
+// bf16";
 // --from: the first layer that trains, or "none" for the whole network.
 Job step_job(const JobOptions& options);
 // One epoch of the head on cached features: 2,000 x 8,192 to 256 to 1, batches of 20.
