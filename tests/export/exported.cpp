@@ -179,4 +179,8 @@ std::vector<Architecture> family_members() {
   return members;
 }
 
+std::string network_name(const testing::TestParamInfo<Architecture>& info) {
+  return info.param.name + (info.param.flavour == Flavour::torch ? "_torch" : "");
+}
+
 }  // namespace headstart::test

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "headstart/export.h"
 #include "headstart/zoo.h"
@@ -54,5 +57,6 @@ double relative_difference(std::span<const float> actual, const Tensor& expected
 
 // One member of every family of the zoo.
 std::vector<Architecture> family_members();
+std::string network_name(const testing::TestParamInfo<Architecture>& info);
 
 }  // namespace headstart::test

@@ -104,17 +104,20 @@ TEST_F(OnnxRuntime, ComputesEveryOp) {
   std::printf("worst of the ops: %.1e\n", run());
 }
 
-TEST_F(OnnxRuntime, ComputesTheNetworks) {
-  const bool all = std::getenv("HEADSTART_EXPORT_ALL") != nullptr;
-  for (const auto& row : all ? architectures() : family_members()) {
-    const Model model = random_network(row);
-    add(row.name, [&](const std::string& path) { return export_network(model, path); });
-    std::printf("%-24s %-6s %dx%d %.1e\n", row.name.c_str(),
-                row.flavour == Flavour::torch ? "torch" : "keras", model.preprocessing.height,
-                model.preprocessing.width, run());
-    std::fflush(stdout);
-  }
+class OnnxRuntimeNetworks : public OnnxRuntime, public testing::WithParamInterface<Architecture> {};
+
+TEST_P(OnnxRuntimeNetworks, ComputeTheSame) {
+  const Model model = random_network(GetParam());
+  add(GetParam().name, [&](const std::string& path) { return export_network(model, path); });
+  std::printf("%-24s %-6s %dx%d %.1e\n", GetParam().name.c_str(),
+              GetParam().flavour == Flavour::torch ? "torch" : "keras", model.preprocessing.height,
+              model.preprocessing.width, run());
 }
+
+std::vector<Architecture> wanted_networks() {
+  return std::getenv("HEADSTART_EXPORT_ALL") != nullptr ? architectures() : family_members();
+}
+INSTANTIATE_TEST_SUITE_P(Export, OnnxRuntimeNetworks, testing::ValuesIn(wanted_networks()), network_name);
 
 // Of the photos that `predict` sees, fitted to the network's size as bytes, so that decoding and resizing are
 // the same.

@@ -84,9 +84,6 @@ TEST_P(OpenCvNetworks, ComputesTheSame) {
   expect_the_same(GetParam().name, folder.path("model.onnx"), comparison);
 }
 
-std::string network_name(const testing::TestParamInfo<Architecture>& info) {
-  return info.param.name + (info.param.flavour == Flavour::torch ? "_torch" : "");
-}
 INSTANTIATE_TEST_SUITE_P(Export, OpenCvNetworks, testing::ValuesIn(family_members()), network_name);
 
 // A small classifier of pictures whose last layer is `last`.
