@@ -17,8 +17,8 @@ std::string key_of(const CLI::Option& option) {
 }
 
 bool belongs_to_the_result(const std::string& key) {
-  constexpr const char* kElsewhere[] = {"help",  "out",     "config",      "resume",
-                                        "quiet", "threads", "tensorboard", "no-report"};
+  constexpr const char* kElsewhere[] = {"help",    "out",    "config",      "resume",   "quiet",
+                                        "threads", "memory", "tensorboard", "no-report"};
   return std::find(std::begin(kElsewhere), std::end(kElsewhere), key) == std::end(kElsewhere);
 }
 

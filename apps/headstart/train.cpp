@@ -17,6 +17,7 @@
 #include "headstart/plan.h"
 #include "headstart/plot.h"
 #include "headstart/rate_finder.h"
+#include "headstart/text.h"
 #include "model_options.h"
 #include "output.h"
 #include "predict_options.h"
@@ -99,13 +100,7 @@ void print_plan(const std::vector<PlanRow>& plan, bool json) {
     print_json({{"plan", std::move(rows)}});
     return;
   }
-  const auto size = [](std::int64_t bytes) {
-    constexpr double kMega = 1e6, kGiga = 1e9;
-    const auto value = static_cast<double>(bytes);
-    return bytes == 0      ? std::string("-")
-           : value < kGiga ? fmt::format("{:.0f} MB", value / kMega)
-                           : fmt::format("{:.1f} GB", value / kGiga);
-  };
+  const auto size = [](std::int64_t bytes) { return bytes == 0 ? std::string("-") : bytes_text(bytes); };
   fmt::print("{:<38} {:<9} {:>12} {:>12} {:>12} {:>8} {:>8}\n", "trained", "features", "before", "an epoch",
              "in all", "memory", "disk");
   for (const PlanRow& row : plan) {

@@ -9,6 +9,7 @@
 #include "headstart/losses.h"
 #include "headstart/optimizer.h"
 #include "headstart/plan.h"
+#include "headstart/text.h"
 #include "model_options.h"
 #include "parsed_option.h"
 #include "predict_options.h"
@@ -200,6 +201,11 @@ void add_run_options(CLI::App& command, TrainCommand& options) {
   command.add_option("--seed", train.seed, "Of the new layers, the order, the split (0)")->type_name("N");
   add_precision_option(command, train.precision);
   command.add_option("--threads", train.threads, "Cores (all)")->type_name("N")->check(CLI::Range(0, 4096));
+  add_parsed_option(command, "--memory",
+                    "For the activations of a step, beyond which parts of the forward pass run again: 4GB, "
+                    "512MB (most of what is free)",
+                    [&train](const std::string& text) { train.memory = bytes_from(text); })
+      ->type_name("SIZE");
   command.add_flag("--plan", options.plan,
                    "Only what training would cost: time, memory and disk, measured in about two seconds");
   add_parsed_option(command, "--budget",

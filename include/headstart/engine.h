@@ -133,6 +133,9 @@ class TrainingProgram {
     // Gradients of wide dense kernels that are f32 and see few rows are not written to gradients(): they are
     // factored_gradients().
     bool factored = false;
+    // Bytes for the activations; 0: no limit. Where they do not fit, parts of the forward pass run again in
+    // the backward pass: as few as will do, to the same bits. A limit that nothing meets is come near to.
+    std::int64_t activation_limit = 0;
   };
   // Reads parameters by reference at every forward pass; moving statistics are written back to them. The
   // result is the pre-activation value (logits) when the graph ends in softmax or sigmoid, else the output.
@@ -159,8 +162,12 @@ class TrainingProgram {
   // of what diff_logits is the gradient of. The output's are the logits and diff_logits.
   const Tensor& value_of(NodeId id) const;
   const Tensor& gradient_of(NodeId id) const;
+  // Steps that run again have kinds that end in ", again".
   std::vector<StepReport> report(int measured_runs);
   std::int64_t activation_bytes() const;
+  // What they would be without a limit, and the share of the forward pass's work that is done again for it.
+  std::int64_t unlimited_activation_bytes() const;
+  double recomputed_share() const;
 
  private:
   struct Impl;

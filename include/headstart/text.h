@@ -1,6 +1,7 @@
 // Suggestions for mistyped names, and numbers as people write them.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,9 @@ std::vector<std::string> nearest_names(std::string_view word, const std::vector<
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
 std::string with_thousands(long long value);  // "14,714,688"
+// "512MB", "1.5 GB" (powers of ten), "4GiB", a number of bytes; throws Error.
+std::int64_t bytes_from(const std::string& text);
+std::string bytes_text(std::int64_t bytes);  // "830 MB", "4.2 GB"
 std::string lower(std::string_view text);
 // Bytes that are not UTF-8, and control characters, become U+FFFD.
 std::string valid_utf8(const std::string& text);

@@ -83,6 +83,9 @@ struct TrainOptions {
   double validation_fraction = 0.2;     // stratified, when there is no validation split
   bool strict = false;                  // an unreadable image ends the run
   int threads = 0;                      // cores that may be used, 0: all; the results are the same bytes
+  // Bytes for the activations of a step, beyond which parts of the forward pass run again: slower, the same
+  // bytes. 0: most of the memory that is free.
+  std::int64_t memory = 0;
 
   // Empty: nothing is written. Else model.safetensors, history.csv, config.json, checkpoint/.
   std::string out_directory{};
@@ -93,8 +96,8 @@ struct TrainOptions {
 };
 
 // JSON of everything that the result depends on (not out_directory, seconds_between_checkpoints, resume,
-// threads, command); the second accepts what the first writes and throws Error for unknown keys and wrong
-// types.
+// threads, memory, command); the second accepts what the first writes and throws Error for unknown keys and
+// wrong types.
 std::string to_json(const TrainOptions& options);
 TrainOptions train_options_from_json(const std::string& json);
 

@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <cmath>
+#include <map>
 #include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include "headstart/error.h"
 
 namespace headstart {
 namespace {
@@ -122,6 +127,29 @@ std::string with_thousands(long long value) {
     result += digits[i];
   }
   return result;
+}
+
+std::int64_t bytes_from(const std::string& text) {
+  const std::map<std::string, double> units{{"", 1.0},       {"b", 1.0},      {"k", 1e3},     {"kb", 1e3},
+                                            {"m", 1e6},      {"mb", 1e6},     {"g", 1e9},     {"gb", 1e9},
+                                            {"kib", 0x1p10}, {"mib", 0x1p20}, {"gib", 0x1p30}};
+  double value = 0.0;
+  const char* const end = text.data() + text.size();
+  const auto [next, error] = std::from_chars(text.data(), end, value);
+  const auto unit = lower(std::string(std::find_if(next, end, [](char c) { return c != ' '; }), end));
+  const auto found = units.find(unit);
+  constexpr double kMost = 0x1p60;
+  if (error != std::errc{} || found == units.end() || !(value * found->second >= 1.0) ||
+      value * found->second > kMost) {
+    throw Error(fmt::format("[memory] expected a size like 512MB or 4GB; received \"{}\"", text));
+  }
+  return std::llround(value * found->second);
+}
+
+std::string bytes_text(std::int64_t bytes) {
+  constexpr double kMega = 1e6, kGiga = 1e9;
+  const auto value = static_cast<double>(bytes);
+  return value < kGiga ? fmt::format("{:.0f} MB", value / kMega) : fmt::format("{:.1f} GB", value / kGiga);
 }
 
 std::string lower(std::string_view text) {

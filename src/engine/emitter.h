@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/arena.h"
 #include "engine/onednn.h"
 #include "headstart/engine.h"
 
@@ -28,6 +29,11 @@ inline bool is_int8(const Value& value) { return is_int8(onednn::type_of(value.d
 // The values of an f32 memory.
 inline float* floats(const dnnl::memory& memory) { return static_cast<float*>(memory.get_data_handle()); }
 
+// The values that a function reads and those that it writes, through their memory.
+struct Access {
+  std::vector<Value> reads{}, writes{};
+};
+
 // One primitive with its arguments, or a function of our own over bound memory.
 struct Step {
   std::string node;
@@ -36,10 +42,10 @@ struct Step {
   dnnl::primitive primitive{};
   Arguments arguments{};
   std::function<void()> function{};
+  ProgramOutline::Step outline{};
 };
 
-// Steps are emitted in the order in which they run; a buffer lives from the first step that touches it to the
-// last.
+// Steps are emitted in the order in which they run, but for those that run again (recomputation.h).
 class Emitter {
  public:
   // Persistent values stand in the memory of those of `lender`, in the order in which they were made, when it
@@ -70,50 +76,56 @@ class Emitter {
 
   void emit(const std::string& node, const std::string& kind, const dnnl::primitive_desc_base& descriptor,
             Arguments arguments);
-  // `touched`: the values that the function reads or writes through their memory.
-  void emit(const std::string& node, const std::string& kind, const std::vector<Value>& touched,
+  void emit(const std::string& node, const std::string& kind, const Access& access,
             std::function<void()> function);
   // The value itself when it has the layout already, else a reordered copy.
   Value reorder(const std::string& node, const Value& value, const onednn::Desc& desc);
   void copy(const std::string& node, const dnnl::memory& from, const dnnl::memory& to);
 
   std::size_t step_count() const { return steps_.size(); }
-  // Places every buffer; call once, after the last step.
-  void plan();
+  // Places every buffer; call once, after the last step. Where the arena would pass `limit` bytes (0: none),
+  // some of the first `forward_steps` run again.
+  void plan(std::size_t forward_steps = 0, std::int64_t limit = 0);
   void bind(const Value& value, const void* data);
 
+  // Positions in the schedule, which begins with the forward steps.
   void run(std::size_t begin, std::size_t end);
-  void run() { run(0, steps_.size()); }
+  void run() { run(0, schedule_.size()); }
+  std::size_t scheduled_steps() const { return schedule_.size(); }
+  // One for every position.
   std::vector<StepReport> report(int measured_runs);
   std::int64_t arena_bytes() const { return arena_bytes_; }
+  // What they would be without a limit, and the share of the forward pass's work that is done again for it.
+  std::int64_t unlimited_arena_bytes() const { return unlimited_arena_bytes_; }
+  double recomputed_share() const { return recomputed_share_; }
 
  private:
   struct Buffer {
     std::size_t bytes = 0;
-    int first = -1, last = -1;  // steps
     bool kept = false;
     bool in_arena = true;
-    std::size_t offset = 0;
     std::vector<dnnl::memory> memories{};
     std::shared_ptr<void> own{};
   };
 
-  void touch(int buffer);
+  ProgramOutline::Step outline_of(const Arguments& arguments) const;
+  ProgramOutline outline() const;
   std::shared_ptr<void> allocate(std::size_t bytes) const;
   std::shared_ptr<void> persistent_memory(std::size_t bytes);
-  void place_buffers();
 
   dnnl::engine engine_;
   dnnl::stream stream_;
   std::vector<Buffer> buffers_;
   std::vector<std::shared_ptr<void>> lent_;  // still to be taken, last first
   std::vector<Step> steps_;
+  Schedule schedule_;
   std::unordered_map<dnnl_memory_t, int> buffer_of_;
   std::vector<dnnl::memory> scratchpads_;
   std::size_t scratchpad_bytes_ = 0;
   std::shared_ptr<void> arena_;
   std::shared_ptr<void> scratchpad_;
-  std::int64_t arena_bytes_ = 0;
+  std::int64_t arena_bytes_ = 0, unlimited_arena_bytes_ = 0;
+  double recomputed_share_ = 0;
 };
 
 }  // namespace headstart

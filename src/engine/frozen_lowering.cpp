@@ -145,7 +145,7 @@ void FrozenLowering::convert(const std::string& name, const Value& from, const V
   const ByteLayout layout{.scale = bytes.scale,
                           .has_sign = onednn::type_of(bytes.desc) == DataType::s8,
                           .bf16 = onednn::type_of((quantizes ? from : to).desc) == DataType::bf16};
-  emitter_.emit(name, quantizes ? "quantization" : "dequantization", {from, to},
+  emitter_.emit(name, quantizes ? "quantization" : "dequantization", {.reads = {from}, .writes = {to}},
                 [from = emitter_.memory(from), to = emitter_.memory(to), layout, quantizes,
                  count = static_cast<std::int64_t>(bytes.desc.get_size())] {
                   (quantizes ? values_to_bytes : bytes_to_values)(from.get_data_handle(), count, layout,
@@ -155,7 +155,7 @@ void FrozenLowering::convert(const std::string& name, const Value& from, const V
 
 void FrozenLowering::observe(const std::string& name, const Value& value) {
   if (observer_ != nullptr && onednn::type_of(value.desc) == DataType::f32) {
-    emitter_.emit(name, "observation", {value},
+    emitter_.emit(name, "observation", {.reads = {value}},
                   [counts = &(*observer_)[name], memory = emitter_.memory(value),
                    count = value.desc.get_size() / sizeof(float)] { counts->add(floats(memory), count); });
   }

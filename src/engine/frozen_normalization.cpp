@@ -54,7 +54,7 @@ Value FrozenLowering::scale_and_shift(NodeId id) {
 Value FrozenLowering::scale_and_shift(const Node& node, const Value& src, const ScaleAndShift& affine,
                                       const Clip& clip) {
   const auto dst = emitter_.value(src.desc);
-  emitter_.emit(node.name, "scale and shift", {src, dst, affine.scale, affine.shift},
+  emitter_.emit(node.name, "scale and shift", {.reads = {src, affine.scale, affine.shift}, .writes = {dst}},
                 [channels = node.shape.back(), clip, from = emitter_.memory(src), to = emitter_.memory(dst),
                  scale = emitter_.memory(affine.scale), shift = emitter_.memory(affine.shift)] {
                   scale_and_clip(rows_of(from, channels), floats(scale), floats(shift), clip,

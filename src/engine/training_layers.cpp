@@ -112,7 +112,7 @@ void TrainingLowering::normalize_kernel(Layer& layer, bool weight_normalization)
   layer.normalized = emitter_.value(layer.shape.user_weights);
   const auto rows = static_cast<std::int64_t>(kernel.desc.get_size() / sizeof(float)) / filters;
   emitter_.emit(
-      name, "weight normalization", {kernel, scale, layer.normalized},
+      name, "weight normalization", {.reads = {kernel, scale}, .writes = {layer.normalized}},
       [from = emitter_.memory(kernel), scale = emitter_.memory(scale), to = emitter_.memory(layer.normalized),
        rows, filters] { normalize_filters(floats(from), floats(scale), rows, filters, floats(to)); });
 }
@@ -126,7 +126,8 @@ void TrainingLowering::normalize_kernel_backward(const Layer& layer, const Value
   const auto diff_scale = gradient(layer.kernel_scale, vector_desc(filters));
   const auto rows = static_cast<std::int64_t>(kernel.desc.get_size() / sizeof(float)) / filters;
   emitter_.emit(
-      node_at(layer.id).name, "weight normalization backward", {kernel, scale, diff, diff_kernel, diff_scale},
+      node_at(layer.id).name, "weight normalization backward",
+      {.reads = {kernel, scale, diff}, .writes = {diff_kernel, diff_scale}},
       [kernel = emitter_.memory(kernel), scale = emitter_.memory(scale), diff = emitter_.memory(diff),
        diff_kernel = emitter_.memory(diff_kernel), diff_scale = emitter_.memory(diff_scale), rows, filters] {
         normalize_filters_backward(floats(kernel), floats(scale), floats(diff), rows, filters,
@@ -294,7 +295,8 @@ void TrainingLowering::depthwise_backward_weights(const Layer& layer, const Valu
                              .zeros_above = window.padding_begin[0],
                              .zeros_left = window.padding_begin[1]};
   const auto kernel = gradient(layer.kernel, layer.shape.user_weights);
-  emitter_.emit(node_at(layer.id).name, "convolution backward weights", {layer.src, diff, kernel},
+  emitter_.emit(node_at(layer.id).name, "convolution backward weights",
+                {.reads = {layer.src, diff}, .writes = {kernel}},
                 [shape, src = emitter_.memory(layer.src), diff = emitter_.memory(diff),
                  kernel = emitter_.memory(kernel), bf16 = type_ == DataType::bf16] {
                   depthwise_kernel_gradient(src.get_data_handle(), diff.get_data_handle(), bf16, shape,
@@ -322,7 +324,7 @@ void TrainingLowering::keep_factors(const Layer& layer, const Value& diff) {
                                                                          .outputs = layer.shape.filters});
   if (!layer.bias.empty()) {
     const auto bias = gradient(layer.bias, vector_desc(layer.shape.filters));
-    emitter_.emit(node_at(layer.id).name, "bias gradient", {diff, bias},
+    emitter_.emit(node_at(layer.id).name, "bias gradient", {.reads = {diff}, .writes = {bias}},
                   [diff = kept.diff, bias = emitter_.memory(bias), rows = kept.rows, outputs = kept.outputs] {
                     sum_rows(floats(diff), rows, outputs, floats(bias));
                   });

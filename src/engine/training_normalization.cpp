@@ -55,7 +55,8 @@ TrainingLowering::Activated TrainingLowering::normalized_channels(NodeId id, con
   const auto from = emitter_.memory(src), to = emitter_.memory(dst);
   const auto mean = emitter_.memory(statistics.mean), variance = emitter_.memory(statistics.variance);
   if (statistics.of_batch) {
-    emitter_.emit(name, "batch statistics", {src, statistics.mean, statistics.variance},
+    emitter_.emit(name, "batch statistics",
+                  {.reads = {src}, .writes = {statistics.mean, statistics.variance}},
                   [=] { channel_moments(rows_of(from, channels), floats(mean), floats(variance)); });
   }
   const auto terms = [=, scale = emitter_.memory(affine.scale), shift = emitter_.memory(affine.shift)] {
@@ -66,38 +67,31 @@ TrainingLowering::Activated TrainingLowering::normalized_channels(NodeId id, con
                                 .epsilon = epsilon,
                                 .clip = clip};
   };
-  const std::vector<Value> read{src, dst, statistics.mean, statistics.variance, affine.scale, affine.shift};
-  emitter_.emit(name, "batch normalization forward", read, [=] {
+  const std::vector<Value> read{src, statistics.mean, statistics.variance, affine.scale, affine.shift};
+  emitter_.emit(name, "batch normalization forward", {.reads = read, .writes = {dst}}, [=] {
     headstart::normalize_channels(rows_of(from, channels), terms(), rows_of(to, channels));
   });
   // Without a bound the result tells nothing, and is not kept.
   const Value judged = std::isinf(clip.low) ? src : dst;
-  return {dst, [=, this, of_batch = statistics.of_batch](const Value& diff) {
-            const auto diff_src = emitter_.value(src.desc);
-            const auto gradients = affine_gradients(id, affine);
-            const std::vector<Value> touched{src,
-                                             judged,
-                                             diff,
-                                             diff_src,
-                                             statistics.mean,
-                                             statistics.variance,
-                                             affine.scale,
-                                             affine.shift,
-                                             gradients.scale,
-                                             gradients.shift};
-            emitter_.emit(
-                node_at(id).name, "batch normalization backward", touched,
-                [=, result = emitter_.memory(judged), diff = emitter_.memory(diff, src.desc),
-                 diff_src = emitter_.memory(diff_src), diff_scale = emitter_.memory(gradients.scale),
-                 diff_shift = emitter_.memory(gradients.shift)] {
-                  normalize_channels_backward(rows_of(from, channels), rows_of(result, channels),
-                                              rows_of(diff, channels), terms(), of_batch,
-                                              {.diff_src = rows_of(diff_src, channels),
-                                               .diff_scale = floats(diff_scale),
-                                               .diff_shift = floats(diff_shift)});
-                });
-            return diff_src;
-          }};
+  return {
+      dst, [=, this, of_batch = statistics.of_batch](const Value& diff) {
+        const auto diff_src = emitter_.value(src.desc);
+        const auto gradients = affine_gradients(id, affine);
+        const Access access{
+            .reads = {src, judged, diff, statistics.mean, statistics.variance, affine.scale, affine.shift},
+            .writes = {diff_src, gradients.scale, gradients.shift}};
+        emitter_.emit(node_at(id).name, "batch normalization backward", access,
+                      [=, result = emitter_.memory(judged), diff = emitter_.memory(diff, src.desc),
+                       diff_src = emitter_.memory(diff_src), diff_scale = emitter_.memory(gradients.scale),
+                       diff_shift = emitter_.memory(gradients.shift)] {
+                        normalize_channels_backward(rows_of(from, channels), rows_of(result, channels),
+                                                    rows_of(diff, channels), terms(), of_batch,
+                                                    {.diff_src = rows_of(diff_src, channels),
+                                                     .diff_scale = floats(diff_scale),
+                                                     .diff_shift = floats(diff_shift)});
+                      });
+        return diff_src;
+      }};
 }
 
 Value TrainingLowering::normalize_channels(NodeId id, const ChannelStatistics& statistics,
@@ -146,15 +140,21 @@ Value TrainingLowering::renormalize(NodeId id, const BatchNormalization& op, con
                    .diff_shift = emitter_.value(vector)};
   const auto moving_mean = parameter(node.name + "/moving_mean", vector);
   const auto moving_variance = parameter(node.name + "/moving_variance", vector);
-  const std::vector<Value> read{batch.mean,      batch.variance, moving_mean, moving_variance,
-                                own.scale,       own.shift,      r,           d,
-                                corrected.scale, corrected.shift};
+  const Access access{
+      .reads = {batch.mean, batch.variance, moving_mean, moving_variance, own.scale, own.shift},
+      .writes = {r, d, corrected.scale, corrected.shift}};
   std::vector<dnnl::memory> m;
-  m.reserve(read.size());
-  for (const auto& value : read) {
-    m.push_back(emitter_.memory(value));
+  m.reserve(access.reads.size() + access.writes.size());
+  for (const auto* values : {&access.reads, &access.writes}) {
+    for (const auto& value : *values) {
+      m.push_back(emitter_.memory(value));
+    }
   }
-  emitter_.emit(node.name, "batch renormalization", read,
+  // The moving statistics that they come from move within the forward pass: they cannot be made again.
+  for (const auto& value : access.writes) {
+    emitter_.keep(value);
+  }
+  emitter_.emit(node.name, "batch renormalization", access,
                 [m, channels, limits = RenormLimits{op.epsilon, op.renorm_scale, op.renorm_shift}] {
                   renorm_corrections({floats(m[0]), floats(m[1]), floats(m[2]), floats(m[3]), channels},
                                      limits, floats(m[6]), floats(m[7]));
@@ -185,7 +185,8 @@ void TrainingLowering::renormalize_gradients(NodeId id, const BatchNormalization
   if (op.scale) {
     const auto diff_gamma = gradient(node.name + "/gamma", vector);
     emitter_.emit(
-        node.name, "batch renormalization backward", {diff_scale, diff_shift, r, d, diff_gamma},
+        node.name, "batch renormalization backward",
+        {.reads = {diff_scale, diff_shift, r, d}, .writes = {diff_gamma}},
         [scale = emitter_.memory(diff_scale), shift = emitter_.memory(diff_shift), r = emitter_.memory(r),
          d = emitter_.memory(d), gamma = emitter_.memory(diff_gamma), channels] {
           for (std::int64_t c = 0; c < channels; ++c) {
@@ -208,7 +209,7 @@ void TrainingLowering::update_statistics(const Node& node, const BatchNormalizat
   const float correction = count > 1 ? static_cast<float>(count) / static_cast<float>(count - 1) : 1.0F;
   const auto mean_memory = emitter_.memory(mean);
   const auto variance_memory = emitter_.memory(variance);
-  emitter_.emit(node.name, "moving statistics", {mean, variance},
+  emitter_.emit(node.name, "moving statistics", {.reads = {mean, variance}},
                 [&state = state_, name = node.name, momentum = op.momentum, channels, correction, mean_memory,
                  variance_memory] {
                   auto& parameters = *state.parameters;
@@ -246,7 +247,7 @@ Value TrainingLowering::standardize(NodeId id) {
   const auto floored = emitter_.value(given.desc);
   const auto from = emitter_.memory(given);
   const auto to = emitter_.memory(floored);
-  emitter_.emit(node.name, "variance", {given, floored}, [from, to, channels] {
+  emitter_.emit(node.name, "variance", {.reads = {given}, .writes = {floored}}, [from, to, channels] {
     const auto* variance = static_cast<const float*>(from.get_data_handle());
     std::transform(variance, variance + channels, static_cast<float*>(to.get_data_handle()),
                    [](float value) { return std::max(value, 1e-14F); });

@@ -319,7 +319,7 @@ Value TrainingLowering::dropout(NodeId id, const Dropout& op) {
   for (const auto extent : onednn::dims_of(layout.mask)) {
     count *= extent;
   }
-  emitter_.emit(node.name, "dropout mask", {mask},
+  emitter_.emit(node.name, "dropout mask", {.writes = {mask}},
                 [&state = state_, memory, count, rate = op.rate, bf16 = type_ == DataType::bf16,
                  seed = options_.dropout_seed, layer] {
                   fill_dropout_mask(memory.get_data_handle(), count, rate, bf16,

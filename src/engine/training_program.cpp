@@ -103,7 +103,7 @@ TrainingProgram::TrainingProgram(const Graph& graph, Parameters& parameters, con
     impl_->lowering.lower_forward();
     impl_->forward_steps = impl_->emitter.step_count();
     impl_->lowering.lower_backward();
-    impl_->emitter.plan();
+    impl_->emitter.plan(impl_->forward_steps, options.activation_limit);
     impl_->logits = Tensor(batched(options.batch, graph.output_shape()));
     impl_->gradients = zero_gradients(graph, impl_->lowering.gradients());
     impl_->bind_watched();
@@ -166,7 +166,7 @@ const Tensor& TrainingProgram::forward(std::span<const float* const> boundary, s
 void TrainingProgram::backward(const float* diff_logits) {
   at_border("the backward pass", [&] {
     impl_->emitter.bind(impl_->lowering.diff_logits(), diff_logits);
-    impl_->emitter.run(impl_->forward_steps, impl_->emitter.step_count());
+    impl_->emitter.run(impl_->forward_steps, impl_->emitter.scheduled_steps());
   });
 }
 
@@ -192,5 +192,9 @@ std::vector<StepReport> TrainingProgram::report(int measured_runs) {
 }
 
 std::int64_t TrainingProgram::activation_bytes() const { return impl_->emitter.arena_bytes(); }
+std::int64_t TrainingProgram::unlimited_activation_bytes() const {
+  return impl_->emitter.unlimited_arena_bytes();
+}
+double TrainingProgram::recomputed_share() const { return impl_->emitter.recomputed_share(); }
 
 }  // namespace headstart

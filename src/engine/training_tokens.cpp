@@ -52,10 +52,11 @@ void TrainingLowering::gradient_of_shared_rows(NodeId id, const char* parameter,
   const auto sum = gradient(node.name + parameter, vector_desc(columns));
   const auto from = emitter_.memory(exact);
   const auto to = emitter_.memory(sum);
-  emitter_.emit(node.name, "sum over the batch", {exact, sum}, [from, to, columns, batch = batch_] {
-    sum_rows(static_cast<const float*>(from.get_data_handle()), batch, columns,
-             static_cast<float*>(to.get_data_handle()));
-  });
+  emitter_.emit(node.name, "sum over the batch", {.reads = {exact}, .writes = {sum}},
+                [from, to, columns, batch = batch_] {
+                  sum_rows(static_cast<const float*>(from.get_data_handle()), batch, columns,
+                           static_cast<float*>(to.get_data_handle()));
+                });
 }
 
 // The token is spread over the batch by adding it to zeros.

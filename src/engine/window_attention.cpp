@@ -27,7 +27,7 @@ void emit_moves(Emitter& emitter, const std::string& node, const Value& src, con
   const auto from = emitter.memory(src);
   const auto to = emitter.memory(dst);
   const auto bytes = static_cast<std::int64_t>(dst.desc.get_size()) / (images * grid.pixels());
-  emitter.emit(node, "windows", {src, dst}, [=, pixels = grid.pixels_in_windows()] {
+  emitter.emit(node, "windows", {.reads = {src}, .writes = {dst}}, [=, pixels = grid.pixels_in_windows()] {
     const auto* read = static_cast<const char*>(from.get_data_handle());
     auto* write = static_cast<char*>(to.get_data_handle());
     const auto count = static_cast<std::int64_t>(pixels.size());
@@ -170,7 +170,8 @@ Value emit_window_bias(Emitter& emitter, const std::string& node, const Value& t
   const auto bias = emitter.value(grid.bias_desc());
   const auto from = emitter.memory(table);
   const auto to = emitter.memory(bias);
-  emitter.emit(node, "bias of the windows", {table, bias}, [=] { grid.fill_bias(floats(from), floats(to)); });
+  emitter.emit(node, "bias of the windows", {.reads = {table}, .writes = {bias}},
+               [=] { grid.fill_bias(floats(from), floats(to)); });
   return bias;
 }
 
@@ -180,7 +181,7 @@ void emit_table_gradient(Emitter& emitter, const std::string& node, const Value&
   const auto exact = emitter.reorder(node, diff_scores, f32);
   const auto from = emitter.memory(exact);
   const auto to = emitter.memory(diff_table);
-  emitter.emit(node, "sum over the windows", {exact, diff_table},
+  emitter.emit(node, "sum over the windows", {.reads = {exact}, .writes = {diff_table}},
                [=] { grid.sum_into_table(floats(from), floats(to)); });
 }
 

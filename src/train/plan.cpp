@@ -15,6 +15,7 @@
 #include "engine/core_limit.h"
 #include "headstart/error.h"
 #include "headstart/image.h"
+#include "train/activation_limit.h"
 #include "train/snapshot.h"
 #include "train/step_cost.h"
 
@@ -112,13 +113,17 @@ StepCost cost_of_step(const Graph& graph, Parameters& parameters, const Partitio
   constexpr int kFewImages = 4;
   const bool cheap = multiplications_of_step(graph, cut, options.batch_size) < kCheap;
   const int batch = cheap ? options.batch_size : std::min(options.batch_size, kFewImages);
+  const std::int64_t limit_of_image =
+      (activation_limit(options) + options.batch_size - 1) / options.batch_size;
   const CoreLimit cores(options.threads);
   set_engine_threads(cheap ? 1 : 0);
   TrainingProgram program(graph, parameters,
                           {.batch = batch,
                            .precision = training_precision(graph, cut, options.precision),
                            .batch_norm = stage.batch_norm,
-                           .factored = options.accumulate == 1 && stage.optimizer.clip_norm <= 0.0});
+                           .factored = options.accumulate == 1 && stage.optimizer.clip_norm <= 0.0,
+
+                           .activation_limit = limit_of_image * batch});
   const auto boundary = boundary_values(graph, program.boundary(), batch);
   std::vector<const float*> sources;
   sources.reserve(boundary.size());

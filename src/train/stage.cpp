@@ -13,6 +13,7 @@
 #include "core/random.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
+#include "train/activation_limit.h"
 #include "train/evaluator.h"
 #include "train/features.h"
 #include "train/int8_ranges.h"
@@ -155,12 +156,18 @@ TrainingProgram& Stage::program_for(std::size_t size) {
   if (found != programs_.end()) {
     return found->second;
   }
+  const std::int64_t limit = activation_limit(options_);
   TrainingProgram program(graph_, session_.model.parameters,
                           {.batch = static_cast<int>(size),
                            .precision = precision_,
                            .batch_norm = spec_.options.batch_norm,
                            .dropout_seed = options_.seed,
-                           .factored = takes_factored_gradients()});
+                           .factored = takes_factored_gradients(),
+
+                           .activation_limit = limit});
+  if (const auto message = recomputation_message(program, limit); programs_.empty() && !message.empty()) {
+    session_.observer.message(message);
+  }
   return programs_.emplace(size, std::move(program)).first->second;
 }
 

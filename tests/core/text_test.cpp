@@ -63,6 +63,19 @@ TEST(WithThousands, Separates) {
   EXPECT_EQ(with_thousands(std::numeric_limits<long long>::min()), "-9,223,372,036,854,775,808");
 }
 
+TEST(Bytes, AreReadAndWrittenAsPeopleDo) {
+  EXPECT_EQ(bytes_from("4GB"), 4'000'000'000);
+  EXPECT_EQ(bytes_from("1.5 gb"), 1'500'000'000);
+  EXPECT_EQ(bytes_from("512M"), 512'000'000);
+  EXPECT_EQ(bytes_from("2GiB"), std::int64_t{2} << 30);
+  EXPECT_EQ(bytes_from("123456"), 123456);
+  for (const char* wrong : {"", "GB", "0", "-4GB", "4TBs", "4 G B", "nan", "inf", "1e300", "0.1"}) {
+    EXPECT_THROW(bytes_from(wrong), Error) << wrong;
+  }
+  EXPECT_EQ(bytes_text(830'000'000), "830 MB");
+  EXPECT_EQ(bytes_text(4'240'000'000), "4.2 GB");
+}
+
 TEST(Lower, LeavesOtherAlphabetsAlone) { EXPECT_EQ(lower("Samoyed \xC3\x89"), "samoyed \xC3\x89"); }
 
 }  // namespace

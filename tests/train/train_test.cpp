@@ -126,6 +126,36 @@ TEST(Train, SameParametersOnOneCoreAndOnAll) {
   }
 }
 
+class Listener : public TrainObserver {
+ public:
+  void message(const std::string& line) override { lines.push_back(line); }
+  std::vector<std::string> about(const std::string& word) const {
+    std::vector<std::string> found;
+    std::ranges::copy_if(lines, std::back_inserter(found),
+                         [&](const std::string& line) { return line.find(word) != std::string::npos; });
+    return found;
+  }
+  std::vector<std::string> lines;
+};
+
+// With batch norms in training mode, dropout and a last batch that is smaller.
+TEST(Train, SameBytesInLittleMemory) {
+  Model model = tiny_model({.classes = kClasses});
+  model.graph.set_all_trainable(true);
+  TrainOptions options = quick(2);
+  Listener plain;
+  const Parameters much = train(model, splits(), options, plain).model.parameters;
+  EXPECT_TRUE(plain.about("run again").empty());
+  options.memory = 60'000;  // of 79,000 bytes
+  Listener limited;
+  const Parameters little = train(model, splits(), options, limited).model.parameters;
+  ASSERT_EQ(limited.about("run again").size(), 1U);  // once a stage
+  EXPECT_NE(limited.about("run again").front().find("do not fit"), std::string::npos);
+  for (const auto& [name, tensor] : much) {
+    EXPECT_TRUE(std::ranges::equal(tensor.values(), little.at(name).values())) << name;
+  }
+}
+
 TEST(Train, BestEpochComesBack) {
   TrainObserver silent;
   for (const Monitor monitor : {Monitor::val_accuracy, Monitor::val_loss}) {
