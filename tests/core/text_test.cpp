@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "headstart/error.h"
+
 namespace headstart {
 namespace {
 

@@ -146,7 +146,7 @@ TEST(Train, SameBytesInLittleMemory) {
   Listener plain;
   const Parameters much = train(model, splits(), options, plain).model.parameters;
   EXPECT_TRUE(plain.about("run again").empty());
-  options.memory = 60'000;  // of 79,000 bytes
+  options.memory = 60'000;  // less than a batch of 16 takes
   Listener limited;
   const Parameters little = train(model, splits(), options, limited).model.parameters;
   ASSERT_EQ(limited.about("run again").size(), 1U);  // once a stage
