@@ -122,7 +122,6 @@ StepCost cost_of_step(const Graph& graph, Parameters& parameters, const Partitio
                            .precision = training_precision(graph, cut, options.precision),
                            .batch_norm = stage.batch_norm,
                            .factored = options.accumulate == 1 && stage.optimizer.clip_norm <= 0.0,
-
                            .activation_limit = limit_of_image * batch});
   const auto boundary = boundary_values(graph, program.boundary(), batch);
   std::vector<const float*> sources;

@@ -163,7 +163,6 @@ TrainingProgram& Stage::program_for(std::size_t size) {
                            .batch_norm = spec_.options.batch_norm,
                            .dropout_seed = options_.seed,
                            .factored = takes_factored_gradients(),
-
                            .activation_limit = limit});
   if (const auto message = recomputation_message(program, limit); programs_.empty() && !message.empty()) {
     session_.observer.message(message);

@@ -8,12 +8,14 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <utility>
 
 #include <gtest/gtest.h>
 
 #include "core/random.h"
 #include "engine/program_support.h"
 #include "headstart/model.h"
+#include "headstart/outer_product.h"
 #include "headstart/zoo.h"
 #include "reference/random_graph.h"
 
@@ -273,6 +275,13 @@ Outcome run_steps(const Graph& graph, Parameters parameters, const TrainingProgr
         parameter[i] -= 1e-3F * gradient[i];
       }
     }
+    for (const OuterProduct& product : program.factored_gradients()) {
+      for (const auto& [values, size] : {std::pair(product.source, product.rows * product.inputs),
+                                         std::pair(product.diff, product.rows * product.outputs)}) {
+        outcome.tensors.emplace_back(Shape{size});
+        std::copy_n(values, size, outcome.tensors.back().data());
+      }
+    }
     for (const NodeId id : options.watch) {
       outcome.tensors.push_back(program.value_of(id));
       outcome.tensors.push_back(program.gradient_of(id));
@@ -373,7 +382,8 @@ TEST_P(RecomputationOfZoo, GivesTheSameBits) {
   }
 }
 
-// The upper half trains; a watched node in it keeps its value.
+// The upper half trains; a watched node in it keeps its value, and wide dense layers the factors of their
+// gradients.
 TEST_P(RecomputationOfZoo, GivesTheSameBitsAboveAFrozenPart) {
   Graph graph = smallest();
   std::vector<NodeId> layers;
@@ -384,7 +394,8 @@ TEST_P(RecomputationOfZoo, GivesTheSameBitsAboveAFrozenPart) {
   }
   graph.set_trainable_from(graph.node(layers[layers.size() / 2]).name);
   const NodeId watched = layers[layers.size() * 3 / 4];
-  expect_same_bits(graph, initialize(graph, 1), {.batch = 4, .dropout_seed = 9, .watch = {watched}});
+  expect_same_bits(graph, initialize(graph, 1),
+                   {.batch = 4, .dropout_seed = 9, .watch = {watched}, .factored = true});
 }
 
 INSTANTIATE_TEST_SUITE_P(Engine, RecomputationOfZoo,
