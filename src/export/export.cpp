@@ -19,8 +19,9 @@
 namespace headstart {
 namespace {
 
-constexpr const char *kImage = "image", *kInput = "input";
-constexpr const char *kProbabilities = "probabilities", *kLogits = "logits", *kFeatures = "features";
+constexpr const char *kImageName = "image", *kInputName = "input";
+constexpr const char *kProbabilitiesName = "probabilities", *kLogitsName = "logits",
+                     *kFeaturesName = "features";
 
 bool is_picture(const Shape& shape) { return shape.size() == 3 && (shape[2] == 1 || shape[2] == 3); }
 
@@ -109,7 +110,7 @@ class Exporter {
 
  private:
   static std::set<std::string> reserved_names(const Model& model) {
-    std::set<std::string> names{kImage, kInput, kProbabilities, kLogits, kFeatures};
+    std::set<std::string> names{kImageName, kInputName, kProbabilitiesName, kLogitsName, kFeaturesName};
     for (const auto& [name, tensor] : model.parameters) {
       names.insert(name);
     }
@@ -123,7 +124,7 @@ class Exporter {
     if (options_.preprocessing) {
       shape[2] = 3;
     }
-    return {options_.preprocessing ? kImage : kInput, in_layout(shape, options_.layout)};
+    return {options_.preprocessing ? kImageName : kInputName, in_layout(shape, options_.layout)};
   }
 
   OnnxValue preprocessed(const ExportedTensor& input) {
@@ -146,8 +147,8 @@ class Exporter {
     builder_.begin_layer(node.name);
     Layer layer(builder_, model_.graph, model_.parameters, id, values_, transposed_);
     const auto of = [&](auto op) -> OnnxValue {
-      using Kind = decltype(op);
-      if constexpr (std::is_same_v<Kind, Input>) {
+      using Lowered = decltype(op);
+      if constexpr (std::is_same_v<Lowered, Input>) {
         throw Error(fmt::format("[export] expected one input; received a second one, {}", node.name));
       } else {
         if constexpr (requires { op.activation; }) {
@@ -172,12 +173,12 @@ class Exporter {
                                                                         : AxisOrder::channels_last;
       const bool turned = shape.size() == 3 && value.order != order;
       const auto name = turned ? transpose_image(builder_, value.name, order) : value.name;
-      return {named(name, kFeatures), in_layout(shape, options_.layout)};
+      return {named(name, kFeaturesName), in_layout(shape, options_.layout)};
     }
     builder_.begin_layer("output");
     const auto logits = at_temperature(value.name);
     if (options_.logits) {
-      return {named(logits, kLogits), shape};
+      return {named(logits, kLogitsName), shape};
     }
     const auto activation = output_activation(model_.graph);
     const bool sigmoid =
@@ -185,10 +186,10 @@ class Exporter {
     const auto p = sigmoid ? builder_.add("Sigmoid", {logits})
                            : builder_.add("Softmax", {logits}, {{"axis", std::int64_t{1}}});
     if (shape[0] > 1) {
-      return {named(p, kProbabilities), shape};
+      return {named(p, kProbabilitiesName), shape};
     }
     const auto other = builder_.add("Sub", {builder_.number(1.0F), p});
-    return {named(builder_.add("Concat", {other, p}, {{"axis", std::int64_t{1}}}), kProbabilities), {2}};
+    return {named(builder_.add("Concat", {other, p}, {{"axis", std::int64_t{1}}}), kProbabilitiesName), {2}};
   }
 
   std::string at_temperature(const std::string& logits) {

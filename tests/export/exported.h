@@ -14,6 +14,9 @@
 
 namespace headstart::test {
 
+// Of the greatest output: sums are in another order, and some exponentials approximations.
+inline constexpr double kTolerance = 1e-4;
+
 // A folder of its own for a test, removed with it.
 class ExportFolder {
  public:

@@ -26,8 +26,6 @@
 namespace headstart::test {
 namespace {
 
-constexpr double kTolerance = 1e-4;
-
 std::string peers() {
   const char* chosen = std::getenv("HEADSTART_PEERS");
   return chosen != nullptr ? chosen : "/tmp/headstart-peers";

@@ -13,9 +13,6 @@
 namespace headstart::test {
 namespace {
 
-// OpenCV's own sums are in another order, and its exponentials are approximations.
-constexpr double kTolerance = 1e-4;
-
 std::vector<float> run_opencv(const std::string& path, const Tensor& input) {
   cv::dnn::Net net = cv::dnn::readNetFromONNX(path);
   net.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
