@@ -18,6 +18,7 @@ void add_calibrate(CLI::App& program);
 void add_plot(CLI::App& program);
 void add_report(CLI::App& program);
 void add_predict(CLI::App& program, Outcome& outcome);
+void add_serve(CLI::App& program);
 void add_explore(CLI::App& program);
 void add_features(CLI::App& program, Outcome& outcome);
 void add_explain(CLI::App& program, Outcome& outcome);

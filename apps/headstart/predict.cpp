@@ -10,7 +10,6 @@
 #include "headstart/predict.h"
 #include "headstart/progress.h"
 #include "model_options.h"
-#include "output.h"
 #include "predict_options.h"
 
 namespace headstart::app {
@@ -27,21 +26,6 @@ struct PredictCommand {
 std::string class_id(const Model& model, int index) {
   const auto i = static_cast<std::size_t>(index);
   return i < model.class_ids.size() ? model.class_ids[i] : "";
-}
-
-Json prediction_json(const Model& model, const std::vector<std::string>& labels,
-                     const ImagePrediction& prediction) {
-  if (!prediction.error.empty()) {
-    return {{"image", prediction.path}, {"error", prediction.error}};
-  }
-  Json classes = Json::array();
-  for (const auto& entry : prediction.classes) {
-    classes.push_back({{"index", entry.index},
-                       {"id", class_id(model, entry.index)},
-                       {"name", labels[static_cast<std::size_t>(entry.index)]},
-                       {"probability", number(entry.probability)}});
-  }
-  return {{"image", prediction.path}, {"classes", classes}};
 }
 
 void print_prediction(const Model& model, const std::vector<std::string>& labels,
@@ -69,20 +53,16 @@ void predict(const PredictCommand& options, Outcome& outcome) {
         "note: the names of the classes are unknown; --class-index FILE gives them, or an "
         "imagenet_class_index.json beside the weights or in ~/.keras/models");
   }
-  Json list = Json::array();
   for (const auto& prediction : predictions) {
     if (!prediction.error.empty()) {
       fmt::print(stderr, "error: {}: {}\n", prediction.path, prediction.error);
       outcome.exit_status = 1;
-    }
-    if (options.json) {
-      list.push_back(prediction_json(model, labels, prediction));
-    } else if (prediction.error.empty()) {
+    } else if (!options.json) {
       print_prediction(model, labels, prediction);
     }
   }
   if (options.json) {
-    print_json({{"model", options.request.model}, {"predictions", list}});
+    fmt::print("{}\n", predictions_json(model, options.request.model, predictions));
   }
 }
 

@@ -97,6 +97,7 @@ int report_usage(const CLI::App& program, const CLI::ParseError& error) {
 void add_commands(CLI::App& program, Outcome& outcome) {
   add_train(program, outcome);
   add_predict(program, outcome);
+  add_serve(program);
   add_explore(program);
   add_evaluate(program);
   add_calibrate(program);

@@ -55,7 +55,9 @@ DecodeOptions decode_options_for(const Preprocessing& preprocessing);
 // Pictures of one size in rows of `columns`, `gap` white pixels between them.
 Image tile(std::span<const Image> images, int columns, int gap = 2);
 
-// Writes an 8-bit PNG atomically.
+// An 8-bit PNG.
+std::vector<std::uint8_t> encode_png(const Image& image);
+// The same, written atomically.
 void write_png(const Image& image, const std::string& path);
 
 }  // namespace headstart

@@ -102,6 +102,10 @@ struct ImagePrediction {
 };
 std::vector<ImagePrediction> classify(const Model& model, const std::vector<std::string>& paths, int top,
                                       const PredictOptions& options, Progress& progress);
+// The JSON document of `headstart predict --json` and of the server: {"model": name, "predictions":
+// [{"image", "classes": [{"index", "id", "name", "probability"}]} or {"image", "error"}]}.
+std::string predictions_json(const Model& model, const std::string& name,
+                             const std::vector<ImagePrediction>& predictions);
 
 struct DatasetEvaluation {
   Evaluation evaluation{};

@@ -1,4 +1,4 @@
-// write_png by libspng.
+// encode_png and write_png by libspng.
 #include <cstdlib>
 #include <memory>
 
@@ -28,7 +28,7 @@ void check_encoding(int status) {
 
 }  // namespace
 
-void write_png(const Image& image, const std::string& path) {
+std::vector<std::uint8_t> encode_png(const Image& image) {
   const std::unique_ptr<spng_ctx, EncoderRelease> context(spng_ctx_new(SPNG_CTX_ENCODER));
   if (context == nullptr) {
     throw std::bad_alloc();
@@ -51,8 +51,14 @@ void write_png(const Image& image, const std::string& path) {
   int status = SPNG_OK;
   const std::unique_ptr<void, BytesRelease> png(spng_get_png_buffer(context.get(), &size, &status));
   check_encoding(status);
-  write_file_atomically(path, [&png, size](std::ostream& out) {
-    out.write(static_cast<const char*>(png.get()), static_cast<std::streamsize>(size));
+  const auto* bytes = static_cast<const std::uint8_t*>(png.get());
+  return {bytes, bytes + size};
+}
+
+void write_png(const Image& image, const std::string& path) {
+  const auto png = encode_png(image);
+  write_file_atomically(path, [&png](std::ostream& out) {
+    out.write(reinterpret_cast<const char*>(png.data()), static_cast<std::streamsize>(png.size()));
   });
 }
 

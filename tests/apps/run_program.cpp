@@ -1,9 +1,12 @@
 #include "run_program.h"
 
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -36,22 +39,83 @@ std::string text_of(const std::filesystem::path& path) {
   ::_exit(127);
 }
 
-}  // namespace
-
-ProgramResult run_program(const std::vector<std::string>& arguments, const std::string& cache) {
+std::filesystem::path fresh_folder() {
   std::string pattern = (std::filesystem::temp_directory_path() / "headstart_apps.XXXXXX").string();
-  const std::filesystem::path folder = ::mkdtemp(pattern.data());
+  return ::mkdtemp(pattern.data());
+}
+
+pid_t started(const std::vector<std::string>& arguments, const std::filesystem::path& folder,
+              const std::string& cache) {
   const pid_t child = ::fork();
   if (child == 0) {
     become_program(arguments, folder, cache);
   }
+  return child;
+}
+
+int status_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : -1; }
+
+}  // namespace
+
+ProgramResult run_program(const std::vector<std::string>& arguments, const std::string& cache) {
+  const auto folder = fresh_folder();
   int status = 0;
-  ::waitpid(child, &status, 0);
-  ProgramResult result{.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-                       .output = text_of(folder / "out"),
-                       .errors = text_of(folder / "err")};
+  ::waitpid(started(arguments, folder, cache), &status, 0);
+  ProgramResult result{
+      .status = status_of(status), .output = text_of(folder / "out"), .errors = text_of(folder / "err")};
   std::filesystem::remove_all(folder);
   return result;
+}
+
+RunningProgram::RunningProgram(const std::vector<std::string>& arguments)
+    : folder_(fresh_folder()), child_(started(arguments, folder_, "")) {}
+
+RunningProgram::~RunningProgram() {
+  if (!ended()) {
+    end(SIGKILL);
+  }
+  std::filesystem::remove_all(folder_);
+}
+
+std::string RunningProgram::errors() const { return text_of(folder_ / "err"); }
+
+std::string RunningProgram::line_with(const std::string& text) {
+  constexpr std::chrono::seconds kPatience{120};
+  constexpr std::chrono::milliseconds kPause{20};
+  const auto began = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - began < kPatience) {
+    const bool last = ended();
+    const std::string all = errors();
+    const auto found = all.find(text);
+    const auto end = found == std::string::npos ? found : all.find('\n', found);
+    if (end != std::string::npos) {
+      const auto begin = all.rfind('\n', found);
+      return all.substr(begin == std::string::npos ? 0 : begin + 1, end - begin - 1);
+    }
+    if (last) {
+      break;
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+  return "";
+}
+
+int RunningProgram::end(int signal) {
+  if (!ended()) {
+    ::kill(child_, signal);
+    int status = 0;
+    ::waitpid(child_, &status, 0);
+    status_ = status_of(status);
+  }
+  return *status_;
+}
+
+bool RunningProgram::ended() {
+  int status = 0;
+  if (!status_ && ::waitpid(child_, &status, WNOHANG) == child_) {
+    status_ = status_of(status);
+  }
+  return status_.has_value();
 }
 
 }  // namespace headstart::test

@@ -32,7 +32,7 @@ TEST_P(CommandHelp, UnknownOptionIsWrongUsageInOneLine) {
 INSTANTIATE_TEST_SUITE_P(Commands, CommandHelp,
                          testing::Values("train", "predict", "evaluate", "models", "summary", "features",
                                          "forward", "convert", "split", "check", "calibrate", "plot",
-                                         "report", "bench", "demo", "explore", "explain"));
+                                         "report", "bench", "demo", "explore", "explain", "serve"));
 
 TEST(Usage, VersionAndHelpOfTheProgram) {
   EXPECT_TRUE(run_program({"--version"}).output.starts_with("headstart "));

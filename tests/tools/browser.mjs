@@ -97,7 +97,9 @@ export async function openPage(browser) {
       await mouse("mouseReleased", x, y);
     },
     press: async (key) => {
-      await send("Input.dispatchKeyEvent", { type: "keyDown", key, code: key });
+      // Only a key with its number moves the focus, only one with its text presses a button.
+      const more = { Tab: { windowsVirtualKeyCode: 9 }, Enter: { windowsVirtualKeyCode: 13, text: "\r" } }[key];
+      await send("Input.dispatchKeyEvent", { type: "keyDown", key, code: key, ...more });
       await send("Input.dispatchKeyEvent", { type: "keyUp", key, code: key });
     },
     show: async ({ width, height, scheme }) => {
