@@ -356,6 +356,23 @@ TEST(Recomputation, OfRandomNetworksGivesTheSameBits) {
   EXPECT_GT(less, 10);
 }
 
+// Batch renormalisation computes with moving statistics that move in the same forward pass.
+TEST(Recomputation, OfBatchRenormalizationsGivesTheSameBits) {
+  Graph graph("renormalized");
+  graph.add("input", Input{{8, 8, 3}}, std::vector<NodeId>{});
+  for (int i = 0; i < 8; ++i) {
+    const auto number = std::to_string(i);
+    graph.add("conv" + number, Conv2D{.filters = 8, .kernel = {3, 3}, .padding = Padding::same()},
+              graph.output());
+    graph.add(
+        "norm" + number,
+        BatchNormalization{.momentum = 0.5F, .renorm = true, .renorm_scale = 3.0F, .renorm_shift = 5.0F},
+        graph.output());
+  }
+  const auto outcome = expect_same_bits(graph, reference::random_parameters(graph, 5), {.batch = 4});
+  EXPECT_LT(outcome.bytes, outcome.unlimited_bytes);
+}
+
 struct ZooCase {
   const char* name;
   Flavour flavour = Flavour::keras;
