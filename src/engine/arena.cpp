@@ -34,7 +34,7 @@ std::vector<int> makers_of(const ProgramOutline& program) {
 
 }  // namespace
 
-Lives lives_of(const ProgramOutline& program, const Schedule& schedule) {
+Lives lives_of(const ProgramOutline& program, const StepOrder& schedule) {
   Lives lives(program.buffers.size());
   const auto makers = makers_of(program);
   const auto touch = [&](int buffer, int step, int position) {

@@ -23,7 +23,7 @@ struct ProgramOutline {
 };
 
 // The steps as they run; a step may run more than once.
-using Schedule = std::vector<int>;
+using StepOrder = std::vector<int>;
 
 // Positions in the schedule, both included.
 struct Life {
@@ -33,7 +33,7 @@ struct Life {
 // Of every buffer, in order; none of one that is not in the arena. A buffer lives from the first step that
 // touches it to the last; one that a single step writes lives anew, and not in between, where that step runs
 // again.
-std::vector<std::vector<Life>> lives_of(const ProgramOutline& program, const Schedule& schedule);
+std::vector<std::vector<Life>> lives_of(const ProgramOutline& program, const StepOrder& schedule);
 
 // The most bytes that live at the same time: no arena can be smaller.
 std::int64_t bytes_at_peak(const ProgramOutline& program, const std::vector<std::vector<Life>>& lives);

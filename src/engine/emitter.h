@@ -118,7 +118,7 @@ class Emitter {
   std::vector<Buffer> buffers_;
   std::vector<std::shared_ptr<void>> lent_;  // still to be taken, last first
   std::vector<Step> steps_;
-  Schedule schedule_;
+  StepOrder schedule_;
   std::unordered_map<dnnl_memory_t, int> buffer_of_;
   std::vector<dnnl::memory> scratchpads_;
   std::size_t scratchpad_bytes_ = 0;

@@ -158,15 +158,15 @@ Segment segment_between(const ProgramOutline& program, const ForwardPass& forwar
   return segment;
 }
 
-Schedule schedule_with(const ProgramOutline& program, std::size_t forward_steps,
-                       const std::vector<Segment>& segments) {
+StepOrder schedule_with(const ProgramOutline& program, std::size_t forward_steps,
+                        const std::vector<Segment>& segments) {
   std::vector<int> dropped_by(program.buffers.size(), -1);
   for (std::size_t i = 0; i < segments.size(); ++i) {
     for (const int buffer : segments[i].dropped) {
       dropped_by[static_cast<std::size_t>(buffer)] = static_cast<int>(i);
     }
   }
-  Schedule schedule(forward_steps);
+  StepOrder schedule(forward_steps);
   std::iota(schedule.begin(), schedule.end(), 0);
   std::vector<bool> restored(segments.size(), false);
   for (std::size_t i = forward_steps; i < program.steps.size(); ++i) {

@@ -22,7 +22,7 @@
 namespace headstart {
 
 struct RecomputationPlan {
-  Schedule schedule{};  // begins with all forward steps
+  StepOrder schedule{};  // begins with all forward steps
   ArenaPlan arena{};
   std::int64_t unlimited_bytes = 0;  // of the arena in which nothing is repeated
   double share = 0;                  // of the forward pass's work that is done twice
