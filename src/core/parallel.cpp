@@ -10,6 +10,10 @@
 
 namespace headstart {
 
+int thread_count(int asked) {
+  return asked > 0 ? asked : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
 void parallel_for(std::size_t count, int threads, const std::function<void(std::size_t)>& body) {
   std::atomic<std::size_t> next{0};
   std::atomic<bool> failed{false};
@@ -36,8 +40,7 @@ void parallel_for(std::size_t count, int threads, const std::function<void(std::
       }
     }
   };
-  const auto cores = static_cast<std::size_t>(std::max(1U, std::thread::hardware_concurrency()));
-  const std::size_t wanted = std::min(count, threads > 0 ? static_cast<std::size_t>(threads) : cores);
+  const std::size_t wanted = std::min(count, static_cast<std::size_t>(thread_count(threads)));
   {
     std::vector<std::jthread> helpers;
     try {

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "core/files.h"
+#include "core/parallel.h"
 #include "data/batch_queue.h"
 #include "headstart/dataset.h"
 #include "headstart/error.h"
@@ -46,8 +47,7 @@ struct Loader::State {
         options(std::move(chosen)),
         queue(std::move(items), options.batch_size, options.batches_ahead,
               floats_an_image(options.preprocessing)) {
-    const auto cores = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U));
-    const int count = options.workers > 0 ? options.workers : cores;
+    const int count = thread_count(options.workers);
     try {
       for (int i = 0; i < count; ++i) {
         workers.emplace_back([this] { work(); });

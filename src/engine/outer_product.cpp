@@ -14,7 +14,7 @@ constexpr std::int64_t kLanes = 16;
 constexpr int kColumns = 2 * kLanes;  // of a block
 
 // result[k][o] = sum over r of source[r][k] diff[r][o]; k < kRows, o < kColumns.
-template <int kRows>
+template <std::int64_t kRows>
 [[gnu::always_inline]] inline void block(const float* source, const float* diff, std::int64_t rows,
                                          std::int64_t outputs, float* result) {
   Lanes sums[kRows][2] = {};
@@ -22,14 +22,14 @@ template <int kRows>
     const Lanes left = *reinterpret_cast<const Lanes*>(diff + r * outputs);
     const Lanes right = *reinterpret_cast<const Lanes*>(diff + r * outputs + kLanes);
 #pragma GCC unroll 8
-    for (int k = 0; k < kRows; ++k) {
+    for (std::int64_t k = 0; k < kRows; ++k) {
       const float factor = source[r * kRowsOfOuterProduct + k];
       sums[k][0] += factor * left;
       sums[k][1] += factor * right;
     }
   }
 #pragma GCC unroll 8
-  for (int k = 0; k < kRows; ++k) {
+  for (std::int64_t k = 0; k < kRows; ++k) {
     *reinterpret_cast<Lanes*>(result + k * outputs) = sums[k][0];
     *reinterpret_cast<Lanes*>(result + k * outputs + kLanes) = sums[k][1];
   }
@@ -42,8 +42,8 @@ template <int kRows>
   std::int64_t first = 0;
   for (; first + kColumns <= outputs; first += kColumns) {
     std::int64_t k = 0;
-    for (; k + 8 <= count; k += 8) {
-      block<8>(source + k, diff + first, rows, outputs, result + k * outputs + first);
+    for (; k + kRowsOfOuterProduct <= count; k += kRowsOfOuterProduct) {
+      block<kRowsOfOuterProduct>(source + k, diff + first, rows, outputs, result + k * outputs + first);
     }
     for (; k < count; ++k) {
       block<1>(source + k, diff + first, rows, outputs, result + k * outputs + first);

@@ -68,8 +68,9 @@ void SlicedProgram::run(std::span<const float* const> inputs, std::span<float* c
     programs_.front().run(inputs, outputs);
     return;
   }
+  const auto threads = static_cast<int>(programs_.size());
   std::exception_ptr failure;
-#pragma omp parallel num_threads(static_cast <int>(programs_.size()))
+#pragma omp parallel num_threads(threads)
   {
     std::vector<const float*> from(inputs.size());
     std::vector<float*> to(outputs.size());

@@ -4,7 +4,6 @@
 #include <memory>
 #include <semaphore>
 #include <span>
-#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -30,8 +29,6 @@ using Json = nlohmann::ordered_json;
 // of a request is computed picture by picture: a program for every number would hold the weights every time.
 constexpr std::int64_t kBatch = 8;
 constexpr int kOverlaySide = 1024;
-
-int core_count() { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
 
 // As many decode at a time as there are cores: a large picture takes much memory.
 class Turn {
@@ -93,7 +90,7 @@ struct Service::Impl {
         options(chosen),
         precision(chosen.precision == Precision::automatic ? Precision::f32 : chosen.precision),
         predictor(model, {model.graph.output()}, precision, static_cast<int>(kBatch)),
-        decoders(core_count()),
+        decoders(thread_count(0)),
         computing(chosen.threads) {
     Tensor nothing(rows_shape(1));  // compiles, and packs the weights
     computing.run([&] { predictor.run(nothing); });

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "core/files.h"
+#include "core/parallel.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
 
@@ -20,8 +21,6 @@ namespace {
 constexpr std::size_t kLargestBatch = 4;
 // Finished batches that may wait for a slow one before them, for each thread.
 constexpr std::size_t kBatchesWaiting = 8;
-
-std::size_t core_count() { return std::max(1U, std::thread::hardware_concurrency()); }
 
 // The outputs of a batch, row by row, and which rows are there.
 struct Finished {
@@ -42,8 +41,7 @@ class Extraction {
         progress_(progress),
         sink_(sink),
         precision_(resolve(options.precision)) {
-    const std::size_t threads =
-        options.threads > 0 ? static_cast<std::size_t>(options.threads) : core_count();
+    const auto threads = static_cast<std::size_t>(thread_count(options.threads));
     batch_ = std::clamp<std::size_t>((items.size() + threads - 1) / threads, 1, kLargestBatch);
     batches_ = (items.size() + batch_ - 1) / batch_;
     workers_ = std::clamp<std::size_t>(batches_, 1, threads);

@@ -6,11 +6,11 @@
 #include <cmath>
 #include <functional>
 #include <map>
-#include <thread>
 
 #include <fmt/format.h>
 
 #include "core/files.h"
+#include "core/parallel.h"
 #include "core/random.h"
 #include "engine/core_limit.h"
 #include "headstart/error.h"
@@ -33,10 +33,6 @@ double measured(const std::function<void()>& work) {
   constexpr double kLongEnough = 0.3;
   const double first = seconds_of(work);
   return first > kLongEnough ? first : seconds_of(work);
-}
-
-double cores_of(const TrainOptions& options) {
-  return options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
 }
 
 Tensor noise(const Shape& shape) {
@@ -121,7 +117,7 @@ StepCost cost_of_step(const Graph& graph, Parameters& parameters, const Partitio
                           {.batch = batch,
                            .precision = training_precision(graph, cut, options.precision),
                            .batch_norm = stage.batch_norm,
-                           .factored = options.accumulate == 1 && stage.optimizer.clip_norm <= 0.0,
+                           .factored = takes_factored_gradients(options.accumulate, stage.optimizer),
                            .activation_limit = limit_of_image * batch});
   const auto boundary = boundary_values(graph, program.boundary(), batch);
   std::vector<const float*> sources;
@@ -193,7 +189,7 @@ std::vector<PlanRow> rows_of(const Graph& graph, Parameters& parameters, const W
   const double frozen =
       seconds_of_frozen_part(graph, parameters, cut, resolve(options.precision)) + work.decoding;
   const double views = options.augmentation == Augmentation{} ? 1.0 : std::max(1, options.cached_views);
-  const double before = (work.training * views + work.validation) * frozen / cores_of(options);
+  const double before = (work.training * views + work.validation) * frozen / thread_count(options.threads);
   constexpr double kForwardShare = 1.0 / 3.0;
   const double computing =
       work.training * step.seconds_per_image + work.validation * step.seconds_per_image * kForwardShare;
@@ -209,7 +205,7 @@ std::vector<PlanRow> rows_of(const Graph& graph, Parameters& parameters, const W
                     .memory_bytes = step.memory,
                     .disk_bytes = std::llround((work.training * views + work.validation) * floats * 4.0)});
   }
-  const double again = (work.training + work.validation) * frozen / cores_of(options);
+  const double again = (work.training + work.validation) * frozen / thread_count(options.threads);
   rows.push_back({.cached = false, .seconds_per_epoch = computing + again, .memory_bytes = step.memory});
   for (PlanRow& row : rows) {
     row.seconds_total = row.seconds_features + stage.epochs * row.seconds_per_epoch;

@@ -51,7 +51,6 @@ class Stage {
   std::vector<LoaderItem> items_of_epoch(int epoch) const;
   std::vector<int> order_of_round(Random& random) const;
   LossValue loss_of_batch(const BoundaryBatch& batch, TrainingProgram& program);
-  bool takes_factored_gradients() const;
   void update_parameters(Parameters& gradients, std::span<const OuterProduct> factored);
   void take_gradients(const Parameters& gradients, std::size_t samples);
   void update_by_accumulated();
@@ -162,7 +161,7 @@ TrainingProgram& Stage::program_for(std::size_t size) {
                            .precision = precision_,
                            .batch_norm = spec_.options.batch_norm,
                            .dropout_seed = options_.seed,
-                           .factored = takes_factored_gradients(),
+                           .factored = takes_factored_gradients(options_.accumulate, spec_.options.optimizer),
                            .activation_limit = limit});
   if (const auto message = recomputation_message(program, limit); programs_.empty() && !message.empty()) {
     session_.observer.message(message);
@@ -241,11 +240,6 @@ LossValue Stage::loss_of_batch(const BoundaryBatch& batch, TrainingProgram& prog
       logits.values().size() / batch.labels.size());
   return loss_of_targets(session_.loss, logits.values(), targets, static_cast<int>(batch.labels.size()),
                          sample_weights_, diff_logits_);
-}
-
-// Gradients that are added up or clipped have to be there as a whole.
-bool Stage::takes_factored_gradients() const {
-  return options_.accumulate == 1 && spec_.options.optimizer.clip_norm <= 0.0;
 }
 
 // One step of the optimizer.

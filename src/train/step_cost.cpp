@@ -25,6 +25,10 @@ Precision training_precision(const Graph& graph, const Partition& cut, Precision
   return resolve(automatic ? Precision::automatic : asked);
 }
 
+bool takes_factored_gradients(int accumulate, const OptimizerOptions& optimizer) {
+  return accumulate == 1 && optimizer.clip_norm <= 0.0;
+}
+
 double multiplications_of_step(const Graph& graph, const Partition& cut, int batch) {
   double count = 0.0;
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
