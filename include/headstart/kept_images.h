@@ -25,7 +25,7 @@ class KeptImages {
   std::map<int, std::shared_ptr<const Image>> images_;
 };
 
-// An eighth of this machine's memory, at most 2 GB.
+// An eighth of the memory that may still be taken (of a container, where there is one), at most 2 GB.
 std::size_t room_for_images();
 
 }  // namespace headstart

@@ -1,9 +1,10 @@
 #include "headstart/kept_images.h"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <cstdint>
 #include <utility>
+
+#include "core/memory.h"
 
 namespace headstart {
 
@@ -22,10 +23,8 @@ void KeptImages::keep(int sample, std::shared_ptr<const Image> image) {
 }
 
 std::size_t room_for_images() {
-  constexpr std::size_t kMost = std::size_t{2} << 30;
-  const auto pages = static_cast<std::size_t>(std::max(0L, ::sysconf(_SC_PHYS_PAGES)));
-  const auto page = static_cast<std::size_t>(std::max(0L, ::sysconf(_SC_PAGESIZE)));
-  return std::min(kMost, pages * page / 8);
+  constexpr std::int64_t kMost = std::int64_t{2} << 30;
+  return static_cast<std::size_t>(std::min(kMost, available_memory() / 8));
 }
 
 }  // namespace headstart

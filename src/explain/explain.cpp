@@ -8,39 +8,21 @@
 
 #include "core/files.h"
 #include "explain/evidence_program.h"
+#include "explain/explained_rows.h"
 #include "explain/occlusion.h"
 #include "explain/rollout.h"
 #include "headstart/error.h"
 #include "headstart/explain.h"
 #include "headstart/extract.h"
 #include "headstart/image.h"
-#include "headstart/losses.h"
 #include "headstart/text.h"
 
 namespace headstart {
 namespace {
 
 constexpr std::size_t kBatch = 8;
-constexpr int kRanked = 5;
 // As in predict: finding out which precision is faster takes longer than so many pictures.
 constexpr std::size_t kFewPictures = 64;
-
-// The row's classes ranked, and those asked about: the chosen ones, or the most probable.
-Explanation begun(const Tensor& table, std::size_t row, const ExplainOptions& options) {
-  const auto columns = static_cast<std::size_t>(table.shape()[1]);
-  const auto probabilities = table.values().subspan(row * columns, columns);
-  Explanation explanation;
-  explanation.ranking = ranked_classes(probabilities, kRanked);
-  if (options.classes.empty()) {
-    for (const auto& ranked : ranked_classes(probabilities, options.top)) {
-      explanation.classes.push_back({.ranked = ranked});
-    }
-  }
-  for (const int index : options.classes) {
-    explanation.classes.push_back({.ranked = {index, probabilities[static_cast<std::size_t>(index)]}});
-  }
-  return explanation;
-}
 
 // Collects what pictures need, and hands out finished explanations.
 class Explaining {
@@ -87,26 +69,7 @@ class Explaining {
         pointers.push_back(values.data());
       }
     }
-    const Tensor table = probabilities_of(program_->forward(rows));
-    std::vector<Explanation> explanations;
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      explanations.push_back(begun(table, row, options_));
-    }
-    for (std::size_t k = 0; k < explanations.front().classes.size(); ++k) {
-      if (k > 0) {
-        program_->forward(rows);
-      }
-      std::vector<int> classes;
-      classes.reserve(explanations.size());
-      for (const auto& explanation : explanations) {
-        classes.push_back(explanation.classes[k].ranked.index);
-      }
-      program_->backward(classes);
-      for (std::size_t row = 0; row < rows.size(); ++row) {
-        explanations[row].classes[k].map =
-            layer_evidence(options_.method, program_->activations(row), program_->gradients(row));
-      }
-    }
+    auto explanations = explain_rows(model_, *program_, rows, options_);
     for (std::size_t row = 0; row < rows.size(); ++row) {
       sink_(pictures_[row], std::move(explanations[row]));
     }
@@ -115,14 +78,10 @@ class Explaining {
   }
 
  private:
-  Tensor probabilities_of(const Tensor& logits) const {
-    return class_probabilities(model_, probabilities(output_activation(model_.graph), logits));
-  }
-
   void roll_out(std::size_t picture, std::span<const float* const> values) {
     const auto units = model_.graph.output_shape()[0];
     const Tensor output({1, units}, std::span(values.back(), static_cast<std::size_t>(units)));
-    Explanation explanation = begun(class_probabilities(model_, output), 0, options_);
+    Explanation explanation = begun_explanation(class_probabilities(model_, output), 0, options_);
     const HeatMap map = attention_rollout(model_.graph, values.first(values.size() - 1));
     for (auto& each : explanation.classes) {
       each.map = map;
@@ -164,7 +123,7 @@ Tensor first_row(const Tensor& input, std::int64_t row) {
 Explanation occluded(const Model& model, Predictor& predictor, const Tensor& input,
                      const ExplainOptions& options, Progress& progress) {
   const Tensor whole = class_probabilities(model, predictor.run(input).front());
-  Explanation explanation = begun(whole, 0, options);
+  Explanation explanation = begun_explanation(whole, 0, options);
   std::vector<int> classes;
   classes.reserve(explanation.classes.size());
   for (const auto& each : explanation.classes) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <semaphore>
 #include <span>
 #include <utility>
@@ -10,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/parallel.h"
+#include "explain/repeated_explainer.h"
 #include "headstart/error.h"
 #include "headstart/explain.h"
 #include "headstart/explain_pictures.h"
@@ -142,11 +144,24 @@ struct Service::Impl {
     return class_probabilities(model, outputs);
   }
 
+  // Compiled at the first request, kept for the others. `classes`: as ExplainOptions has them.
+  HeatMap evidence(const Tensor& input, const std::vector<int>& classes) {
+    HeatMap map;
+    computing.run([&] {
+      if (!explainer) {
+        explainer.emplace(model, ExplainOptions{.precision = precision, .threads = options.threads});
+      }
+      map = explainer->explain(input, classes).classes.front().map;
+    });
+    return map;
+  }
+
   Model model;
   std::string name;
   ServiceOptions options;
   Precision precision;
-  Predictor predictor;  // of the computing thread
+  Predictor predictor;  // of the computing thread, as is the next
+  std::optional<RepeatedExplainer> explainer;
   std::counting_semaphore<> decoders;
   ComputeThread computing;  // the last: it ends before what it works with
 };
@@ -191,10 +206,10 @@ Answer Service::predict(const std::vector<Upload>& pictures) {
 
 Answer Service::explain(const Upload& picture, const std::string& class_name) {
   const Model& model = impl_->model;
-  ExplainOptions options{.precision = impl_->precision, .threads = impl_->options.threads};
+  std::vector<int> classes;
   if (!class_name.empty()) {
     try {
-      options.classes = {find_class(model, class_name)};
+      classes = {find_class(model, class_name)};
     } catch (const Error& error) {
       return refusal(400, error.what());
     }
@@ -205,8 +220,7 @@ Answer Service::explain(const Upload& picture, const std::string& class_name) {
     decode.minimum_height = std::max(decode.minimum_height, kOverlaySide);
     Image photo = impl_->decoded(picture, decode);
     const Tensor input = preprocess(photo, model.preprocessing).reshaped(impl_->rows_shape(1));
-    HeatMap map;
-    impl_->computing.run([&] { map = explain_tensor(model, input, options).front().classes.front().map; });
+    const HeatMap map = impl_->evidence(input, classes);
     const Image shown = no_larger_than(std::move(photo), kOverlaySide);
     const auto window = fitted_window(shown.width, shown.height, model.preprocessing);
     const auto png = encode_png(overlaid(shown, map, window, {}));
