@@ -3,23 +3,23 @@
 #include <cmath>
 #include <map>
 #include <memory>
-#include <numeric>
 #include <span>
 #include <utility>
 #include <variant>
 
 #include <fmt/format.h>
 
-#include "core/random.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
 #include "train/activation_limit.h"
+#include "train/epoch_order.h"
 #include "train/evaluator.h"
-#include "train/features.h"
+#include "train/gradient_sum.h"
 #include "train/int8_ranges.h"
 #include "train/mixing.h"
 #include "train/session.h"
 #include "train/snapshot.h"
+#include "train/stage_source.h"
 #include "train/step_cost.h"
 
 namespace headstart {
@@ -43,17 +43,13 @@ class Stage {
   bool run();
 
  private:
-  std::unique_ptr<BoundarySource> source_of(const Split& split, const std::string& purpose,
-                                            const Augmentation& augmentation);
   bool has_frozen_part() const { return cut_.boundary != std::vector<NodeId>{0}; }
   void measure_ranges_for_int8();
+  bool open_sources();
+  void prepare();
   TrainingProgram& program_for(std::size_t size);
-  std::vector<LoaderItem> items_of_epoch(int epoch) const;
-  std::vector<int> order_of_round(Random& random) const;
   LossValue loss_of_batch(const BoundaryBatch& batch, TrainingProgram& program);
   void update_parameters(Parameters& gradients, std::span<const OuterProduct> factored);
-  void take_gradients(const Parameters& gradients, std::size_t samples);
-  void update_by_accumulated();
   bool train_epoch(EpochProgress& progress);
   void validate(EpochProgress& progress);
   void train_step(const BoundaryBatch& batch, EpochProgress& progress);
@@ -74,9 +70,7 @@ class Stage {
   std::optional<Evaluator> evaluator_;
   std::optional<Mixer> mixer_;
   std::vector<float> diff_logits_, sample_weights_;
-  Parameters accumulated_;  // sum of gradient times samples, of `accumulated_batches_`
-  int accumulated_batches_ = 0;
-  std::size_t accumulated_samples_ = 0;
+  GradientSum accumulated_;
   int views_ = 0;        // of a training image; 0: new ones every epoch
   int steps_ = 0;        // of an epoch
   double loss_sum_ = 0;  // of this epoch
@@ -92,52 +86,6 @@ Stage::Stage(Session& session, const StageSpec& spec)
       cut_(partition(graph_, spec.options.batch_norm)),
       precision_(training_precision(graph_, cut_, options_.precision)),
       views_(has_frozen_part() ? options_.cached_views : 0) {}
-
-std::unique_ptr<BoundarySource> Stage::source_of(const Split& split, const std::string& purpose,
-                                                 const Augmentation& augmentation) {
-  const bool augmented = augmentation != Augmentation{};
-  const BoundaryTableOptions features{
-      .boundary = cut_.boundary,
-      .precision = has_frozen_part() ? resolve(options_.precision) : Precision::f32,
-      .ranges = &session_.model.ranges,
-      .preprocessing = session_.model.preprocessing,
-      .threads = options_.threads,
-      .strict = options_.strict,
-      .augmentation = augmentation,
-      .seed = options_.seed,
-      .views = augmented ? views_ : 1,
-      .purpose = purpose};
-  const Parameters& parameters = session_.model.parameters;
-  if (split.memory != nullptr) {
-    return make_table_source(
-        features_in_memory(*split.memory, graph_, parameters, features, session_.observer.progress()),
-        options_.batch_size);
-  }
-  if (options_.cache == CacheMode::automatic && !(augmented && views_ == 0)) {
-    auto table = cached_features(*split.files, graph_, parameters, features, session_.observer.progress());
-    if (table) {
-      for (const std::string& line : table->unreadable) {
-        std::vector<std::string>& named = session_.result.unreadable;
-        if (std::find(named.begin(), named.end(), line) == named.end()) {
-          named.push_back(line);
-        }
-      }
-      return make_table_source(std::move(*table), options_.batch_size);
-    }
-    session_.observer.message(
-        "the features do not fit into the cache's limit: the frozen part is run at every step");
-  }
-  return make_live_source(*split.files, graph_, parameters,
-                          {.loader = {.preprocessing = features.preprocessing,
-                                      .workers = options_.threads,
-                                      .strict = options_.strict,
-                                      .augment = augment_function(augmentation, options_.seed)},
-                           .program = {.boundary = cut_.boundary,
-                                       .batch = options_.batch_size,
-                                       .precision = features.precision,
-                                       .ranges = features.ranges}},
-                          session_.result.unreadable);
-}
 
 void Stage::measure_ranges_for_int8() {
   session_.model.ranges.clear();
@@ -167,49 +115,6 @@ TrainingProgram& Stage::program_for(std::size_t size) {
     session_.observer.message(message);
   }
   return programs_.emplace(size, std::move(program)).first->second;
-}
-
-// Every sample once; or as many, every class in turn, those of small classes more often than others.
-std::vector<int> Stage::order_of_round(Random& random) const {
-  const std::vector<int>& labels = train_->labels();
-  std::vector<int> order(labels.size());
-  std::iota(order.begin(), order.end(), 0);
-  shuffle(order, random);
-  if (!options_.balanced_sampling) {
-    return order;
-  }
-  std::map<int, std::vector<int>> of_class;
-  for (const int sample : order) {
-    of_class[labels[static_cast<std::size_t>(sample)]].push_back(sample);
-  }
-  std::vector<int> balanced;
-  for (std::size_t turn = 0; balanced.size() < order.size(); ++turn) {
-    for (const auto& [label, samples] : of_class) {
-      balanced.push_back(samples[turn % samples.size()]);
-    }
-  }
-  balanced.resize(order.size());
-  shuffle(balanced, random);
-  return balanced;
-}
-
-// A new order for every round through the samples, keyed by epoch and round.
-std::vector<LoaderItem> Stage::items_of_epoch(int epoch) const {
-  const std::size_t samples = train_->labels().size();
-  const std::size_t wanted = options_.steps_per_epoch == 0
-                                 ? samples
-                                 : static_cast<std::size_t>(options_.steps_per_epoch) *
-                                       static_cast<std::size_t>(options_.batch_size);
-  std::vector<LoaderItem> items;
-  for (std::uint32_t round = 0; items.size() < wanted; ++round) {
-    Random random(options_.seed, RandomPurpose::shuffle, static_cast<std::uint64_t>(epoch), round);
-    const std::vector<int> order = order_of_round(random);
-    for (std::size_t i = 0; i < samples && items.size() < wanted; ++i) {
-      // Every sample goes round its views from a place of its own.
-      items.push_back({.sample = order[i], .view = views_ == 0 ? epoch : (epoch + order[i]) % views_});
-    }
-  }
-  return items;
 }
 
 // Forward; the loss and, in diff_logits_, its gradient.
@@ -259,37 +164,6 @@ void Stage::update_parameters(Parameters& gradients, std::span<const OuterProduc
   }
 }
 
-// Adds up the gradients of batches until there are enough for a step.
-void Stage::take_gradients(const Parameters& gradients, std::size_t samples) {
-  if (accumulated_batches_ == 0) {
-    accumulated_ = Parameters{};
-    for (const auto& [name, gradient] : gradients) {
-      accumulated_.insert(name, Tensor(gradient.shape()));
-    }
-    accumulated_samples_ = 0;
-  }
-  const auto weight = static_cast<float>(samples);
-  for (const auto& [name, gradient] : gradients) {
-    const auto values = gradient.values();
-    const auto sum = accumulated_.at(name).values();
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      sum[i] += weight * values[i];
-    }
-  }
-  accumulated_samples_ += samples;
-  ++accumulated_batches_;
-}
-
-void Stage::update_by_accumulated() {
-  for (auto& [name, sum] : accumulated_) {
-    for (float& value : sum.values()) {
-      value /= static_cast<float>(accumulated_samples_);
-    }
-  }
-  update_parameters(accumulated_, {});
-  accumulated_batches_ = 0;
-}
-
 void Stage::train_step(const BoundaryBatch& batch, EpochProgress& progress) {
   RunState& state = session_.state;
   TrainingProgram& program = program_for(batch.labels.size());
@@ -308,9 +182,9 @@ void Stage::train_step(const BoundaryBatch& batch, EpochProgress& progress) {
   if (options_.accumulate == 1) {
     update_parameters(program.gradients(), program.factored_gradients());
   } else {
-    take_gradients(program.gradients(), batch.labels.size());
-    if (accumulated_batches_ == options_.accumulate) {
-      update_by_accumulated();
+    accumulated_.add(program.gradients(), batch.labels.size());
+    if (accumulated_.batches() == options_.accumulate) {
+      update_parameters(accumulated_.take_mean(), {});
     }
   }
   ++state.step;
@@ -322,10 +196,10 @@ void Stage::train_step(const BoundaryBatch& batch, EpochProgress& progress) {
 
 bool Stage::train_epoch(EpochProgress& progress) {
   const auto start = Clock::now();
-  auto items = items_of_epoch(progress.epoch);
+  auto items = order_of_epoch(train_->labels(), options_, views_, progress.epoch);
   loss_sum_ = 0.0;
   correct_ = seen_ = 0;
-  accumulated_batches_ = 0;
+  accumulated_.clear();
   train_->begin(std::move(items));
   while (const BoundaryBatch* batch = train_->next()) {
     train_step(*batch, progress);
@@ -339,8 +213,8 @@ bool Stage::train_epoch(EpochProgress& progress) {
       return false;
     }
   }
-  if (accumulated_batches_ > 0) {
-    update_by_accumulated();
+  if (accumulated_.batches() > 0) {
+    update_parameters(accumulated_.take_mean(), {});
   }
   if (seen_ == 0) {
     throw Error("[train] expected images to train on; every one was unreadable; see the messages above");
@@ -454,15 +328,19 @@ void Stage::report_frozen(const FrozenReport& before) {
   session_.result.frozen.push_back(std::move(report));
 }
 
-bool Stage::run() {
-  RunState& state = session_.state;
-  const FrozenReport before =
-      hash_frozen(session_.model.parameters, changing_parameters(graph_, spec_.options.batch_norm));
+// False when it was stopped meanwhile.
+bool Stage::open_sources() {
   const auto start = Clock::now();
   measure_ranges_for_int8();
-  train_ = source_of(session_.train_split, "features of the training images", options_.augmentation);
+  train_ = make_stage_source(session_, session_.train_split, cut_,
+                             {.purpose = "features of the training images",
+                              .augmentation = options_.augmentation,
+                              .views = views_,
+                              .has_frozen = has_frozen_part()});
   if (!stop_requested()) {
-    validation_ = source_of(session_.validation_split, "features of the validation images", Augmentation{});
+    validation_ =
+        make_stage_source(session_, session_.validation_split, cut_,
+                          {.purpose = "features of the validation images", .has_frozen = has_frozen_part()});
   }
   session_.result.seconds.features += seconds_since(start);
   if (stop_requested()) {
@@ -472,13 +350,15 @@ bool Stage::run() {
     throw Error(
         "[train] expected readable images for training and for validation; received none for one of them");
   }
-  const ThreadsForWork threads(multiplications_of_step(graph_, cut_, options_.batch_size));
+  return true;
+}
+
+void Stage::prepare() {
   const auto batch = static_cast<std::size_t>(options_.batch_size);
   const std::size_t samples = train_->labels().size();
   steps_ = options_.steps_per_epoch > 0 ? options_.steps_per_epoch
                                         : static_cast<int>((samples + batch - 1) / batch);
-  TrainingProgram& program = program_for(std::min(batch, samples));
-  const auto trainable = program.trainable();
+  const auto trainable = program_for(std::min(batch, samples)).trainable();
   if (trainable.empty()) {
     throw Error(fmt::format("[train] expected something to train in the {} stage; every layer is frozen",
                             spec_.name));
@@ -497,12 +377,24 @@ bool Stage::run() {
                                       .precision = precision_,
                                       .loss = session_.loss,
                                       .steps = options_.validation_steps});
+  RunState& state = session_.state;
   if (state.stage_epochs_done > 0) {
     optimizer_->restore(state.optimizer, state.optimizer_iterations);
   }
   if (options_.average_decay > 0.0 && state.average.size() == 0) {
     state.average = copy_of(session_.model.parameters, session_.changing);
   }
+}
+
+bool Stage::run() {
+  RunState& state = session_.state;
+  const FrozenReport before =
+      hash_frozen(session_.model.parameters, changing_parameters(graph_, spec_.options.batch_norm));
+  if (!open_sources()) {
+    return false;
+  }
+  const ThreadsForWork threads(multiplications_of_step(graph_, cut_, options_.batch_size));
+  prepare();
   while (!state.stage_done) {
     EpochProgress progress{
         .epoch = static_cast<int>(state.history.size()) + 1, .epochs = spec_.epochs_of_run, .steps = steps_};

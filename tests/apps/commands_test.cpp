@@ -14,6 +14,7 @@
 #include "run_program.h"
 #include "support/markup.h"
 #include "support/paths.h"
+#include "support/temporary_folder.h"
 
 namespace headstart::test {
 namespace {
@@ -22,17 +23,11 @@ using nlohmann::json;
 
 class CommandsTest : public testing::Test {
  protected:
-  CommandsTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "headstart_commands.XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~CommandsTest() override { std::filesystem::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string path(const std::string& name) const { return folder_ / name; }
 
   // A picture of one colour.
   std::string picture(const std::string& name, std::uint8_t red, std::uint8_t blue) const {
-    std::filesystem::create_directories((folder_ / name).parent_path());
+    std::filesystem::create_directories((folder_.path() / name).parent_path());
     Image image{.width = 32, .height = 32, .pixels = {}};
     for (int i = 0; i < 32 * 32; ++i) {
       image.pixels.insert(image.pixels.end(), {red, static_cast<std::uint8_t>(i % 7), blue});
@@ -41,7 +36,7 @@ class CommandsTest : public testing::Test {
     return path(name);
   }
 
-  std::filesystem::path folder_;
+  test::TemporaryFolder folder_;
 };
 
 json document(const std::vector<std::string>& arguments, int status = 0) {
@@ -121,7 +116,7 @@ TEST_F(CommandsTest, TrainEvaluatePredict) {
                    "conv:4,gap,dense:softmax", "--lr", "0.05", "--epochs", "20", "--out", path("run")});
   ASSERT_EQ(trained.status, 0) << trained.errors;
   for (const char* file : {"model.safetensors", "history.csv", "config.json", "report.html"}) {
-    EXPECT_TRUE(std::filesystem::exists(folder_ / "run" / file)) << file;
+    EXPECT_TRUE(std::filesystem::exists(folder_.path() / "run" / file)) << file;
   }
   const auto evaluation = document({"evaluate", path("run/model.safetensors"), path("data"), "--json"});
   EXPECT_TRUE(has_keys(evaluation, {"images", "loss", "accuracy", "top5_accuracy", "balanced_accuracy",

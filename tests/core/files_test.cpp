@@ -15,28 +15,24 @@
 #include <gtest/gtest.h>
 
 #include "headstart/error.h"
+#include "support/temporary_folder.h"
 
 namespace headstart {
 namespace {
 
 class FilesTest : public testing::Test {
  protected:
-  FilesTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "headstart_files.XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~FilesTest() override { std::filesystem::remove_all(directory_); }
-
-  std::string path(const std::string& name) const { return (directory_ / name).string(); }
+  std::string path(const std::string& name) const { return directory_ / name; }
   static std::string text_of(const std::string& file) {
     std::ifstream stream(file, std::ios::binary);
     return {std::istreambuf_iterator<char>(stream), {}};
   }
   std::size_t entries() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(directory_), {}));
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator(directory_.path()), {}));
   }
 
-  std::filesystem::path directory_;
+  test::TemporaryFolder directory_;
 };
 
 // No file of this process may grow beyond `bytes` while it lives: writes fail as on a full disk.
@@ -86,7 +82,7 @@ TEST_F(FilesTest, WritesAndReadsBack) {
 TEST_F(FilesTest, ReadRefusesMissingDirectoryAndTooLarge) {
   EXPECT_NE(message_of([&] { read_file(path("none")); }).find(path("none") + ": No such file"),
             std::string::npos);
-  EXPECT_NE(message_of([&] { read_file(directory_.string()); }).find("directory"), std::string::npos);
+  EXPECT_NE(message_of([&] { read_file(directory_.path().string()); }).find("directory"), std::string::npos);
   std::ofstream(path("five")) << "12345";
   EXPECT_EQ(read_file(path("five"), 5).size(), 5U);
   EXPECT_NE(message_of([&] { read_file(path("five"), 4); }).find("larger than the 4 bytes"),
@@ -120,7 +116,7 @@ TEST_F(FilesTest, MapIsPrivate) {
 TEST_F(FilesTest, MapOfEmptyFileIsEmptyAndOfDirectoryFails) {
   std::ofstream(path("e")).flush();
   EXPECT_TRUE(MappedFile(path("e")).bytes().empty());
-  EXPECT_THROW(MappedFile{directory_.string()}, Error);
+  EXPECT_THROW(MappedFile{directory_.path().string()}, Error);
 }
 
 TEST_F(FilesTest, FullDiskKeepsTheOldFile) {

@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "headstart/error.h"
+#include "support/error_message.h"
 
 namespace headstart::test {
 
@@ -39,15 +39,5 @@ class FolderTree {
  private:
   std::filesystem::path root_;
 };
-
-// The message of the Error that `call` throws, or "no error".
-std::string message_of(const auto& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 }  // namespace headstart::test

@@ -6,23 +6,16 @@
 #include "headstart/error.h"
 #include "headstart/image.h"
 #include "image/golden.h"
+#include "support/error_message.h"
 
 namespace headstart {
 namespace {
 
 using test::golden_path;
 using test::largest_difference;
+using test::message_of;
 using test::read_golden;
 using testing::HasSubstr;
-
-std::string message_of(const auto& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 std::vector<std::uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
 

@@ -6,8 +6,6 @@
 #include <regex>
 #include <string>
 
-#include <unistd.h>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,6 +19,7 @@
 #include "report/run_report.h"
 #include "report/thumbnail.h"
 #include "support/markup.h"
+#include "support/temporary_folder.h"
 
 namespace headstart {
 namespace {
@@ -32,18 +31,13 @@ using testing::Not;
 
 class ReportTest : public testing::Test {
  protected:
-  ReportTest() {
-    std::string pattern = (fs::temp_directory_path() / "headstart_report.XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~ReportTest() override { fs::remove_all(folder_); }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string path(const std::string& name) const { return folder_ / name; }
   static std::string text_of(const std::string& file) {
     std::ifstream stream(file, std::ios::binary);
     return {std::istreambuf_iterator<char>(stream), {}};
   }
 
-  fs::path folder_;
+  test::TemporaryFolder folder_;
 };
 
 RunCurves run_of(const std::string& name, int epochs) {
@@ -191,7 +185,7 @@ TEST_F(ReportTest, SmoothingIsTheCourses) {
 TEST_F(ReportTest, HistoryFilesAreRead) {
   std::ofstream(path("history.csv")) << "epoch,stage,loss,accuracy,val_loss,val_accuracy,lr,seconds\n"
                                         "1,head,0.5,0.75,0.625,0.7,0.001,2.5\n";
-  const auto run = read_run_curves(folder_.string());
+  const auto run = read_run_curves(folder_.path().string());
   ASSERT_EQ(run.history.size(), 1U);
   EXPECT_EQ(run.history[0].val_loss, 0.625);
   EXPECT_EQ(run.history[0].stage, "head");

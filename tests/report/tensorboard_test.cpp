@@ -1,13 +1,12 @@
 // Event files read back by a reader of their own.
 #include "headstart/tensorboard.h"
+#include "support/temporary_folder.h"
 
 #include <bit>
 #include <cstring>
 #include <filesystem>
 #include <map>
 #include <string_view>
-
-#include <unistd.h>
 
 #include <gtest/gtest.h>
 
@@ -75,11 +74,10 @@ std::multimap<std::uint64_t, std::string> fields_of(std::string_view message) {
 TEST(TensorBoard, ChecksumIsCastagnoli) { EXPECT_EQ(crc32c("123456789"), 0xE3069283U); }
 
 TEST(TensorBoard, EventsAreReadBack) {
-  std::string pattern = (fs::temp_directory_path() / "headstart_events.XXXXXX").string();
-  const fs::path folder = ::mkdtemp(pattern.data());
+  const test::TemporaryFolder folder;
   std::string path;
   {
-    EventWriter writer((folder / "logs").string());
+    EventWriter writer(folder / "logs");
     writer.add(1, {{"loss", 0.5}, {"val_accuracy", 0.875}});
     writer.add(300, {{"loss", 0.25}});
     path = writer.path();
@@ -87,7 +85,6 @@ TEST(TensorBoard, EventsAreReadBack) {
   EXPECT_NE(fs::path(path).filename().string().find("tfevents"), std::string::npos);
   std::ifstream stream(path, std::ios::binary);
   const std::string file((std::istreambuf_iterator<char>(stream)), {});
-  fs::remove_all(folder);
 
   std::vector<std::multimap<std::uint64_t, std::string>> events;
   for (std::size_t at = 0; at < file.size();) {

@@ -18,6 +18,7 @@
 #include "headstart/predict.h"
 #include "headstart/zoo.h"
 #include "support/formula.h"
+#include "support/temporary_folder.h"
 
 namespace headstart {
 namespace {
@@ -53,19 +54,17 @@ class ServiceTest : public testing::Test {
 };
 
 TEST_F(ServiceTest, PredictsAsClassifyDoesOneAndMany) {
-  std::string pattern = (std::filesystem::temp_directory_path() / "headstart_serve.XXXXXX").string();
-  const std::filesystem::path folder = ::mkdtemp(pattern.data());
+  const test::TemporaryFolder folder;
   std::vector<std::string> paths;
   std::vector<Upload> uploads;
   for (int i = 0; i < 11; ++i) {  // a batch, and some one by one
-    paths.push_back((folder / (std::to_string(i) + ".png")).string());
+    paths.push_back(folder / (std::to_string(i) + ".png"));
     write_png(picture(i), paths.back());
     uploads.push_back(upload(paths.back(), picture(i)));
   }
   const Model model = small_model();
   Progress silent;
   const json expected = json::parse(predictions_json(model, "small", classify(model, paths, 2, {}, silent)));
-  std::filesystem::remove_all(folder);
   const Answer answer = service.predict(uploads);
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.type, "application/json");

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "headstart/error.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace headstart {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "core/random.h"
 #include "headstart/train.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 #include "tiny.h"
 
 namespace headstart {

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "headstart/error.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 #include "tiny.h"
 
 namespace headstart {

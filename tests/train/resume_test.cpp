@@ -5,8 +5,8 @@
 
 #include "headstart/error.h"
 #include "headstart/train.h"
+#include "support/temporary_folder.h"
 #include "support/tolerance.h"
-#include "temporary_folder.h"
 #include "tiny.h"
 
 namespace headstart {

@@ -8,7 +8,7 @@
 #include "headstart/weights.h"
 #include "headstart/zoo.h"
 #include "support/paths.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace headstart {
 namespace {

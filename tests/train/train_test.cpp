@@ -12,8 +12,8 @@
 #include "core/random.h"
 #include "headstart/error.h"
 #include "headstart/head.h"
+#include "support/temporary_folder.h"
 #include "support/tolerance.h"
-#include "temporary_folder.h"
 #include "tiny.h"
 
 namespace headstart {

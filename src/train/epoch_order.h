@@ -1,0 +1,17 @@
+// Which samples an epoch sees, in which order and in which of their views.
+#pragma once
+
+#include <vector>
+
+#include "headstart/dataset.h"
+#include "headstart/train.h"
+
+namespace headstart {
+
+// Every sample once, or steps_per_epoch batches of them; with balanced_sampling every class in turn, the
+// samples of small ones more often. A new order for every round through the samples, keyed by seed, epoch and
+// round. `views`: of every sample; 0: a new one in each epoch.
+std::vector<LoaderItem> order_of_epoch(const std::vector<int>& labels, const TrainOptions& options, int views,
+                                       int epoch);
+
+}  // namespace headstart
