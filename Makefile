@@ -18,7 +18,7 @@ test: deps ## builds and runs the tests
 	ctest --preset release
 
 bench: ## builds and runs the benchmarks, Headstart beside its peers (BENCH="--quick" for under 20 minutes)
-	tools/install_deps build test bench
+	tools/install_deps build test microbench bench
 	cmake --preset release -DHEADSTART_BENCH=ON
 	cmake --build --preset release
 	bench/run $(BUILD) $(BENCH)

@@ -31,7 +31,18 @@ Model model_of(const std::string& network) {
   return model;
 }
 
+bool has_photos(benchmark::State& state) {
+  const bool there = std::filesystem::exists(kFlowers);
+  if (!there) {
+    state.SkipWithError("needs ../shared/data/flowers");
+  }
+  return there;
+}
+
 void Explain(benchmark::State& state, const std::string& network, std::size_t count) {
+  if (!has_photos(state)) {
+    return;
+  }
   const Model model = model_of(network);
   const auto paths = photos(count);
   for (auto _ : state) {
@@ -42,6 +53,9 @@ void Explain(benchmark::State& state, const std::string& network, std::size_t co
 }
 
 void Classify(benchmark::State& state, const std::string& network, std::size_t count) {
+  if (!has_photos(state)) {
+    return;
+  }
   const Model model = model_of(network);
   const auto paths = photos(count);
   for (auto _ : state) {
@@ -63,6 +77,9 @@ BENCHMARK_CAPTURE(Classify, mobilenet_hundred, "mobilenet", 100)
     ->UseRealTime();
 
 void WritePng(benchmark::State& state) {
+  if (!has_photos(state)) {
+    return;
+  }
   const Image photo = read_image(photos(1).front());
   const Image sheet = tile(std::vector<Image>(64, photo), 8);
   const std::string path = std::filesystem::temp_directory_path() / "headstart_explain_bench.png";
