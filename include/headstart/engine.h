@@ -100,6 +100,10 @@ class FrozenProgram {
   std::unique_ptr<Impl> impl_;
 };
 
+// How many images a core should compute at once: so few that what goes from layer to layer stays in its
+// caches, from 1 (large pictures, f32) to 8 (small ones, int8).
+int images_at_once(const Graph& graph, Precision precision);
+
 // A batch on all cores: small slices of it, which stay in a core's caches, go to programs of one thread each
 // that share their weights and do not wait for each other at every step. Slices depend on the batch alone, so
 // the results do not depend on the number of cores. For wide dense layers alone one program is faster: every

@@ -11,16 +11,31 @@
 namespace headstart {
 namespace {
 
-constexpr int kLargestSlice = 4;
-constexpr int kLeastSlices = 4;
+constexpr int kLeastSlices = 8;  // so that they keep some cores busy
+constexpr int kMostImages = 8;
+// Measured: one picture of 224x224 in f32, two in bf16 and four in int8 are the fastest for light networks,
+// and as fast as more for heavy ones.
+constexpr std::int64_t kCachedBytes = std::int64_t{224} * 224 * sizeof(float);
 
-// The largest divisor of the batch that keeps the slices small, and many enough for some cores.
-int slice_of(int batch) {
-  int slice = std::clamp(batch / kLeastSlices, 1, kLargestSlice);
-  while (batch % slice != 0) {
+// The largest divisor of the batch that keeps the slices small and many; of an even batch an even number of
+// them, so that two cores end together.
+int slice_of(int batch, int largest) {
+  int slice = std::clamp(batch / kLeastSlices, 1, largest);
+  while (batch % slice != 0 || (batch % 2 == 0 && batch / slice % 2 != 0)) {
     --slice;
   }
   return slice;
+}
+
+std::int64_t bytes_of_value(Precision precision) {
+  switch (resolve(precision)) {
+    case Precision::int8:
+      return 1;
+    case Precision::bf16:
+      return 2;
+    default:
+      return sizeof(float);
+  }
 }
 
 // What is compiled while it lives runs on so many threads.
@@ -37,9 +52,16 @@ class CompiledForThreads {
 
 }  // namespace
 
+int images_at_once(const Graph& graph, Precision precision) {
+  const Shape& shape = graph.input_shape();
+  const std::int64_t pixels = element_count(shape) / shape.back();
+  return static_cast<int>(
+      std::clamp<std::int64_t>(kCachedBytes / (pixels * bytes_of_value(precision)), 1, kMostImages));
+}
+
 SlicedProgram::SlicedProgram(const Graph& graph, const Parameters& parameters,
                              const std::vector<NodeId>& outputs, const FrozenProgram::Options& options)
-    : batch_(options.batch), slice_(slice_of(options.batch)) {
+    : batch_(options.batch), slice_(slice_of(options.batch, images_at_once(graph, options.precision))) {
   const std::vector<NodeId> sources = options.sources.empty() ? std::vector<NodeId>{0} : options.sources;
   for (const NodeId id : sources) {
     input_sizes_.push_back(element_count(graph.node(id).shape));

@@ -17,8 +17,6 @@
 namespace headstart {
 namespace {
 
-// Small batches stay in the processor's caches and cost nothing per image.
-constexpr std::size_t kLargestBatch = 4;
 // Finished batches that may wait for a slow one before them, for each thread.
 constexpr std::size_t kBatchesWaiting = 8;
 
@@ -42,7 +40,8 @@ class Extraction {
         sink_(sink),
         precision_(resolve(options.precision)) {
     const auto threads = static_cast<std::size_t>(thread_count(options.threads));
-    batch_ = std::clamp<std::size_t>((items.size() + threads - 1) / threads, 1, kLargestBatch);
+    const auto largest = static_cast<std::size_t>(images_at_once(graph, precision_));
+    batch_ = std::clamp<std::size_t>((items.size() + threads - 1) / threads, 1, largest);
     batches_ = (items.size() + batch_ - 1) / batch_;
     workers_ = std::clamp<std::size_t>(batches_, 1, threads);
     threads_each_ = static_cast<int>(threads / workers_);
