@@ -7,44 +7,86 @@
 #include <omp.h>
 
 #include "engine/bf16.h"
+#include "engine/curves.h"
 
 namespace headstart {
 namespace {
 
-[[gnu::always_inline]] inline float clipped(float value, const Clip& clip) {
-  value = value < clip.low ? clip.low : value;
-  return value > clip.high ? clip.high : value;
-}
-
 // The gradient that goes through a clip with this result.
-[[gnu::always_inline]] inline float passed(float diff, float result, const Clip& clip) {
+[[gnu::always_inline]] inline float passed(float diff, float result, const RowActivation& clip) {
   const float above = result > clip.low ? diff : 0.0F;
   return result < clip.high ? above : 0.0F;
 }
 
 // Few channels are repeated to rows of at least this many values, so that there is something to vectorise.
 constexpr std::int64_t kWidth = 64;
+constexpr std::int64_t kChunk = 256;  // values that curves go over at once
 // Rows whose sums are taken in f32 before they go into a total in f64.
 constexpr std::int64_t kRowsASum = 64;
 
+// What a pass over rows needs to know of the channels.
+struct Affine {
+  const float *scale, *shift;
+};
+
 template <typename T>
-[[gnu::always_inline]] inline void scale_row(const T* __restrict src, const float* __restrict scale,
-                                             const float* __restrict shift, const Clip& clip,
-                                             std::int64_t count, T* __restrict dst) {
+[[gnu::always_inline]] inline void scale_values(const T* __restrict src, const float* __restrict scale,
+                                                const float* __restrict shift, std::int64_t count,
+                                                float* __restrict dst) {
 #pragma omp simd
   for (std::int64_t i = 0; i < count; ++i) {
-    store(dst + i, clipped(load(src[i]) * scale[i] + shift[i], clip));
+    dst[i] = load(src[i]) * scale[i] + shift[i];
   }
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void scale_row_f32(const float* src, const float* scale,
-                                                                        const float* shift, Clip clip,
-                                                                        std::int64_t count, float* dst) {
-  scale_row(src, scale, shift, clip, count, dst);
+
+template <typename T>
+[[gnu::always_inline]] inline void scale_row(const T* __restrict src, const Affine& affine,
+                                             std::int64_t count, const Clip& clip, T* __restrict dst) {
+  const float* __restrict scale = affine.scale;
+  const float* __restrict shift = affine.shift;
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    store(dst + i, clip(load(src[i]) * scale[i] + shift[i]));
+  }
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void scale_row_bf16(const Bf16* src, const float* scale,
-                                                                         const float* shift, Clip clip,
-                                                                         std::int64_t count, Bf16* dst) {
-  scale_row(src, scale, shift, clip, count, dst);
+// Curves go over values in f32 that stay in the first cache: loops that convert bf16 too are not vectorised
+// well.
+template <typename T, typename Curve>
+[[gnu::always_inline]] inline void bend_row(const T* __restrict src, const Affine& affine, std::int64_t count,
+                                            const Curve& curve, T* __restrict dst) {
+  float values[kChunk];
+  for (std::int64_t first = 0; first < count; first += kChunk) {
+    const std::int64_t size = std::min(kChunk, count - first);
+    scale_values(src + first, affine.scale + first, affine.shift + first, size, values);
+#pragma omp simd
+    for (std::int64_t i = 0; i < size; ++i) {
+      values[i] = curve(values[i]);
+    }
+#pragma omp simd
+    for (std::int64_t i = 0; i < size; ++i) {
+      store(dst + first + i, values[i]);
+    }
+  }
+}
+template <typename T>
+[[gnu::always_inline]] inline void scale_row(const T* src, const Affine& affine, std::int64_t count,
+                                             const RowActivation& activation, T* dst) {
+  switch (activation.kind) {
+    case RowActivation::Kind::clip:
+      return scale_row(src, affine, count, Clip{activation.low, activation.high}, dst);
+    case RowActivation::Kind::swish:
+      return bend_row(src, affine, count, Swish{{activation.low, activation.high}}, dst);
+    case RowActivation::Kind::hard_swish:
+      return bend_row(src, affine, count, HardSwish{}, dst);
+  }
+}
+[[gnu::target_clones("avx512f", "avx2", "default")]] void scale_row_f32(
+    const float* src, const Affine& affine, std::int64_t count, const RowActivation& activation, float* dst) {
+  scale_row(src, affine, count, activation, dst);
+}
+[[gnu::target_clones("avx512f", "avx2", "default")]] void scale_row_bf16(
+    const Bf16* src, const Affine& affine, std::int64_t count, const RowActivation& activation, Bf16* dst) {
+  scale_row(src, affine, count, activation, dst);
 }
 
 // sum += src - origin, squares += its square, over rows.
@@ -80,7 +122,7 @@ template <typename T>
 [[gnu::always_inline]] inline void add_products(const T* __restrict src, const T* __restrict dst,
                                                 const T* __restrict diff, std::int64_t rows,
                                                 std::int64_t channels, const float* __restrict origin,
-                                                const Clip& clip, float* __restrict sum,
+                                                const RowActivation& clip, float* __restrict sum,
                                                 float* __restrict products) {
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::int64_t at = r * channels;
@@ -94,12 +136,12 @@ template <typename T>
 }
 [[gnu::target_clones("avx512f", "avx2", "default")]] void add_products_f32(
     const float* src, const float* dst, const float* diff, std::int64_t rows, std::int64_t channels,
-    const float* origin, Clip clip, float* sum, float* products) {
+    const float* origin, const RowActivation& clip, float* sum, float* products) {
   add_products(src, dst, diff, rows, channels, origin, clip, sum, products);
 }
 [[gnu::target_clones("avx512f", "avx2", "default")]] void add_products_bf16(
     const Bf16* src, const Bf16* dst, const Bf16* diff, std::int64_t rows, std::int64_t channels,
-    const float* origin, Clip clip, float* sum, float* products) {
+    const float* origin, const RowActivation& clip, float* sum, float* products) {
   add_products(src, dst, diff, rows, channels, origin, clip, sum, products);
 }
 
@@ -111,7 +153,7 @@ template <typename T>
 [[gnu::always_inline]] inline void source_gradient(const T* __restrict src, const T* __restrict dst,
                                                    const T* __restrict diff, std::int64_t rows,
                                                    std::int64_t channels, const Terms& terms,
-                                                   const Clip& clip, T* __restrict result) {
+                                                   const RowActivation& clip, T* __restrict result) {
   const float* __restrict a = terms.a.data();
   const float* __restrict b = terms.b.data();
   const float* __restrict shift = terms.c.data();
@@ -126,13 +168,97 @@ template <typename T>
 }
 [[gnu::target_clones("avx512f", "avx2", "default")]] void source_gradient_f32(
     const float* src, const float* dst, const float* diff, std::int64_t rows, std::int64_t channels,
-    const Terms& terms, Clip clip, float* result) {
+    const Terms& terms, const RowActivation& clip, float* result) {
   source_gradient(src, dst, diff, rows, channels, terms, clip, result);
 }
 [[gnu::target_clones("avx512f", "avx2", "default")]] void source_gradient_bf16(
     const Bf16* src, const Bf16* dst, const Bf16* diff, std::int64_t rows, std::int64_t channels,
-    const Terms& terms, Clip clip, Bf16* result) {
+    const Terms& terms, const RowActivation& clip, Bf16* result) {
   source_gradient(src, dst, diff, rows, channels, terms, clip, result);
+}
+
+// through = diff * the activation's slope; sum += through, products += through * (src - origin), over rows.
+template <typename T, typename Curve>
+[[gnu::always_inline]] inline void add_sloped(const T* __restrict src, const T* __restrict diff,
+                                              const Affine& affine, const float* __restrict origin,
+                                              std::int64_t count, const Curve& curve, T* __restrict through,
+                                              float* __restrict sum, float* __restrict products) {
+  float values[kChunk];
+  scale_values(src, affine.scale, affine.shift, count, values);
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    values[i] = curve.slope(values[i]);
+  }
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    values[i] *= load(diff[i]);
+    store(through + i, values[i]);
+  }
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    sum[i] += values[i];
+    products[i] += values[i] * (load(src[i]) - origin[i]);
+  }
+}
+template <typename T, typename Curve>
+[[gnu::always_inline]] inline void add_sloped(const T* src, const T* diff, std::int64_t rows,
+                                              std::int64_t channels, const Affine& affine,
+                                              const float* origin, const Curve& curve, T* through, float* sum,
+                                              float* products) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t c = 0; c < channels; c += kChunk) {
+      const std::int64_t at = r * channels + c;
+      add_sloped(src + at, diff + at, {affine.scale + c, affine.shift + c}, origin + c,
+                 std::min(kChunk, channels - c), curve, through + at, sum + c, products + c);
+    }
+  }
+}
+template <typename T>
+[[gnu::always_inline]] inline void add_sloped(const T* src, const T* diff, std::int64_t rows,
+                                              std::int64_t channels, const Affine& affine,
+                                              const float* origin, const RowActivation& activation,
+                                              T* through, float* sum, float* products) {
+  if (activation.kind == RowActivation::Kind::swish) {
+    add_sloped(src, diff, rows, channels, affine, origin, Swish{{activation.low, activation.high}}, through,
+               sum, products);
+  } else {
+    add_sloped(src, diff, rows, channels, affine, origin, HardSwish{}, through, sum, products);
+  }
+}
+[[gnu::target_clones("avx512f", "avx2", "default")]] void add_sloped_f32(
+    const float* src, const float* diff, std::int64_t rows, std::int64_t channels, const Affine& affine,
+    const float* origin, const RowActivation& activation, float* through, float* sum, float* products) {
+  add_sloped(src, diff, rows, channels, affine, origin, activation, through, sum, products);
+}
+[[gnu::target_clones("avx512f", "avx2", "default")]] void add_sloped_bf16(
+    const Bf16* src, const Bf16* diff, std::int64_t rows, std::int64_t channels, const Affine& affine,
+    const float* origin, const RowActivation& activation, Bf16* through, float* sum, float* products) {
+  add_sloped(src, diff, rows, channels, affine, origin, activation, through, sum, products);
+}
+
+// result = result * a + src * b + c, one of each a channel.
+template <typename T>
+[[gnu::always_inline]] inline void finish_gradient(const T* __restrict src, std::int64_t rows,
+                                                   std::int64_t channels, const Terms& terms,
+                                                   T* __restrict result) {
+  const float* __restrict a = terms.a.data();
+  const float* __restrict b = terms.b.data();
+  const float* __restrict shift = terms.c.data();
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::int64_t at = r * channels;
+#pragma omp simd
+    for (std::int64_t c = 0; c < channels; ++c) {
+      store(result + at + c, load(result[at + c]) * a[c] + load(src[at + c]) * b[c] + shift[c]);
+    }
+  }
+}
+[[gnu::target_clones("avx512f", "avx2", "default")]] void finish_gradient_f32(
+    const float* src, std::int64_t rows, std::int64_t channels, const Terms& terms, float* result) {
+  finish_gradient(src, rows, channels, terms, result);
+}
+[[gnu::target_clones("avx512f", "avx2", "default")]] void finish_gradient_bf16(
+    const Bf16* src, std::int64_t rows, std::int64_t channels, const Terms& terms, Bf16* result) {
+  finish_gradient(src, rows, channels, terms, result);
 }
 
 template <typename T>
@@ -195,20 +321,21 @@ std::vector<float> repeated(const float* values, std::int64_t channels, std::int
 
 }  // namespace
 
-void scale_and_clip(const Rows& src, const float* scale, const float* shift, const Clip& clip,
-                    const Rows& dst) {
+void scale_and_activate(const Rows& src, const float* scale, const float* shift,
+                        const RowActivation& activation, const Rows& dst) {
   const std::int64_t times = (kWidth + src.channels - 1) / src.channels;
   const std::int64_t width = times * src.channels;
   const auto scales = repeated(scale, src.channels, times);
   const auto shifts = repeated(shift, src.channels, times);
+  const Affine affine{scales.data(), shifts.data()};
   for_pieces(src.count, [&](std::int64_t first, std::int64_t rows) {
     for (std::int64_t done = 0; done < rows * src.channels; done += width) {
       const std::int64_t count = std::min(width, rows * src.channels - done);
       if (src.bf16) {
-        scale_row_bf16(row_at<Bf16>(src, first) + done, scales.data(), shifts.data(), clip, count,
+        scale_row_bf16(row_at<Bf16>(src, first) + done, affine, count, activation,
                        row_at<Bf16>(dst, first) + done);
       } else {
-        scale_row_f32(row_at<float>(src, first) + done, scales.data(), shifts.data(), clip, count,
+        scale_row_f32(row_at<float>(src, first) + done, affine, count, activation,
                       row_at<float>(dst, first) + done);
       }
     }
@@ -239,33 +366,57 @@ void channel_moments(const Rows& src, float* mean, float* variance) {
   }
 }
 
-void normalize_channels(const Rows& src, const ChannelNormalization& n, const Rows& dst) {
-  const auto size = static_cast<std::size_t>(src.channels);
-  std::vector<float> scale(size), shift(size);
-  for (std::size_t c = 0; c < size; ++c) {
-    scale[c] = n.scale[c] / std::sqrt(n.variance[c] + n.epsilon);
-    shift[c] = n.shift[c] - n.mean[c] * scale[c];
+namespace {
+
+// A normalisation as one scale and shift a channel.
+struct Folded {
+  explicit Folded(const ChannelNormalization& n, std::int64_t channels)
+      : scale(static_cast<std::size_t>(channels)), shift(static_cast<std::size_t>(channels)) {
+    for (std::size_t c = 0; c < scale.size(); ++c) {
+      scale[c] = n.scale[c] / std::sqrt(n.variance[c] + n.epsilon);
+      shift[c] = n.shift[c] - n.mean[c] * scale[c];
+    }
   }
-  scale_and_clip(src, scale.data(), shift.data(), n.clip, dst);
+  std::vector<float> scale, shift;
+};
+
+// Sums a channel of the gradient before the activation, and of its products with src - mean.
+Sums sums_behind_clip(const Rows& src, const Rows& dst, const Rows& diff, const ChannelNormalization& n) {
+  const auto channels = src.channels;
+  return summed(src.count, channels, [&](std::int64_t first, std::int64_t rows, float* sum, float* products) {
+    if (src.bf16) {
+      add_products_bf16(row_at<Bf16>(src, first), row_at<Bf16>(dst, first), row_at<Bf16>(diff, first), rows,
+                        channels, n.mean, n.activation, sum, products);
+    } else {
+      add_products_f32(row_at<float>(src, first), row_at<float>(dst, first), row_at<float>(diff, first), rows,
+                       channels, n.mean, n.activation, sum, products);
+    }
+  });
 }
 
-void normalize_channels_backward(const Rows& src, const Rows& dst, const Rows& diff_dst,
-                                 const ChannelNormalization& n, bool of_batch,
-                                 const ChannelGradients& gradients) {
+// Likewise; that gradient itself goes to `through`.
+Sums sums_behind_curve(const Rows& src, const Rows& diff, const ChannelNormalization& n,
+                       const Rows& through) {
   const auto channels = src.channels;
-  const Sums sums =
-      summed(src.count, channels, [&](std::int64_t first, std::int64_t rows, float* sum, float* products) {
-        if (src.bf16) {
-          add_products_bf16(row_at<Bf16>(src, first), row_at<Bf16>(dst, first), row_at<Bf16>(diff_dst, first),
-                            rows, channels, n.mean, n.clip, sum, products);
-        } else {
-          add_products_f32(row_at<float>(src, first), row_at<float>(dst, first),
-                           row_at<float>(diff_dst, first), rows, channels, n.mean, n.clip, sum, products);
-        }
-      });
-  const auto size = static_cast<std::size_t>(channels);
+  const Folded folded(n, channels);
+  const Affine affine{folded.scale.data(), folded.shift.data()};
+  return summed(src.count, channels, [&](std::int64_t first, std::int64_t rows, float* sum, float* products) {
+    if (src.bf16) {
+      add_sloped_bf16(row_at<Bf16>(src, first), row_at<Bf16>(diff, first), rows, channels, affine, n.mean,
+                      n.activation, row_at<Bf16>(through, first), sum, products);
+    } else {
+      add_sloped_f32(row_at<float>(src, first), row_at<float>(diff, first), rows, channels, affine, n.mean,
+                     n.activation, row_at<float>(through, first), sum, products);
+    }
+  });
+}
+
+// Gradients of scale and shift, and the terms of that of the source, from the sums.
+Terms settle(const Sums& sums, std::int64_t rows, const ChannelNormalization& n, bool of_batch,
+             const ChannelGradients& gradients) {
+  const std::size_t size = sums.first.size();
   Terms terms{std::vector<float>(size), std::vector<float>(size), std::vector<float>(size)};
-  const auto count = static_cast<double>(src.count);
+  const auto count = static_cast<double>(rows);
   for (std::size_t c = 0; c < size; ++c) {
     const double inverse =
         1.0 / std::sqrt(static_cast<double>(n.variance[c]) + static_cast<double>(n.epsilon));
@@ -280,14 +431,42 @@ void normalize_channels_backward(const Rows& src, const Rows& dst, const Rows& d
           static_cast<float>(-factor * sums.first[c] / count - slope * static_cast<double>(n.mean[c]));
     }
   }
+  return terms;
+}
+
+}  // namespace
+
+void normalize_channels(const Rows& src, const ChannelNormalization& n, const Rows& dst) {
+  const Folded folded(n, src.channels);
+  scale_and_activate(src, folded.scale.data(), folded.shift.data(), n.activation, dst);
+}
+
+void normalize_channels_backward(const Rows& src, const Rows& dst, const Rows& diff_dst,
+                                 const ChannelNormalization& n, bool of_batch,
+                                 const ChannelGradients& gradients) {
+  const auto channels = src.channels;
+  const Rows& diff_src = gradients.diff_src;
+  if (n.activation.kind != RowActivation::Kind::clip) {
+    const Sums sums = sums_behind_curve(src, diff_dst, n, diff_src);
+    const Terms terms = settle(sums, src.count, n, of_batch, gradients);
+    for_pieces(src.count, [&](std::int64_t first, std::int64_t rows) {
+      if (src.bf16) {
+        finish_gradient_bf16(row_at<Bf16>(src, first), rows, channels, terms, row_at<Bf16>(diff_src, first));
+      } else {
+        finish_gradient_f32(row_at<float>(src, first), rows, channels, terms, row_at<float>(diff_src, first));
+      }
+    });
+    return;
+  }
+  const Terms terms = settle(sums_behind_clip(src, dst, diff_dst, n), src.count, n, of_batch, gradients);
   for_pieces(src.count, [&](std::int64_t first, std::int64_t rows) {
     if (src.bf16) {
       source_gradient_bf16(row_at<Bf16>(src, first), row_at<Bf16>(dst, first), row_at<Bf16>(diff_dst, first),
-                           rows, channels, terms, n.clip, row_at<Bf16>(gradients.diff_src, first));
+                           rows, channels, terms, n.activation, row_at<Bf16>(diff_src, first));
     } else {
       source_gradient_f32(row_at<float>(src, first), row_at<float>(dst, first),
-                          row_at<float>(diff_dst, first), rows, channels, terms, n.clip,
-                          row_at<float>(gradients.diff_src, first));
+                          row_at<float>(diff_dst, first), rows, channels, terms, n.activation,
+                          row_at<float>(diff_src, first));
     }
   });
 }

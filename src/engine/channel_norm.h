@@ -1,5 +1,4 @@
-// Scaling, shifting and normalising rows of channels, with the clipping activation behind it in the same
-// pass.
+// Scaling, shifting and normalising rows of channels, with the activation behind it in the same pass.
 #pragma once
 
 #include <cstdint>
@@ -14,29 +13,36 @@ struct Rows {
   std::int64_t count = 0, channels = 0;
 };
 
-// ReLU, ReLU6, or nothing at all. Where a result is at a bound no gradient goes through.
-struct Clip {
+// What follows in the same pass: a clip (ReLU, ReLU6, nothing at all), x * sigmoid(x), or x * relu6(x + 3)
+// / 6.
+struct RowActivation {
+  enum class Kind { clip, swish, hard_swish };
+  Kind kind = Kind::clip;
+  // Of a clip: the bounds of its result; where that is at one no gradient goes through. Of a swish: those of
+  // what its exponential is taken of.
   float low = -std::numeric_limits<float>::infinity();
   float high = std::numeric_limits<float>::infinity();
 };
+constexpr RowActivation kSwish{.kind = RowActivation::Kind::swish, .low = -87.0F, .high = 88.0F};
+constexpr RowActivation kHardSwish{.kind = RowActivation::Kind::hard_swish};
 
-// dst = clip(src * scale + shift), one scale and shift a channel.
-void scale_and_clip(const Rows& src, const float* scale, const float* shift, const Clip& clip,
-                    const Rows& dst);
+// dst = activation(src * scale + shift), one scale and shift a channel.
+void scale_and_activate(const Rows& src, const float* scale, const float* shift,
+                        const RowActivation& activation, const Rows& dst);
 
 // Of every channel; the variance is the biased one.
 void channel_moments(const Rows& src, float* mean, float* variance);
 
-// dst = clip((src - mean) / sqrt(variance + epsilon) * scale + shift).
+// dst = activation((src - mean) / sqrt(variance + epsilon) * scale + shift).
 struct ChannelNormalization {
   const float *mean = nullptr, *variance = nullptr, *scale = nullptr, *shift = nullptr;
   float epsilon = 0.0F;
-  Clip clip{};
+  RowActivation activation{};
 };
 void normalize_channels(const Rows& src, const ChannelNormalization& normalization, const Rows& dst);
 
-// From the gradient of dst to those of src, scale and shift. `of_batch`: mean and variance are those of src,
-// and the gradient goes through them.
+// From the gradient of dst to those of src, scale and shift. `dst` is read where the activation is a clip
+// with a bound. `of_batch`: mean and variance are those of src, and the gradient goes through them.
 struct ChannelGradients {
   Rows diff_src{};
   float *diff_scale = nullptr, *diff_shift = nullptr;

@@ -43,7 +43,7 @@ FrozenLowering::FrozenLowering(Emitter& emitter, const Graph& graph, const Param
   }
   fusion_ = fuse(nodes_, consumers_, computed, must_exist_);
   padding_ = absorbable_padding(nodes_, consumers_, must_exist_);
-  clips_ = absorbable_clips(nodes_, consumers_, must_exist_);
+  row_activations_ = absorbable_activations(nodes_, consumers_, must_exist_);
   for (const auto& pad : padding_) {
     if (pad) {
       fusion_.absorbed[static_cast<std::size_t>(*pad)] = true;
@@ -208,7 +208,7 @@ Value FrozenLowering::lower_node(NodeId id) {
           },
           [&](const ZeroPadding2D& op) { return pad(id, op); },
           [&](const ActivationLayer& op) {
-            return clips_[static_cast<std::size_t>(node.inputs[0])] == id
+            return row_activations_[static_cast<std::size_t>(node.inputs[0])] == id
                        ? input_of(node)
                        : activate(node.name, input_of(node), op.activation);
           },
@@ -242,7 +242,7 @@ Value FrozenLowering::lower_node(NodeId id) {
           [&](const OneOf<Flatten, Reshape> auto&) { return view(passed_input(id), node.shape); },
           [&](const Dropout&) { return passed_input(id); },
           [&](const Rescaling& op) {
-            return op.scale.size() == 1 && op.offset.size() == 1 && !clips_[i]
+            return op.scale.size() == 1 && op.offset.size() == 1 && !row_activations_[i]
                        ? eltwise(node.name, input_of(node), {A::eltwise_linear, op.scale[0], op.offset[0]})
                        : scale_and_shift(id);
           }},

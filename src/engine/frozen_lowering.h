@@ -118,7 +118,8 @@ class FrozenLowering {
   };
   ScaleAndShift affine(const Node& node, bool has_gamma, bool has_beta);
   Value scale_and_shift(NodeId id);
-  Value scale_and_shift(const Node& node, const Value& src, const ScaleAndShift& affine, const Clip& clip);
+  Value scale_and_shift(const Node& node, const Value& src, const ScaleAndShift& affine,
+                        const RowActivation& activation);
   Value normalize_rows(const Node& node, const LayerNormalization& op);
   Value normalize_groups(const Node& node, const GroupNormalization& op);
   Value normalize_locally(const Node& node, const LocalResponseNormalization& op);
@@ -148,7 +149,7 @@ class FrozenLowering {
   std::vector<std::vector<NodeId>> consumers_{};
   Fusion fusion_{};
   std::vector<std::optional<NodeId>> padding_{};
-  std::vector<std::optional<NodeId>> clips_{};
+  std::vector<std::optional<NodeId>> row_activations_{};
   Int8Plan int8_{};
   std::vector<std::optional<Value>> as_float_{}, as_int8_{};  // converted copies
   LoweredInference result_{};

@@ -48,18 +48,19 @@ Value FrozenLowering::scale_and_shift(NodeId id) {
   const auto shift =
       loaded(vector, [copy = node](const Parameters& p) { return inference_form(copy, p).shift; });
   return scale_and_shift(node, input_of(node), {.scale = scale, .shift = shift},
-                         clip_of(nodes_, clips_[static_cast<std::size_t>(id)]));
+                         row_activation_of(nodes_, row_activations_[static_cast<std::size_t>(id)]));
 }
 
 Value FrozenLowering::scale_and_shift(const Node& node, const Value& src, const ScaleAndShift& affine,
-                                      const Clip& clip) {
+                                      const RowActivation& activation) {
   const auto dst = emitter_.value(src.desc);
-  emitter_.emit(node.name, "scale and shift", {.reads = {src, affine.scale, affine.shift}, .writes = {dst}},
-                [channels = node.shape.back(), clip, from = emitter_.memory(src), to = emitter_.memory(dst),
-                 scale = emitter_.memory(affine.scale), shift = emitter_.memory(affine.shift)] {
-                  scale_and_clip(rows_of(from, channels), floats(scale), floats(shift), clip,
-                                 rows_of(to, channels));
-                });
+  emitter_.emit(
+      node.name, "scale and shift", {.reads = {src, affine.scale, affine.shift}, .writes = {dst}},
+      [channels = node.shape.back(), activation, from = emitter_.memory(src), to = emitter_.memory(dst),
+       scale = emitter_.memory(affine.scale), shift = emitter_.memory(affine.shift)] {
+        scale_and_activate(rows_of(from, channels), floats(scale), floats(shift), activation,
+                           rows_of(to, channels));
+      });
   return dst;
 }
 

@@ -51,35 +51,45 @@ std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& n
 
 namespace {
 
-// Activations whose gradient follows from the result being between two bounds.
-std::optional<Clip> as_clip(const Op& op) {
+// Activations that a pass over rows of channels can do, forwards and backwards.
+std::optional<RowActivation> as_row_activation(const Op& op) {
   const auto* layer = std::get_if<ActivationLayer>(&op);
-  if (layer != nullptr && layer->activation.kind == Activation::Kind::relu) {
-    return Clip{.low = 0.0F};
+  if (layer == nullptr) {
+    return std::nullopt;
   }
-  if (layer != nullptr && layer->activation.kind == Activation::Kind::relu6) {
-    return Clip{.low = 0.0F, .high = 6.0F};
+  switch (layer->activation.kind) {
+    case Activation::Kind::relu:
+      return RowActivation{.low = 0.0F};
+    case Activation::Kind::relu6:
+      return RowActivation{.low = 0.0F, .high = 6.0F};
+    case Activation::Kind::swish:
+      return kSwish;
+    case Activation::Kind::hard_swish:
+      return kHardSwish;
+    default:
+      return std::nullopt;
   }
-  return std::nullopt;
 }
 
 }  // namespace
 
-std::vector<std::optional<NodeId>> absorbable_clips(const std::vector<Node>& nodes,
-                                                    const std::vector<std::vector<NodeId>>& consumers,
-                                                    const std::vector<bool>& must_exist) {
+std::vector<std::optional<NodeId>> absorbable_activations(const std::vector<Node>& nodes,
+                                                          const std::vector<std::vector<NodeId>>& consumers,
+                                                          const std::vector<bool>& must_exist) {
   std::vector<std::optional<NodeId>> absorbed(nodes.size());
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (only_scales_and_shifts(nodes[i].op) && consumers[i].size() == 1 && !must_exist[i] &&
-        as_clip(nodes[static_cast<std::size_t>(consumers[i][0])].op)) {
+        as_row_activation(nodes[static_cast<std::size_t>(consumers[i][0])].op)) {
       absorbed[i] = consumers[i][0];
     }
   }
   return absorbed;
 }
 
-Clip clip_of(const std::vector<Node>& nodes, std::optional<NodeId> activation) {
-  return activation ? as_clip(nodes[static_cast<std::size_t>(*activation)].op).value_or(Clip{}) : Clip{};
+RowActivation row_activation_of(const std::vector<Node>& nodes, std::optional<NodeId> activation) {
+  return activation
+             ? as_row_activation(nodes[static_cast<std::size_t>(*activation)].op).value_or(RowActivation{})
+             : RowActivation{};
 }
 
 Rows rows_of(const dnnl::memory& memory, std::int64_t channels) {

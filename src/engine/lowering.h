@@ -31,13 +31,12 @@ std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& n
                                                       const std::vector<std::vector<NodeId>>& consumers,
                                                       const std::vector<bool>& must_exist);
 
-// For each node that scales and shifts channels: the ReLU or ReLU6 that can run in its pass (its only
-// consumer).
-std::vector<std::optional<NodeId>> absorbable_clips(const std::vector<Node>& nodes,
-                                                    const std::vector<std::vector<NodeId>>& consumers,
-                                                    const std::vector<bool>& must_exist);
-// Of the activation that absorbable_clips found; nothing is clipped without one.
-Clip clip_of(const std::vector<Node>& nodes, std::optional<NodeId> activation);
+// For each node that scales and shifts channels: the activation that can run in its pass (its only consumer).
+std::vector<std::optional<NodeId>> absorbable_activations(const std::vector<Node>& nodes,
+                                                          const std::vector<std::vector<NodeId>>& consumers,
+                                                          const std::vector<bool>& must_exist);
+// Of the node that absorbable_activations found; without one nothing at all.
+RowActivation row_activation_of(const std::vector<Node>& nodes, std::optional<NodeId> activation);
 
 // The value in `memory` as rows.
 Rows rows_of(const dnnl::memory& memory, std::int64_t channels);

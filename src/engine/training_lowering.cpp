@@ -37,11 +37,11 @@ TrainingLowering::TrainingLowering(Emitter& emitter, const Graph& graph, const T
   }
   const auto consumers = consumers_of(nodes_, computed);
   padding_ = absorbable_padding(nodes_, consumers, must_exist);
-  clips_ = absorbable_clips(nodes_, consumers, must_exist);
+  row_activations_ = absorbable_activations(nodes_, consumers, must_exist);
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const auto* norm = std::get_if<BatchNormalization>(&nodes_[i].op);
     if (norm != nullptr && norm->renorm) {
-      clips_[i].reset();  // made of two passes
+      row_activations_[i].reset();  // made of two passes
     }
   }
   absorbed_.assign(nodes_.size(), false);
@@ -191,7 +191,7 @@ Value TrainingLowering::lower_node(NodeId id) {
                  [&](const GlobalMaxPooling2D&) { return pool(id, A::pooling_max, global_window(input)); },
                  [&](const ZeroPadding2D& op) { return pad(id, op); },
                  [&](const ActivationLayer& op) {
-                   return clips_[static_cast<std::size_t>(node.inputs[0])] == id
+                   return row_activations_[static_cast<std::size_t>(node.inputs[0])] == id
                               ? same(id)
                               : activate(id, op.activation);
                  },

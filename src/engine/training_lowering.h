@@ -152,7 +152,7 @@ class TrainingLowering {
     bool of_batch = false;  // computed by the primitive
   };
   Activated normalized_channels(NodeId id, const Value& src, const ChannelStatistics& statistics,
-                                const Affine& affine, float epsilon, const Clip& clip);
+                                const Affine& affine, float epsilon, const RowActivation& activation);
   Value normalize_channels(NodeId id, const ChannelStatistics& statistics, const Affine& affine,
                            float epsilon);
   Activated normalized_rows(NodeId id, const Value& src, const onednn::Desc& rows, float epsilon,
@@ -210,7 +210,7 @@ class TrainingLowering {
   std::vector<bool> needed_;
   std::vector<bool> needs_gradient_{};
   std::vector<std::optional<NodeId>> padding_{};
-  std::vector<std::optional<NodeId>> clips_{};
+  std::vector<std::optional<NodeId>> row_activations_{};
   std::vector<bool> absorbed_{};
   std::vector<WatchBinding> watched_{};
   std::vector<std::optional<std::size_t>> watch_of_{};  // by node: its place in watched_

@@ -44,11 +44,11 @@ TrainingLowering::AffineGradients TrainingLowering::affine_gradients(NodeId id, 
           .shift = diff_of(affine.diff_shift, affine.has_beta, "/beta")};
 }
 
-// (x - mean) / sqrt(variance + epsilon) * scale + shift, clipped.
+// (x - mean) / sqrt(variance + epsilon) * scale + shift, activated.
 TrainingLowering::Activated TrainingLowering::normalized_channels(NodeId id, const Value& src,
                                                                   const ChannelStatistics& statistics,
                                                                   const Affine& affine, float epsilon,
-                                                                  const Clip& clip) {
+                                                                  const RowActivation& activation) {
   const auto& name = node_at(id).name;
   const auto channels = node_at(id).shape.back();
   const auto dst = emitter_.value(src.desc);
@@ -65,14 +65,15 @@ TrainingLowering::Activated TrainingLowering::normalized_channels(NodeId id, con
                                 .scale = floats(scale),
                                 .shift = floats(shift),
                                 .epsilon = epsilon,
-                                .clip = clip};
+                                .activation = activation};
   };
   const std::vector<Value> read{src, statistics.mean, statistics.variance, affine.scale, affine.shift};
   emitter_.emit(name, "batch normalization forward", {.reads = read, .writes = {dst}}, [=] {
     headstart::normalize_channels(rows_of(from, channels), terms(), rows_of(to, channels));
   });
-  // Without a bound the result tells nothing, and is not kept.
-  const Value judged = std::isinf(clip.low) ? src : dst;
+  // Only of a clip with a bound does the result tell something; else it is not kept.
+  const bool clipped = activation.kind == RowActivation::Kind::clip && !std::isinf(activation.low);
+  const Value judged = clipped ? dst : src;
   return {
       dst, [=, this, of_batch = statistics.of_batch](const Value& diff) {
         const auto diff_src = emitter_.value(src.desc);
@@ -97,8 +98,8 @@ TrainingLowering::Activated TrainingLowering::normalized_channels(NodeId id, con
 Value TrainingLowering::normalize_channels(NodeId id, const ChannelStatistics& statistics,
                                            const Affine& affine, float epsilon) {
   const auto input = node_at(id).inputs[0];
-  const auto clip = clip_of(nodes_, clips_[static_cast<std::size_t>(id)]);
-  const Activated made = normalized_channels(id, value_of(input), statistics, affine, epsilon, clip);
+  const auto activation = row_activation_of(nodes_, row_activations_[static_cast<std::size_t>(id)]);
+  const Activated made = normalized_channels(id, value_of(input), statistics, affine, epsilon, activation);
   on_backward(id, [this, input, backward = made.backward](const Value& diff) {
     add_gradient(input, backward(diff));
   });

@@ -71,6 +71,15 @@ Case convolution_relu_norm() {
   return std::move(s).named("convolution_relu_norm", 3);
 }
 
+// More channels than a curve's loop goes over at once.
+Case norms_and_curves() {
+  Sketch s;
+  NodeId x = s.act("swish", {.kind = Activation::Kind::swish}, s.norm("bn_1", s.input({4, 3, 5})));
+  x = s.norm("bn_2", s.pointwise("wide", 300, x));
+  s.act("hard_swish", {.kind = Activation::Kind::hard_swish}, x);
+  return std::move(s).named("norms_and_curves", 3);
+}
+
 Case depthwise_block() {
   Sketch s;
   NodeId x = s.input({9, 9, 6});
@@ -401,6 +410,7 @@ Case frozen_islands() {
 std::vector<Case> composed_cases() {
   std::vector<Case> cases;
   for (const auto make : {convolution_norm_relu6,
+                          norms_and_curves,
                           convolution_relu_norm,
                           depthwise_block,
                           residual_block,
