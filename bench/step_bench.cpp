@@ -104,8 +104,12 @@ BENCHMARK_CAPTURE(TrainingStep, kMobileNetV2Whole_bf16, kMobileNetV2Whole, Preci
 
 // A megabyte or so of values, as in the middle of a ResNet.
 struct NormBuffers {
-  NormBuffers(std::int64_t channels, bool bf16_in)
-      : bf16(bf16_in), rows(6272), width(channels), terms(static_cast<std::size_t>(4 * channels), 1.0F) {
+  explicit NormBuffers(const benchmark::State& state)
+      : bf16(state.range(1) == 1),
+        swish(state.range(2) == 1),
+        rows(6272),
+        width(state.range(0)),
+        terms(static_cast<std::size_t>(4 * width), 1.0F) {
     for (auto& buffer : buffers) {
       buffer.assign(static_cast<std::size_t>(rows * width), 0.5F);
     }
@@ -117,16 +121,16 @@ struct NormBuffers {
             .scale = terms.data() + 2 * width,
             .shift = terms.data() + 3 * width,
             .epsilon = 1e-3F,
-            .clip = {.low = 0.0F}};
+            .activation = swish ? kSwish : RowActivation{.low = 0.0F}};
   }
-  bool bf16;
+  bool bf16, swish;
   std::int64_t rows, width;
   std::vector<float> terms;
   std::array<std::vector<float>, 4> buffers;
 };
 
 void NormForward(benchmark::State& state) {
-  NormBuffers b(state.range(0), state.range(1) == 1);
+  NormBuffers b(state);
   std::vector<float> mean(static_cast<std::size_t>(b.width)), variance(mean);
   for (auto _ : state) {
     channel_moments(b.at(0), mean.data(), variance.data());
@@ -134,10 +138,13 @@ void NormForward(benchmark::State& state) {
     benchmark::ClobberMemory();
   }
 }
-BENCHMARK(NormForward)->ArgNames({"channels", "bf16"})->ArgsProduct({{64, 728}, {0, 1}})->UseRealTime();
+BENCHMARK(NormForward)
+    ->ArgNames({"channels", "bf16", "swish"})
+    ->ArgsProduct({{64, 728}, {0, 1}, {0, 1}})
+    ->UseRealTime();
 
 void NormBackward(benchmark::State& state) {
-  NormBuffers b(state.range(0), state.range(1) == 1);
+  NormBuffers b(state);
   std::vector<float> diff_scale(static_cast<std::size_t>(b.width)), diff_shift(diff_scale);
   for (auto _ : state) {
     normalize_channels_backward(
@@ -146,7 +153,10 @@ void NormBackward(benchmark::State& state) {
     benchmark::ClobberMemory();
   }
 }
-BENCHMARK(NormBackward)->ArgNames({"channels", "bf16"})->ArgsProduct({{64, 728}, {0, 1}})->UseRealTime();
+BENCHMARK(NormBackward)
+    ->ArgNames({"channels", "bf16", "swish"})
+    ->ArgsProduct({{64, 728}, {0, 1}, {0, 1}})
+    ->UseRealTime();
 
 void DepthwiseGradient(benchmark::State& state) {
   const DepthwiseShape shape{.batch = 8,
