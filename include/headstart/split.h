@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "headstart/dataset.h"
 
@@ -14,6 +15,10 @@ struct SplitCounts {
 };
 // As split_dataset by fractions. Throws Error naming a class that has too few images.
 DatasetSplits split_by_count(const Dataset& dataset, const SplitCounts& counts, std::uint64_t seed);
+
+// Cross-validation: the fold, 0 to folds - 1, of each sample. Every class is spread evenly over the folds,
+// samples of a group are in the same one; deterministic. Throws Error for fewer than two folds.
+std::vector<int> stratified_folds(const Dataset& dataset, int folds, std::uint64_t seed);
 
 // Class folders as read_dataset takes them (all parts joined), or a flat folder of files named after their
 // class as Kaggle's dogs-vs-cats is: "cat.0.jpg", "dog_12.jpg", "rose-3.png", "tulip7.jpg".

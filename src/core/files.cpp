@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -252,6 +253,21 @@ void write_file_atomically(const std::string& path, const std::function<void(std
     return;
   }
   replace_file(path, write);
+}
+
+void rename_to_new(const std::string& from, const std::string& to) {
+  int status = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
+  if (status != 0 && (errno == EINVAL || errno == ENOSYS)) {  // a file system that cannot refuse by itself
+    struct stat taken {};
+    if (::lstat(to.c_str(), &taken) == 0) {
+      errno = EEXIST;
+    } else {
+      status = ::rename(from.c_str(), to.c_str());
+    }
+  }
+  if (status != 0) {
+    throw Error(fmt::format("[file] cannot rename {} to {}: {}", from, to, reason(errno)));
+  }
 }
 
 std::filesystem::path cache_directory() {

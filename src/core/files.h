@@ -41,6 +41,9 @@ void release_pages(std::span<const std::uint8_t> part);
 // thrown.
 void write_file_atomically(const std::string& path, const std::function<void(std::ostream&)>& write);
 
+// Never over another file: throws Error when `to` is there, and when the system refuses.
+void rename_to_new(const std::string& from, const std::string& to);
+
 // $HEADSTART_CACHE, else $XDG_CACHE_HOME/headstart, else ~/.cache/headstart. Not created.
 std::filesystem::path cache_directory();
 

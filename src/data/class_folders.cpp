@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 
 #include <fmt/format.h>
 
@@ -15,24 +14,6 @@ namespace headstart {
 namespace {
 
 namespace fs = std::filesystem;
-
-using SplitFolders = std::map<SplitRole, fs::path>;
-
-// The split folders when there is a training folder that itself has folders; a class may well be called
-// "train".
-std::optional<SplitFolders> split_folders(const fs::path& folder, const FolderEntries& entries) {
-  SplitFolders found;
-  for (const auto& inner : entries.folders) {
-    SplitRole role{};
-    if (split_role_from(inner.filename().string(), role) && !list_folder(inner).folders.empty() &&
-        !found.emplace(role, inner).second) {
-      throw Error(
-          fmt::format("[dataset] one folder a part was expected in {}; received both {} and {}; rename one",
-                      folder.string(), found[role].filename().string(), inner.filename().string()));
-    }
-  }
-  return found.contains(SplitRole::train) ? std::optional(found) : std::nullopt;
-}
 
 void append(std::vector<std::string>& skipped, const std::vector<fs::path>& paths) {
   for (const auto& path : paths) {
@@ -75,9 +56,26 @@ Dataset* part(DatasetSplits& splits, SplitRole role) {
 
 }  // namespace
 
+std::map<SplitRole, fs::path> split_folders(const fs::path& folder) {
+  std::map<SplitRole, fs::path> found;
+  for (const auto& inner : list_folder(folder).folders) {
+    SplitRole role{};
+    if (split_role_from(inner.filename().string(), role) && !list_folder(inner).folders.empty() &&
+        !found.emplace(role, inner).second) {
+      throw Error(
+          fmt::format("[dataset] one folder a part was expected in {}; received both {} and {}; rename one",
+                      folder.string(), found[role].filename().string(), inner.filename().string()));
+    }
+  }
+  return found.contains(SplitRole::train) ? found : std::map<SplitRole, fs::path>{};
+}
+
 DatasetSplits read_class_folders(const fs::path& folder) {
   const FolderEntries entries = list_folder(folder);
-  const auto by_role = split_folders(folder, entries).value_or(SplitFolders{{SplitRole::train, folder}});
+  auto by_role = split_folders(folder);
+  if (by_role.empty()) {
+    by_role.emplace(SplitRole::train, folder);
+  }
   std::vector<LabelledFile> files;
   std::map<SplitRole, std::vector<std::string>> skipped;
   for (const auto& [role, part_folder] : by_role) {

@@ -83,12 +83,7 @@ std::string trimmed(const std::string& text) {
 }
 
 Columns columns_of(const Row& header, const std::string& csv) {
-  const auto position = [&header](const std::string& name) -> std::optional<std::size_t> {
-    const auto found = std::find_if(header.begin(), header.end(),
-                                    [&](const auto& text) { return lower(trimmed(text)) == name; });
-    return found == header.end() ? std::nullopt
-                                 : std::optional(static_cast<std::size_t>(found - header.begin()));
-  };
+  const auto position = [&header](const std::string& name) { return column_of(header, name); };
   for (const auto* name : {"path", "label"}) {
     if (!position(name)) {
       throw Error(fmt::format(
@@ -139,10 +134,45 @@ std::string csv_field(const std::string& text) {
   return quoted + "\"";
 }
 
-DatasetSplits read_csv_dataset(const std::string& path) {
+std::string read_csv_text(const std::string& path) {
   constexpr std::uint64_t kMaximumBytes = std::uint64_t{1} << 30;
   const auto bytes = read_file(path, kMaximumBytes);
-  const auto rows = parse_csv({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  return {bytes.begin(), bytes.end()};
+}
+
+std::optional<std::size_t> column_of(const Row& header, const std::string& name) {
+  const auto found = std::find_if(header.begin(), header.end(),
+                                  [&](const auto& text) { return lower(trimmed(text)) == name; });
+  return found == header.end() ? std::nullopt
+                               : std::optional(static_cast<std::size_t>(found - header.begin()));
+}
+
+std::string relabelled_csv(
+    const std::string& path, std::string_view text,
+    const std::function<CsvChange(const std::string& path, const std::string& label)>& change) {
+  auto rows = parse_csv(text);
+  const Columns columns = columns_of(rows.at(0), path);
+  const auto folder = std::filesystem::path(path).parent_path();
+  std::string result;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i > 0) {
+      const LabelledFile file = file_of(rows[i], columns, folder, fmt::format("row {} of {}", i + 1, path));
+      const CsvChange changed = change(file.path, file.label);
+      if (changed.drop) {
+        continue;
+      }
+      rows[i][columns.label] = changed.label.empty() ? rows[i][columns.label] : changed.label;
+    }
+    for (std::size_t field = 0; field < rows[i].size(); ++field) {
+      result.append(field == 0 ? "" : ",").append(csv_field(rows[i][field]));
+    }
+    result += '\n';
+  }
+  return result;
+}
+
+DatasetSplits read_csv_dataset(const std::string& path) {
+  const auto rows = parse_csv(read_csv_text(path));
   if (rows.empty()) {
     throw Error(fmt::format(
         "[csv] columns path,label[,split][,group] were expected; received an empty file {}", path));

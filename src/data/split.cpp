@@ -1,4 +1,4 @@
-// split_dataset: every class in the asked proportions, groups kept whole, the same for the same seed.
+// Splits and folds: every class in the asked proportions, groups kept whole, the same for the same seed.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kParts = 3;
 constexpr std::size_t kLeftOut = kParts;
-using PartCounts = std::array<double, kParts + 1>;  // train, validation, test, left out
+using PartCounts = std::vector<double>;  // of a split: train, validation, test, left out; or of each fold
 
 // Samples that must stay together: a group, or one sample.
 struct Unit {
@@ -45,10 +45,9 @@ std::vector<Unit> units_of(const Dataset& dataset) {
 // Whole numbers nearest to the fractions of `count` that sum to it: rounded down, the rest to the largest
 // remainders.
 PartCounts apportion(std::size_t count, const PartCounts& fractions) {
-  PartCounts counts{};
-  std::array<double, kParts + 1> remainders{};
+  PartCounts counts(fractions.size()), remainders(fractions.size());
   double given = 0;
-  for (std::size_t part = 0; part <= kParts; ++part) {
+  for (std::size_t part = 0; part < fractions.size(); ++part) {
     const double exact = fractions[part] * static_cast<double>(count);
     counts[part] = std::floor(exact + 1e-9);
     remainders[part] = exact - counts[part];
@@ -62,16 +61,23 @@ PartCounts apportion(std::size_t count, const PartCounts& fractions) {
   return counts;
 }
 
-// Places still open, by class and part, after a small set has given up one of its training images for each
-// empty part.
+// Places still open, by class and part.
 std::vector<PartCounts> open_places(const Dataset& dataset, const PartCounts& fractions) {
   std::vector<std::size_t> counts(dataset.class_names.size());
   for (const auto& sample : dataset.samples) {
     ++counts.at(static_cast<std::size_t>(sample.label));
   }
   std::vector<PartCounts> open;
+  open.reserve(counts.size());
   for (const auto count : counts) {
-    PartCounts places = apportion(count, fractions);
+    open.push_back(apportion(count, fractions));
+  }
+  return open;
+}
+
+// A small class gives up one of its places in the largest part for each empty part that is asked for.
+void fill_empty_parts(std::vector<PartCounts>& open, const PartCounts& fractions) {
+  for (auto& places : open) {
     for (std::size_t part = 0; part < kParts; ++part) {
       const auto donor =
           static_cast<std::size_t>(std::max_element(places.begin(), places.end()) - places.begin());
@@ -80,17 +86,15 @@ std::vector<PartCounts> open_places(const Dataset& dataset, const PartCounts& fr
         places[donor] -= 1;
       }
     }
-    open.push_back(places);
   }
-  return open;
 }
 
 // The part whose open places the unit fills best.
 std::size_t best_part(const Unit& unit, const Dataset& dataset, const std::vector<PartCounts>& open) {
-  PartCounts score{};
+  PartCounts score(open.front().size());
   for (const auto sample : unit.samples) {
     const auto& places = open[static_cast<std::size_t>(dataset.samples[sample].label)];
-    for (std::size_t part = 0; part <= kParts; ++part) {
+    for (std::size_t part = 0; part < score.size(); ++part) {
       score[part] += places[part];
     }
   }
@@ -119,7 +123,9 @@ DatasetSplits assigned(const Dataset& dataset, const std::vector<std::size_t>& p
   return splits;
 }
 
-DatasetSplits fill_places(const Dataset& dataset, std::vector<PartCounts> open, std::uint64_t seed) {
+// The part of each sample.
+std::vector<std::size_t> fill_places(const Dataset& dataset, std::vector<PartCounts> open,
+                                     std::uint64_t seed) {
   auto units = units_of(dataset);
   Random random(seed, RandomPurpose::split);
   shuffle(units, random);
@@ -134,7 +140,7 @@ DatasetSplits fill_places(const Dataset& dataset, std::vector<PartCounts> open, 
       open[static_cast<std::size_t>(dataset.samples[sample].label)][part] -= 1;
     }
   }
-  return assigned(dataset, part_of_sample);
+  return part_of_sample;
 }
 
 }  // namespace
@@ -148,7 +154,9 @@ DatasetSplits split_dataset(const Dataset& dataset, const SplitFractions& fracti
         fractions.train, fractions.validation, fractions.test));
   }
   const PartCounts parts{fractions.train, fractions.validation, fractions.test, std::max(1 - sum, 0.0)};
-  return fill_places(dataset, open_places(dataset, parts), seed);
+  auto open = open_places(dataset, parts);
+  fill_empty_parts(open, parts);
+  return assigned(dataset, fill_places(dataset, std::move(open), seed));
 }
 
 DatasetSplits split_by_count(const Dataset& dataset, const SplitCounts& counts, std::uint64_t seed) {
@@ -171,7 +179,16 @@ DatasetSplits split_by_count(const Dataset& dataset, const SplitCounts& counts, 
     open.push_back({static_cast<double>(counts.train), static_cast<double>(counts.validation),
                     static_cast<double>(counts.test), static_cast<double>(available[label] - needed)});
   }
-  return fill_places(dataset, std::move(open), seed);
+  return assigned(dataset, fill_places(dataset, std::move(open), seed));
+}
+
+std::vector<int> stratified_folds(const Dataset& dataset, int folds, std::uint64_t seed) {
+  if (folds < 2) {
+    throw Error(fmt::format("[split] at least two folds were expected; received {}", folds));
+  }
+  const PartCounts shares(static_cast<std::size_t>(folds), 1.0 / folds);
+  const auto parts = fill_places(dataset, open_places(dataset, shares), seed);
+  return {parts.begin(), parts.end()};
 }
 
 }  // namespace headstart

@@ -203,5 +203,46 @@ TEST(SplitFolders, JoinsPartsThatAreThere) {
   EXPECT_EQ(class_counts(read_unsplit(tree.path())), (std::vector{2, 2}));
 }
 
+TEST(Folds, EveryClassIsSpreadEvenly) {
+  const Dataset dataset = dataset_of({53, 20, 3, 1});
+  const auto folds = stratified_folds(dataset, 5, 7);
+  EXPECT_EQ(folds, stratified_folds(dataset, 5, 7));
+  EXPECT_NE(folds, stratified_folds(dataset, 5, 8));
+  std::map<std::pair<int, int>, int> counts;  // by class and fold
+  for (std::size_t i = 0; i < folds.size(); ++i) {
+    ASSERT_TRUE(folds[i] >= 0 && folds[i] < 5);
+    ++counts[{dataset.samples[i].label, folds[i]}];
+  }
+  for (int fold = 0; fold < 5; ++fold) {
+    const int first = counts[{0, fold}], second = counts[{1, fold}], third = counts[{2, fold}];
+    EXPECT_TRUE(first == 10 || first == 11) << first;
+    EXPECT_EQ(second, 4);
+    EXPECT_LE(third, 1);
+  }
+}
+
+TEST(Folds, GroupsStayTogether) {
+  Dataset dataset = dataset_of({40, 40});
+  for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
+    dataset.samples[i].group = i % 4 == 0 ? "" : fmt::format("group{}", i % 11);
+  }
+  const auto folds = stratified_folds(dataset, 4, 0);
+  std::map<std::string, std::set<int>> of_group;
+  for (std::size_t i = 0; i < folds.size(); ++i) {
+    if (!dataset.samples[i].group.empty()) {
+      of_group[dataset.samples[i].group].insert(folds[i]);
+    }
+  }
+  EXPECT_EQ(of_group.size(), 11U);
+  for (const auto& [group, used] : of_group) {
+    EXPECT_EQ(used.size(), 1U) << group;
+  }
+  EXPECT_EQ(std::set<int>(folds.begin(), folds.end()).size(), 4U);
+}
+
+TEST(Folds, OneIsNone) {
+  EXPECT_THAT(message_of([] { stratified_folds(dataset_of({5, 5}), 1, 0); }), HasSubstr("two folds"));
+}
+
 }  // namespace
 }  // namespace headstart
