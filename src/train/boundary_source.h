@@ -34,6 +34,7 @@ struct BoundaryTable {
   std::size_t views = 1;                // of each sample
   std::vector<const float*> records;    // by sample and view
   std::vector<int> labels;              // by sample
+  std::vector<int> samples{};           // by sample: its index in the data set, when that is of files
   std::vector<std::string> unreadable;  // "path: reason"
   std::shared_ptr<const void> storage;  // owns what `records` point into
 };

@@ -104,6 +104,7 @@ BoundaryTable table_of(const Dataset& dataset, const std::vector<std::string>& i
                       .views = views,
                       .records = {},
                       .labels = {},
+                      .samples = {},
                       .unreadable = {},
                       .storage = cache};
   for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
@@ -124,6 +125,7 @@ BoundaryTable table_of(const Dataset& dataset, const std::vector<std::string>& i
     if (std::find(records.begin(), records.end(), nullptr) == records.end()) {
       table.records.insert(table.records.end(), records.begin(), records.end());
       table.labels.push_back(sample.label);
+      table.samples.push_back(static_cast<int>(i));
     }
   }
   return table;
@@ -204,6 +206,7 @@ BoundaryTable features_in_memory(const MemoryDataset& dataset, const Graph& grap
                       .views = 1,
                       .records = {},
                       .labels = dataset.labels,
+                      .samples = {},
                       .unreadable = {},
                       .storage = nullptr};
   const float* records = dataset.images.data();

@@ -1,0 +1,219 @@
+// From a data set and a frozen base to the labels that are probably wrong.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "data/places.h"
+#include "headstart/check.h"
+#include "headstart/error.h"
+#include "headstart/head.h"
+#include "headstart/labels.h"
+#include "headstart/open_model.h"
+#include "headstart/predict.h"
+#include "headstart/split.h"
+#include "train/features.h"
+
+namespace headstart {
+namespace {
+
+// The samples that are judged together, and the split that each is from.
+struct Judged {
+  Dataset dataset;
+  std::vector<std::string> splits;
+};
+
+Judged judged_part(const DatasetSplits& data, const std::string& split) {
+  Judged judged;
+  if (split != "all") {
+    judged.dataset = choose_split(data, split);
+    judged.splits.assign(judged.dataset.samples.size(), split);
+    return judged;
+  }
+  const bool divided = data.validation || data.test;
+  judged.dataset = {.class_names = data.train.class_names, .samples = {}, .skipped = {}};
+  const auto append = [&judged](const Dataset& part, const std::string& name) {
+    auto& samples = judged.dataset.samples;
+    samples.insert(samples.end(), part.samples.begin(), part.samples.end());
+    judged.splits.resize(samples.size(), name);
+  };
+  append(data.train, divided ? "train" : "");
+  if (data.validation) {
+    append(*data.validation, "validation");
+  }
+  if (data.test) {
+    append(*data.test, "test");
+  }
+  return judged;
+}
+
+// What one pass of the frozen base gives for every readable picture.
+struct Pooled {
+  Tensor features;           // (rows, C)
+  std::vector<int> samples;  // of each row
+  std::vector<std::string> unreadable;
+};
+
+// Named and cut as training's default head, so that either finds the other's records in the cache.
+Model base_with_pooling(const Model& base, int classes) {
+  const bool spatial = base.graph.output_shape().size() > 1;
+  Model model = with_head(base, {.head = spatial ? "gap,dense" : "dense", .classes = classes}, 0);
+  freeze_base(model.graph, base.graph.name(), "all");
+  return model;
+}
+
+Pooled pooled_of(const BoundaryTable& table, std::int64_t floats) {
+  Pooled pooled{.features = Tensor({static_cast<std::int64_t>(table.records.size()), floats}),
+                .samples = table.samples,
+                .unreadable = table.unreadable};
+  float* row = pooled.features.data();
+  for (const float* record : table.records) {
+    row = std::copy_n(record, floats, row);
+  }
+  return pooled;
+}
+
+// Where the cache's limit leaves no room.
+Pooled pooled_without_cache(const Model& model, NodeId node, const Dataset& dataset,
+                            const LabelErrorOptions& options, Progress& progress) {
+  auto computed = compute_outputs(
+      model, dataset, {node}, {.precision = options.precision, .threads = options.heads.threads}, progress);
+  Pooled pooled{.features = std::move(computed.outputs.front()),
+                .samples = std::move(computed.samples),
+                .unreadable = {}};
+  for (const auto& image : computed.unreadable) {
+    pooled.unreadable.push_back(fmt::format(
+        "{}: {}", dataset.samples.at(static_cast<std::size_t>(image.sample)).path, image.message));
+  }
+  return pooled;
+}
+
+Pooled pooled_features(const Model& base, const Dataset& dataset, const LabelErrorOptions& options,
+                       Progress& progress) {
+  const Model model = base_with_pooling(base, static_cast<int>(dataset.class_names.size()));
+  const Partition cut = partition(model.graph, BatchNormMode::frozen);
+  const auto table = cached_features(dataset, model.graph, model.parameters,
+                                     {.boundary = cut.boundary,
+                                      .precision = resolve(options.precision),
+                                      .preprocessing = model.preprocessing,
+                                      .threads = options.heads.threads,
+                                      .purpose = "features"},
+                                     progress);
+  if (stop_requested()) {
+    throw Error("[labels] stopped before every photo was looked at; the same command goes on from there");
+  }
+  const std::int64_t floats = element_count(model.graph.node(cut.boundary.front()).shape);
+  return table ? pooled_of(*table, floats)
+               : pooled_without_cache(model, cut.boundary.front(), dataset, options, progress);
+}
+
+// Row i of the features belongs to sample i and fold i.
+struct Rows {
+  Tensor features;
+  Judged judged;
+  std::vector<int> folds;
+};
+
+Rows rows_of(Pooled pooled, const Judged& judged) {
+  Rows rows{.features = std::move(pooled.features), .judged = {}, .folds = {}};
+  rows.judged.dataset.class_names = judged.dataset.class_names;
+  for (const int sample : pooled.samples) {
+    rows.judged.dataset.samples.push_back(judged.dataset.samples.at(static_cast<std::size_t>(sample)));
+    rows.judged.splits.push_back(judged.splits.at(static_cast<std::size_t>(sample)));
+  }
+  return rows;
+}
+
+// Leaves out what no head could judge: a class that has pictures in one fold only.
+Rows without_lonely(Rows rows, std::vector<std::string>& lonely) {
+  const auto& samples = rows.judged.dataset.samples;
+  std::map<int, std::set<int>> folds_of_class;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    folds_of_class[samples[i].label].insert(rows.folds[i]);
+  }
+  Rows kept{.features = {}, .judged = {}, .folds = {}};
+  kept.judged.dataset.class_names = rows.judged.dataset.class_names;
+  std::vector<float> values;
+  const auto floats = static_cast<std::size_t>(rows.features.shape()[1]);
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (folds_of_class[samples[i].label].size() < 2) {
+      lonely.push_back(samples[i].path);
+      continue;
+    }
+    const auto row = rows.features.values().subspan(i * floats, floats);
+    values.insert(values.end(), row.begin(), row.end());
+    kept.judged.dataset.samples.push_back(samples[i]);
+    kept.judged.splits.push_back(rows.judged.splits[i]);
+    kept.folds.push_back(rows.folds[i]);
+  }
+  if (lonely.empty()) {
+    return rows;
+  }
+  kept.features = Tensor({static_cast<std::int64_t>(kept.folds.size()), rows.features.shape()[1]}, values);
+  return kept;
+}
+
+std::vector<int> labels_of(const Dataset& dataset) {
+  std::vector<int> labels;
+  labels.reserve(dataset.samples.size());
+  for (const auto& sample : dataset.samples) {
+    labels.push_back(sample.label);
+  }
+  return labels;
+}
+
+double share_right(const Tensor& probabilities, const std::vector<int>& labels) {
+  const auto classes = static_cast<std::size_t>(probabilities.shape()[1]);
+  std::size_t right = 0;
+  for (std::size_t row = 0; row < labels.size(); ++row) {
+    const auto values = probabilities.values().subspan(row * classes, classes);
+    const auto best = std::max_element(values.begin(), values.end()) - values.begin();
+    right += best == labels[row] ? 1 : 0;
+  }
+  return static_cast<double>(right) / static_cast<double>(labels.size());
+}
+
+}  // namespace
+
+LabelErrors find_label_errors(const Model& base, const DatasetSplits& data, const LabelErrorOptions& options,
+                              Progress& progress) {
+  Judged judged = judged_part(data, options.split);
+  if (options.group_duplicates) {
+    group_duplicates(judged.dataset, options.heads.threads, progress);
+  }
+  LabelErrors errors;
+  Pooled pooled = pooled_features(base, judged.dataset, options, progress);
+  errors.unreadable = std::move(pooled.unreadable);
+  Rows rows = rows_of(std::move(pooled), judged);
+  rows.folds = stratified_folds(rows.judged.dataset, options.folds, options.heads.seed);
+  rows = without_lonely(std::move(rows), errors.unjudged);
+  const Dataset& dataset = rows.judged.dataset;
+  const std::vector<int> labels = labels_of(dataset);
+  errors.class_names = dataset.class_names;
+  const Tensor probabilities =
+      out_of_fold_probabilities(rows.features, labels, rows.folds,
+                                static_cast<int>(errors.class_names.size()), options.heads, progress);
+  errors.learning = confident_learning(probabilities, labels);
+  errors.accuracy = share_right(probabilities, labels);
+  errors.support.assign(errors.class_names.size(), 0);
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    ++errors.support[static_cast<std::size_t>(labels[i])];
+    errors.images.push_back({dataset.samples[i].path, rows.judged.splits[i]});
+  }
+  return errors;
+}
+
+std::vector<LabelDecision> suggestions(const LabelErrors& errors, const std::string& data) {
+  std::vector<LabelDecision> list;
+  for (const auto& one : errors.learning.candidates) {
+    list.push_back({.path = path_in_data(data, errors.images.at(one.sample).path),
+                    .given = errors.class_names.at(static_cast<std::size_t>(one.given)),
+                    .suggested = errors.class_names.at(static_cast<std::size_t>(one.suggested)),
+                    .score = one.score});
+  }
+  return list;
+}
+
+}  // namespace headstart
