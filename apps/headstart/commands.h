@@ -28,6 +28,8 @@ void add_convert(CLI::App& program, Outcome& outcome);
 void add_export(CLI::App& program);
 void add_split(CLI::App& program);
 void add_check(CLI::App& program, Outcome& outcome);
+void add_labels(CLI::App& program, Outcome& outcome);
+void add_relabel(CLI::App& program, Outcome& outcome);
 void add_cache(CLI::App& program, Outcome& outcome);
 void add_bench(CLI::App& program);
 void add_demo(CLI::App& program);

@@ -113,6 +113,8 @@ void add_commands(CLI::App& program, Outcome& outcome) {
   add_export(program);
   add_split(program);
   add_check(program, outcome);
+  add_labels(program, outcome);
+  add_relabel(program, outcome);
   add_cache(program, outcome);
   add_bench(program);
   add_demo(program);

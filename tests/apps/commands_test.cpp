@@ -285,6 +285,64 @@ TEST_F(CommandsTest, ConvertAccountsForEveryTensor) {
   EXPECT_FALSE(std::filesystem::exists(path("w.safetensors")));
 }
 
+TEST_F(CommandsTest, LabelsAreFoundMendedAndPutBack) {
+  for (int i = 0; i < 24; ++i) {
+    const auto shade = static_cast<std::uint8_t>(4 * i);
+    picture("photos/blue/" + std::to_string(i) + ".png", shade, 220);
+    picture("photos/red/" + std::to_string(i) + ".png", 220, shade);
+  }
+  picture("photos/blue/misplaced, \"red\".png", 230, 20);
+  const std::vector<std::string> base{"--base", "resnet20_cifar", "--weights", "none"};
+  const auto with_base = [&base](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), base.begin(), base.end());
+    return arguments;
+  };
+  const auto report = document(with_base(
+      {"labels", path("photos"), "--json", "--out", path("labels.csv"), "--page", path("labels.html")}));
+  ASSERT_TRUE(has_keys(report, {"images", "accuracy", "wrong", "classes", "confident_joint", "candidates",
+                                "unjudged", "unreadable"}));
+  EXPECT_EQ(report["images"], 49);
+  ASSERT_EQ(report["candidates"].size(), 1U);
+  EXPECT_EQ(report["candidates"][0]["path"], path("photos/blue/misplaced, \"red\".png"));
+  EXPECT_EQ(report["candidates"][0]["given"], "blue");
+  EXPECT_EQ(report["candidates"][0]["suggested"], "red");
+  std::string page, list;
+  std::getline(std::ifstream(path("labels.html")), page, '\0');
+  EXPECT_NE(page.find("misplaced, &quot;red&quot;.png"), std::string::npos);
+  std::getline(std::ifstream(path("labels.csv")), list, '\0');
+  const std::string row = "\"blue/misplaced, \"\"red\"\".png\",blue,red,";
+  ASSERT_NE(list.find(row), std::string::npos) << list;
+
+  EXPECT_NE(run_program({"relabel", path("photos"), path("labels.csv")}).output.find("nothing to do"),
+            std::string::npos);
+  list.insert(list.size() - 1, "relabel");
+  std::ofstream(path("decided.csv")) << list;
+  const std::vector<std::string> relabel{"relabel", path("photos"), path("decided.csv")};
+  const auto dry = run_program({"relabel", path("photos"), path("decided.csv"), "--dry-run"});
+  EXPECT_NE(dry.output.find("blue -> red"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(path("photos/blue/misplaced, \"red\".png")));
+  const auto done = run_program(relabel);
+  EXPECT_EQ(done.status, 0) << done.errors;
+  EXPECT_NE(done.output.find("1 relabelled, 0 removed"), std::string::npos) << done.output;
+  EXPECT_TRUE(std::filesystem::exists(path("photos/red/misplaced, \"red\".png")));
+  EXPECT_EQ(run_program(relabel).status, 1);  // the list is older than the data now
+  EXPECT_EQ(run_program({"relabel", path("photos")}).status, 2);
+  EXPECT_EQ(run_program({"relabel", path("photos"), "--undo", path("photos.undo.csv")}).status, 0);
+  EXPECT_TRUE(std::filesystem::exists(path("photos/blue/misplaced, \"red\".png")));
+}
+
+TEST_F(CommandsTest, LabelsOfVeryFewPhotos) {
+  picture("photos/blue/0.png", 0, 220);
+  picture("photos/blue/1.png", 10, 220);
+  picture("photos/red/0.png", 220, 0);
+  picture("photos/red/1.png", 220, 10);
+  picture("photos/green/0.png", 100, 100);
+  const auto report =
+      document({"labels", path("photos"), "--base", "resnet20_cifar", "--weights", "none", "--json"});
+  EXPECT_EQ(report["images"], 4);
+  EXPECT_EQ(report["unjudged"], json::array({path("photos/green/0.png")}));
+}
+
 TEST_F(CommandsTest, CacheIsVisibleAndCleared) {
   for (const char* name :
        {"data/train/a/1.png", "data/train/a/2.png", "data/train/b/1.png", "data/train/b/2.png"}) {
