@@ -168,7 +168,9 @@ void add_check(CLI::App& program, Outcome& outcome) {
   command->footer(
       "Every file is decoded once. Exit status: 1 when a measurement would be wrong (unreadable files, the "
       "same\n"
-      "picture in two splits or in two classes), else 0; other findings are only told.\n"
+      "picture in two splits or in two classes), else 0; other findings are only told. Photos in the wrong "
+      "class\n"
+      "are found by `headstart labels`.\n"
       "Examples:\n"
       "  headstart check photos/\n"
       "  headstart check photos/ --quarantine bad.csv --json");
