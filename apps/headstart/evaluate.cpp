@@ -1,5 +1,6 @@
 // `headstart evaluate`: how good a model is on labelled photos.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -27,12 +28,23 @@ struct EvaluateOptions {
   bool json = false;
 };
 
-Json evaluation_json(const Evaluation& evaluation) {
+Json interval_json(const Interval& interval) { return Json::array({interval.low, interval.high}); }
+
+// Of the images' mean: as many as were right.
+Interval accuracy_interval(const Evaluation& evaluation) {
+  return wilson_interval(std::llround(evaluation.accuracy * static_cast<double>(evaluation.images)),
+                         evaluation.images);
+}
+
+Json evaluation_json(const DatasetEvaluation& measured) {
+  const Evaluation& evaluation = measured.evaluation;
   Json classes = Json::array();
-  for (const auto& one : evaluation.classes) {
+  for (std::size_t c = 0; c < evaluation.classes.size(); ++c) {
+    const ClassMetrics& one = evaluation.classes[c];
     classes.push_back({{"name", one.name},
                        {"precision", one.precision},
                        {"recall", one.recall},
+                       {"recall_interval", interval_json(wilson_interval(evaluation.confusion[c][c], one.support))},
                        {"f1", one.f1},
                        {"support", one.support}});
   }
@@ -44,28 +56,37 @@ Json evaluation_json(const Evaluation& evaluation) {
                     {"confidence", bin.confidence},
                     {"accuracy", bin.accuracy}});
   }
-  return {{"images", evaluation.images},
-          {"loss", evaluation.loss},
-          {"accuracy", evaluation.accuracy},
-          {"top5_accuracy", evaluation.top5_accuracy},
-          {"top", {{"k", evaluation.top}, {"accuracy", evaluation.top_accuracy}}},
-          {"balanced_accuracy", evaluation.balanced_accuracy},
-          {"macro_f1", evaluation.macro_f1},
-          {"calibration_error", evaluation.calibration_error},
-          {"reliability", bins},
-          {"classes", classes},
-          {"confusion", evaluation.confusion}};
+  Json document{{"images", evaluation.images},
+                {"loss", evaluation.loss},
+                {"accuracy", evaluation.accuracy},
+                {"accuracy_interval", interval_json(accuracy_interval(evaluation))},
+                {"top5_accuracy", evaluation.top5_accuracy},
+                {"top", {{"k", evaluation.top}, {"accuracy", evaluation.top_accuracy}}},
+                {"balanced_accuracy", evaluation.balanced_accuracy},
+                {"macro_f1", evaluation.macro_f1},
+                {"calibration_error", evaluation.calibration_error},
+                {"reliability", bins},
+                {"classes", classes},
+                {"confusion", evaluation.confusion}};
+  if (measured.unknown) {
+    document["unknown"] = *measured.unknown;
+  }
+  return document;
 }
 
 void print_classes(const Evaluation& evaluation) {
   std::vector<std::vector<std::string>> rows;
-  for (const auto& one : evaluation.classes) {
+  for (std::size_t c = 0; c < evaluation.classes.size(); ++c) {
+    const ClassMetrics& one = evaluation.classes[c];
+    const Interval recall = wilson_interval(evaluation.confusion[c][c], one.support);
     rows.push_back({one.name, fmt::format("{:.4f}", one.precision), fmt::format("{:.4f}", one.recall),
-                    fmt::format("{:.4f}", one.f1), fmt::format("{}", one.support)});
+                    fmt::format("{:.4f}-{:.4f}", recall.low, recall.high), fmt::format("{:.4f}", one.f1),
+                    fmt::format("{}", one.support)});
   }
   print_table({{"class", Align::left},
                {"precision", Align::right},
                {"recall", Align::right},
+               {"95 % interval", Align::right},
                {"f1", Align::right},
                {"images", Align::right}},
               rows);
@@ -96,16 +117,23 @@ void print_confused_pairs(const Evaluation& evaluation) {
   print_table({{"label", Align::left}, {"taken for", Align::left}, {"images", Align::right}}, rows);
 }
 
-void print_evaluation(const Evaluation& evaluation) {
+void print_evaluation(const DatasetEvaluation& measured) {
+  const Evaluation& evaluation = measured.evaluation;
   fmt::print("images             {}\n", evaluation.images);
   fmt::print("loss               {:.4f}\n", evaluation.loss);
-  fmt::print("accuracy           {:.4f}\n", evaluation.accuracy);
+  const Interval accuracy = accuracy_interval(evaluation);
+  fmt::print("accuracy           {:.4f}  (95 % interval {:.4f} to {:.4f})\n", evaluation.accuracy, accuracy.low,
+             accuracy.high);
   if (evaluation.classes.size() > static_cast<std::size_t>(evaluation.top)) {
     fmt::print("{:<18} {:.4f}\n", fmt::format("top-{} accuracy", evaluation.top), evaluation.top_accuracy);
   }
   fmt::print("balanced accuracy  {:.4f}\n", evaluation.balanced_accuracy);
   fmt::print("macro F1           {:.4f}\n", evaluation.macro_f1);
-  fmt::print("calibration error  {:.4f}\n\n", evaluation.calibration_error);
+  fmt::print("calibration error  {:.4f}\n", evaluation.calibration_error);
+  if (measured.unknown) {
+    fmt::print("called unknown     {:.4f}\n", *measured.unknown);
+  }
+  fmt::print("\n");
   print_classes(evaluation);
   fmt::print("\n");
   evaluation.classes.size() <= kLargestMatrix ? print_confusion(evaluation)
@@ -124,7 +152,7 @@ void run_evaluate(const EvaluateOptions& options) {
     progress->message(fmt::format("{} of {} images could not be read and are left out",
                                   result.unreadable.size(), dataset.samples.size()));
   }
-  options.json ? print_json(evaluation_json(result.evaluation)) : print_evaluation(result.evaluation);
+  options.json ? print_json(evaluation_json(result)) : print_evaluation(result);
 }
 
 }  // namespace
@@ -148,6 +176,7 @@ void add_evaluate(CLI::App& program) {
       ->type_name("K")
       ->check(CLI::Range(1, 1'000'000));
   add_test_time_augmentation_option(*command, options->predict);
+  add_no_unknown_option(*command, options->predict);
   add_class_index_option(*command, options->request);
   add_predict_options(*command, options->predict);
   command->add_flag("--json", options->json, "One JSON document");

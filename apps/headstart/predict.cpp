@@ -31,6 +31,12 @@ std::string class_id(const Model& model, int index) {
 void print_prediction(const Model& model, const std::vector<std::string>& labels,
                       const ImagePrediction& prediction) {
   fmt::print("{}\n", prediction.path);
+  if (prediction.strangeness && is_unknown(*prediction.strangeness)) {
+    const RankedClass& nearest = prediction.classes.front();
+    fmt::print("  unknown (nearest: {} {:.2f})\n", labels[static_cast<std::size_t>(nearest.index)],
+               nearest.probability);
+    return;
+  }
   for (const auto& entry : prediction.classes) {
     const std::string id = class_id(model, entry.index);
     fmt::print("  {:6.4f}  {:>4}  {}{}{}\n", entry.probability, entry.index, id, id.empty() ? "" : "  ",
@@ -79,8 +85,11 @@ void add_predict(CLI::App& program, Outcome& outcome) {
   add_class_index_option(*command, options->request);
   add_predict_options(*command, options->predict);
   add_test_time_augmentation_option(*command, options->predict);
+  add_no_unknown_option(*command, options->predict);
   command->add_flag("--json", options->json, "One JSON document");
   command->footer(
+      "A model that `headstart train` wrote says \"unknown\" of photos that are unlike those of its "
+      "classes.\n"
       "Examples:\n"
       "  headstart predict run/model.safetensors photo.jpg more_photos/\n"
       "  headstart predict mobilenet --alpha 0.25 --weights mobilenet_0.25.h5 dog.jpg --top 3 --json");

@@ -31,6 +31,12 @@ void add_predict_options(CLI::App& command, PredictOptions& options) {
       ->check(CLI::Range(0, 4096));
 }
 
+void add_no_unknown_option(CLI::App& command, PredictOptions& options) {
+  command.add_flag(
+      "--no-unknown", options.accept_all,
+      "Every photo is one of the classes, also what is unlike those that the model was trained on");
+}
+
 void add_test_time_augmentation_option(CLI::App& command, PredictOptions& options) {
   command.add_flag("--tta", options.test_time_augmentation,
                    "Test-time augmentation: the mean of six views of each picture, at six times the work");

@@ -12,6 +12,8 @@ void add_threads_option(CLI::App& command);
 void add_precision_option(CLI::App& command, Precision& precision);
 // --precision, --threads.
 void add_predict_options(CLI::App& command, PredictOptions& options);
+// --no-unknown.
+void add_no_unknown_option(CLI::App& command, PredictOptions& options);
 // --tta.
 void add_test_time_augmentation_option(CLI::App& command, PredictOptions& options);
 

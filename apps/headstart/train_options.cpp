@@ -177,6 +177,14 @@ void add_run_options(CLI::App& command, TrainCommand& options) {
                   "Of the images, when there is no validation folder (0.2)")
       ->type_name("F")
       ->check(CLI::Range(0.0, 1.0));
+  train.accepted_share = 0.99;
+  command
+      .add_option(
+          "--accept", train.accepted_share,
+          "Share of the classes' photos that predict accepts; what is further away than those it calls "
+          "unknown; 0: nothing is unknown (0.99)")
+      ->type_name("SHARE")
+      ->check(CLI::Range(0.0, 0.9999));
   const auto monitor = [&train](const std::string& name) {
     train.monitor = name == "val_loss" ? Monitor::val_loss : Monitor::val_accuracy;
   };

@@ -1,6 +1,8 @@
-// Temperature scaling: probabilities that mean what they say.
+// Probabilities that mean what they say (temperature scaling), and limits of what a model knows.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "headstart/dataset.h"
@@ -28,5 +30,31 @@ struct Calibration {
 // Error for a network of several independent sigmoids, and where evaluate does.
 Calibration calibrate(Model& model, const Dataset& dataset, const PredictOptions& options,
                       Progress& progress);
+
+// What the limits of Model::acceptance do to photos.
+struct KnownShare {
+  std::string name;
+  std::int64_t images = 0, accepted = 0;
+};
+struct LimitsReport {
+  std::vector<KnownShare> classes;  // by label, of the held-out photos
+  std::int64_t images = 0, accepted = 0;
+};
+
+// Sets the limits of model.acceptance so that `share` of photos like those of `held_out`, which the model
+// must not have been trained on, are accepted. A model without it gets it: from the photos of `training`, or,
+// when there are none, from every second photo of `held_out`, and the limits from the others. Throws Error
+// where fit_limits and evaluate do, and for a network without a source of features.
+LimitsReport fit_limits(Model& model, const Dataset* training, const Dataset& held_out, double share,
+                        const PredictOptions& options, Progress& progress);
+
+// Photos that belong to none of the classes, beside the held-out ones that do.
+struct OutsideReport {
+  std::int64_t images = 0, unknown = 0;
+  double separation = 0;  // area under the ROC curve, see separation()
+};
+OutsideReport measure_outside(const Model& model, const Dataset& held_out,
+                              const std::vector<std::string>& strangers, const PredictOptions& options,
+                              Progress& progress);
 
 }  // namespace headstart

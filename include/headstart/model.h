@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "headstart/acceptance.h"
 #include "headstart/graph.h"
 #include "headstart/parameters.h"
 #include "headstart/preprocessing.h"
@@ -22,6 +24,8 @@ struct Model {
   // What the logits are divided by before they become probabilities: fitted on held-out images
   // (headstart/calibrate.h), so that of what is said with 0.8 about 80 % is right.
   double temperature = 1.0;
+  // What is none of the classes; fitted by training or on held-out images. Without it nothing is unknown.
+  std::optional<Acceptance> acceptance{};
   // Of the layers that were frozen when it was trained with --precision int8; without them it runs in
   // floating point only.
   ValueRanges ranges{};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct PredictOptions {
   // crops of 7/8 of its sides, two of them mirrored); six times the work.
   bool test_time_augmentation = false;
   int top = 5;  // Evaluation::top
+  // classify and evaluate: nothing is unknown, although the model has limits (Model::acceptance).
+  bool accept_all = false;
 };
 
 // The frozen program of chosen nodes, compiled once for each batch size that turns up and kept. Refers to the
@@ -71,12 +74,18 @@ Tensor class_probabilities(const Graph& graph, const Tensor& output);
 // The same at the model's temperature.
 Tensor class_probabilities(const Model& model, const Tensor& output);
 
+// The nodes whose values `class_table` reads: the output, and with limits the source of the features.
+std::vector<NodeId> nodes_for_classes(const Model& model, const PredictOptions& options);
+
 // Rows of class probabilities of the images that could be read.
 struct ClassTable {
-  Tensor probabilities;  // (rows, classes)
+  Tensor probabilities;              // (rows, classes)
+  std::vector<float> strangeness{};  // of each row, see is_unknown; empty when nothing is said about it
   std::vector<int> samples;
   std::vector<UnreadableImage> unreadable;
 };
+// From the values of nodes_for_classes, (rows, shape of the node) each; without samples.
+ClassTable class_table(const Model& model, const std::vector<Tensor>& values);
 ClassTable classify_dataset(const Model& model, const Dataset& dataset, const PredictOptions& options,
                             Progress& progress);
 
@@ -95,15 +104,20 @@ struct RankedClass {
 // The most probable first, at most `top`, at least one; of equals the first.
 std::vector<RankedClass> ranked_classes(std::span<const float> probabilities, int top);
 
+// The most probable class of each row of (N, classes).
+std::vector<int> most_probable_classes(const Tensor& probabilities);
+
 struct ImagePrediction {
   std::string path;
-  std::vector<RankedClass> classes;  // most probable first
-  std::string error;                 // not empty: why the image could not be read
+  std::vector<RankedClass> classes;    // most probable first
+  std::string error;                   // not empty: why the image could not be read
+  std::optional<float> strangeness{};  // see is_unknown; empty when nothing is said about it
 };
 std::vector<ImagePrediction> classify(const Model& model, const std::vector<std::string>& paths, int top,
                                       const PredictOptions& options, Progress& progress);
 // The JSON document of `headstart predict --json` and of the server: {"model": name, "predictions":
-// [{"image", "classes": [{"index", "id", "name", "probability"}]} or {"image", "error"}]}.
+// [{"image", "classes": [{"index", "id", "name", "probability"}]} or {"image", "error"}]}. Where the model
+// tells unknown photos, "unknown" and "strangeness" follow the classes.
 std::string predictions_json(const Model& model, const std::string& name,
                              const std::vector<ImagePrediction>& predictions);
 
@@ -112,6 +126,7 @@ struct DatasetEvaluation {
   ClassTable table{};
   std::vector<int> labels;              // the model's class index of each row
   std::vector<std::string> unreadable;  // "path: reason"
+  std::optional<double> unknown{};      // share of the images that would be called so
 };
 // From class probabilities that are known already.
 DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, ClassTable table, int top);

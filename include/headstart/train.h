@@ -81,8 +81,11 @@ struct TrainOptions {
   bool balanced_sampling = false;       // every class as often as the others
   std::vector<float> class_weights{};   // by label; empty: all 1
   double validation_fraction = 0.2;     // stratified, when there is no validation split
-  bool strict = false;                  // an unreadable image ends the run
-  int threads = 0;                      // cores that may be used, 0: all; the results are the same bytes
+  // Above 0: at the end it is measured what the photos of the classes look like (Model::acceptance), so that
+  // this share of them is accepted and strangers are unknown.
+  double accepted_share = 0.0;
+  bool strict = false;  // an unreadable image ends the run
+  int threads = 0;      // cores that may be used, 0: all; the results are the same bytes
   // Bytes for the activations of a step, beyond which parts of the forward pass run again: slower, the same
   // bytes. 0: most of the memory that is free.
   std::int64_t memory = 0;

@@ -96,7 +96,8 @@ ImageOutputs compute_views(const Model& model, const Dataset& dataset, const std
   return result;
 }
 
-// Rows that follow each other and belong to one sample become their mean.
+// Rows that follow each other and belong to one sample become their mean; how strange it is is said by its
+// first view, the picture itself.
 void average_views(ClassTable& table) {
   const auto classes = static_cast<std::size_t>(table.probabilities.shape()[1]);
   const auto values = table.probabilities.values();
@@ -112,8 +113,12 @@ void average_views(ClassTable& table) {
       }
       values[samples.size() * classes + c] = static_cast<float>(sum / static_cast<double>(last - first));
     }
+    if (!table.strangeness.empty()) {
+      table.strangeness[samples.size()] = table.strangeness[first];
+    }
     samples.push_back(table.samples[first]);
   }
+  table.strangeness.resize(table.strangeness.empty() ? 0 : samples.size());
   table.probabilities = first_rows(std::move(table.probabilities), static_cast<std::int64_t>(samples.size()));
   table.samples = std::move(samples);
   const auto same = [](const UnreadableImage& a, const UnreadableImage& b) { return a.sample == b.sample; };
@@ -202,14 +207,35 @@ Tensor class_probabilities(const Model& model, const Tensor& output) {
   return result;
 }
 
+std::vector<NodeId> nodes_for_classes(const Model& model, const PredictOptions& options) {
+  std::vector<NodeId> nodes{model.graph.output()};
+  if (model.acceptance && !options.accept_all) {
+    nodes.push_back(model.graph.require(model.acceptance->node));
+  }
+  return nodes;
+}
+
+ClassTable class_table(const Model& model, const std::vector<Tensor>& values) {
+  ClassTable table{
+      .probabilities = class_probabilities(model, values.at(0)), .samples = {}, .unreadable = {}};
+  if (values.size() > 1) {
+    const Acceptance& acceptance = model.acceptance.value();
+    const Tensor features = unit_features(std::as_const(values[1]).values(), values[1].shape()[0],
+                                          acceptance.centroids.shape()[1]);
+    table.strangeness =
+        strangeness(acceptance, distances(acceptance, features), most_probable_classes(table.probabilities));
+  }
+  return table;
+}
+
 ClassTable classify_dataset(const Model& model, const Dataset& dataset, const PredictOptions& options,
                             Progress& progress) {
   require_classifier(model);
   const int views = options.test_time_augmentation ? kTestViews : 1;
-  auto computed = compute_views(model, dataset, {model.graph.output()}, views, options, progress);
-  ClassTable table{.probabilities = class_probabilities(model, computed.outputs[0]),
-                   .samples = std::move(computed.samples),
-                   .unreadable = std::move(computed.unreadable)};
+  auto computed = compute_views(model, dataset, nodes_for_classes(model, options), views, options, progress);
+  ClassTable table = class_table(model, computed.outputs);
+  table.samples = std::move(computed.samples);
+  table.unreadable = std::move(computed.unreadable);
   average_views(table);
   return table;
 }
@@ -257,6 +283,15 @@ std::vector<RankedClass> ranked_classes(std::span<const float> probabilities, in
   return ranking;
 }
 
+std::vector<int> most_probable_classes(const Tensor& probabilities) {
+  const auto columns = static_cast<std::size_t>(probabilities.shape()[1]);
+  std::vector<int> result;
+  for (std::size_t first = 0; first < probabilities.values().size(); first += columns) {
+    result.push_back(ranked_classes(probabilities.values().subspan(first, columns), 1).front().index);
+  }
+  return result;
+}
+
 std::vector<ImagePrediction> classify(const Model& model, const std::vector<std::string>& paths, int top,
                                       const PredictOptions& options, Progress& progress) {
   require_classifier(model);
@@ -273,8 +308,11 @@ std::vector<ImagePrediction> classify(const Model& model, const std::vector<std:
   const Tensor& table = computed.probabilities;
   const auto columns = static_cast<std::size_t>(table.shape()[1]);
   for (std::size_t row = 0; row < computed.samples.size(); ++row) {
-    predictions[static_cast<std::size_t>(computed.samples[row])].classes =
-        ranked_classes(table.values().subspan(row * columns, columns), top);
+    auto& prediction = predictions[static_cast<std::size_t>(computed.samples[row])];
+    prediction.classes = ranked_classes(table.values().subspan(row * columns, columns), top);
+    if (!computed.strangeness.empty()) {
+      prediction.strangeness = computed.strangeness[row];
+    }
   }
   return predictions;
 }
@@ -292,6 +330,10 @@ DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, Cla
   for (const int sample : computed.samples) {
     const int label = dataset.samples[static_cast<std::size_t>(sample)].label;
     result.labels.push_back(indices.at(static_cast<std::size_t>(label)));
+  }
+  if (const auto& strange = computed.strangeness; !strange.empty()) {
+    result.unknown = static_cast<double>(std::count_if(strange.begin(), strange.end(), is_unknown)) /
+                     static_cast<double>(strange.size());
   }
   result.evaluation = measure(computed.probabilities, result.labels, names, top);
   for (const auto& unreadable : computed.unreadable) {

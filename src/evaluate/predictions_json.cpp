@@ -41,6 +41,10 @@ std::string predictions_json(const Model& model, const std::string& name,
     if (prediction.error.empty()) {
       list.push_back(
           {{"image", prediction.path}, {"classes", classes_json(model, labels, prediction.classes)}});
+      if (prediction.strangeness) {
+        list.back()["unknown"] = is_unknown(*prediction.strangeness);
+        list.back()["strangeness"] = number(*prediction.strangeness);
+      }
     } else {
       list.push_back({{"image", prediction.path}, {"error", prediction.error}});
     }

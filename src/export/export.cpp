@@ -229,6 +229,9 @@ ExportSummary export_onnx(const Model& model, const std::string& path, const Exp
   if (!model.ranges.empty()) {
     summary.notes.push_back("the ranges of int8 are left out: the file computes in float32");
   }
+  if (model.acceptance) {
+    summary.notes.push_back("the limits of what is known are left out: the file calls no photo unknown");
+  }
   summary.nodes = static_cast<int>(document.operations.size());
   summary.bytes = write_onnx(document, path);
   return summary;

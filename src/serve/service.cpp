@@ -91,7 +91,7 @@ struct Service::Impl {
         name(std::move(served_as)),
         options(chosen),
         precision(chosen.precision == Precision::automatic ? Precision::f32 : chosen.precision),
-        predictor(model, {model.graph.output()}, precision, static_cast<int>(kBatch)),
+        predictor(model, nodes_for_classes(model, {}), precision, static_cast<int>(kBatch)),
         decoders(thread_count(0)),
         computing(chosen.threads) {
     Tensor nothing(rows_shape(1));  // compiles, and packs the weights
@@ -126,22 +126,29 @@ struct Service::Impl {
     return inputs;
   }
 
-  // (classes) of every row of the inputs.
-  Tensor probabilities(const Tensor& inputs) {
-    const std::int64_t rows = inputs.shape().front(), units = model.graph.output_shape().front();
+  // A row for every row of the inputs.
+  ClassTable classes_of(const Tensor& inputs) {
+    const std::int64_t rows = inputs.shape().front();
     const auto size = static_cast<std::size_t>(element_count(model.graph.input_shape()));
-    Tensor outputs({rows, units});
+    std::vector<Tensor> values;
+    for (const NodeId node : nodes_for_classes(model, {})) {
+      Shape shape = model.graph.node(node).shape;
+      shape.insert(shape.begin(), rows);
+      values.emplace_back(std::move(shape));
+    }
     for (std::int64_t first = 0; first < rows;) {
       const std::int64_t count = rows - first >= kBatch ? kBatch : 1;
       const Tensor part(rows_shape(count), inputs.values().subspan(static_cast<std::size_t>(first) * size,
                                                                    static_cast<std::size_t>(count) * size));
       computing.run([&] {
         const auto made = predictor.run(part);
-        std::copy_n(made.front().data(), made.front().size(), outputs.data() + first * units);
+        for (std::size_t i = 0; i < made.size(); ++i) {
+          std::copy_n(made[i].data(), made[i].size(), values[i].data() + first * (made[i].size() / count));
+        }
       });
       first += count;
     }
-    return class_probabilities(model, outputs);
+    return class_table(model, values);
   }
 
   // Compiled at the first request, kept for the others. `classes`: as ExplainOptions has them.
@@ -193,11 +200,14 @@ Answer Service::predict(const std::vector<Upload>& pictures) {
     for (const std::size_t i : read) {
       row = std::copy_n(inputs[i].data(), inputs[i].size(), row);
     }
-    const Tensor table = impl_->probabilities(rows);
-    const auto columns = static_cast<std::size_t>(table.shape()[1]);
+    const ClassTable table = impl_->classes_of(rows);
+    const auto columns = static_cast<std::size_t>(table.probabilities.shape()[1]);
     for (std::size_t r = 0; r < read.size(); ++r) {
       predictions[read[r]].classes =
-          ranked_classes(table.values().subspan(r * columns, columns), impl_->options.top);
+          ranked_classes(table.probabilities.values().subspan(r * columns, columns), impl_->options.top);
+      if (!table.strangeness.empty()) {
+        predictions[read[r]].strangeness = table.strangeness[r];
+      }
     }
   }
   return {.status = read.empty() ? 422 : 200,

@@ -75,6 +75,7 @@ RateCurve find(const Model& model, const Data& data, TrainOptions options, Train
   options.steps_per_epoch = kSteps;
   options.validation_steps = 1;
   options.accumulate = 1;
+  options.accepted_share = 0.0;
   options.out_directory.clear();
   options.resume = false;
   RateObserver watching(observer);

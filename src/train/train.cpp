@@ -12,6 +12,7 @@
 #include "engine/core_limit.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
+#include "train/known_photos.h"
 #include "train/rate_factors.h"
 #include "train/session.h"
 #include "train/snapshot.h"
@@ -69,6 +70,7 @@ TrainOptions resolved(TrainOptions options, const Graph& graph) {
   }
   require_share("the decay of the average", options.average_decay);
   require_share("the label smoothing", options.label_smoothing);
+  require_share("the share of known photos that is accepted", options.accepted_share);
   if (options.accumulate < 1 || options.validation_steps < 0) {
     throw Error(
         fmt::format("[train] gradients of at least 1 batch make a step and validation steps are at "
@@ -256,6 +258,7 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
   check_parameters(model.graph, model.parameters);
   check_labels(model.graph, labels_of(train_split));
   check_labels(model.graph, labels_of(validation_split));
+  model.acceptance.reset();  // of other classes, or of the network before this training
   TrainResult result;
   Session session{.model = model,
                   .train_split = train_split,
@@ -270,8 +273,13 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
   session.fingerprint = fingerprint_of(session);
   begin_or_resume(session);
   result.interrupted = !run_stages(session);
-  save_outputs(session);
   assign(model.parameters, session.state.best);
+  if (!result.interrupted && options.accepted_share > 0.0 && session.state.best_epoch > 0) {
+    const bool tuned = !fine_tuning_cuts(options).empty();
+    result.interrupted =
+        !fit_known_photos(session, tuned ? options.fine_tune.batch_norm : options.head.batch_norm);
+  }
+  save_outputs(session);
   result.model = std::move(model);
   result.history = std::move(session.state.history);
   result.best_epoch = session.state.best_epoch;

@@ -9,6 +9,7 @@
 #include "graph/serialize.h"
 #include "headstart/error.h"
 #include "headstart/model.h"
+#include "weights/acceptance_file.h"
 #include "weights/safe_json.h"
 #include "weights/safetensors.h"
 
@@ -26,6 +27,7 @@ constexpr const char* kClassNamesKey = "headstart.class_names";
 constexpr const char* kClassIdsKey = "headstart.class_ids";
 constexpr const char* kTemperatureKey = "headstart.temperature";
 constexpr const char* kRangesKey = "headstart.ranges";
+constexpr const char* kAcceptanceKey = "headstart.acceptance";
 constexpr const char* kProvenanceKey = "headstart.provenance";
 
 // Text of people is kept even where it is not valid UTF-8 (a folder name as class name).
@@ -233,7 +235,15 @@ void save_model(const Model& model, const std::string& path) {
   if (!model.ranges.empty()) {
     metadata[kRangesKey] = dump(ranges_to_json(model.ranges));
   }
-  write_safetensors(path, model.parameters, metadata);
+  if (!model.acceptance) {
+    write_safetensors(path, model.parameters, metadata);
+    return;
+  }
+  check_acceptance(model.graph, *model.acceptance);
+  metadata[kAcceptanceKey] = acceptance_metadata(*model.acceptance);
+  Parameters tensors = model.parameters;
+  add_acceptance_tensors(*model.acceptance, tensors);
+  write_safetensors(path, tensors, metadata);
 }
 
 Model load_model(const std::string& path) {
@@ -260,6 +270,10 @@ Model load_model(const std::string& path) {
       model.provenance[key] = json_string(provenance, key.c_str(), kModelTag);
     }
     check_classes(model);
+    if (file.metadata.contains(kAcceptanceKey)) {
+      model.acceptance = acceptance_from(metadata.text(kAcceptanceKey), model.graph, file.tensors);
+      file.tensors = without_reserved_tensors(std::move(file.tensors));
+    }
     model.parameters = parameters_in_order(model.graph, std::move(file.tensors));
     return model;
   } catch (const Error& problem) {

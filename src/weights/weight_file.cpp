@@ -7,6 +7,7 @@
 
 #include "core/files.h"
 #include "headstart/text.h"
+#include "weights/acceptance_file.h"
 #include "weights/keras_config.h"
 #include "weights/keras_h5.h"
 #include "weights/keras_v3.h"
@@ -68,7 +69,8 @@ WeightFile read_format(const SharedBytes& file, const std::string& file_name, co
     return result;
   }
   if (is_safetensors(file)) {
-    return {.format = WeightFormat::safetensors, .tensors = read_safetensors(file).tensors};
+    return {.format = WeightFormat::safetensors,
+            .tensors = without_reserved_tensors(read_safetensors(file).tensors)};
   }
   if (ZipArchive::is_zip(file)) {
     ZipArchive archive(file);

@@ -38,6 +38,7 @@ TrainOptions options_for(const std::string& directory) {
   options.out_directory = directory;
   options.seconds_between_checkpoints = 0.0;
   options.average_decay = 0.9;
+  options.accepted_share = 0.9;
   options.head.schedule = schedule_from("plateau:1:0.5");
   return options;
 }

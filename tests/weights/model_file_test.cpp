@@ -2,12 +2,14 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <limits>
 
 #include <gtest/gtest.h>
 
 #include "headstart/model.h"
 #include "weights/safetensors.h"
 #include "weights/weight_bytes.h"
+#include "weights/weight_file.h"
 
 namespace headstart::test {
 namespace {
@@ -146,6 +148,89 @@ TEST_F(ModelFile, RefusesParametersThatDoNotFitTheGraph) {
   EXPECT_TRUE(says(error_of([&] { load_model(path_); }), "the file holds 9"));
   write_safetensors(path_, {}, file.metadata);
   EXPECT_TRUE(says(error_of([&] { load_model(path_); }), "conv/kernel is missing"));
+}
+
+// small_model's dense layer reads 2 x 2 positions of 2 channels.
+Model model_with_limits() {
+  Model model = small_model();
+  model.acceptance = Acceptance{.node = "flatten",
+                                .centroids = Tensor({2, 2}, std::vector<float>{1, 0, 0, 1}),
+                                .directions = Tensor({1, 2}, std::vector<float>{3, 4}),
+                                .noise = 0.1,
+                                .limits = {1.5, 2.0 / 3.0},
+                                .share = 0.99};
+  return model;
+}
+
+TEST_F(ModelFile, BringsBackWhatIsUnknown) {
+  const Model model = model_with_limits();
+  save_model(model, path_);
+  const Model loaded = load_model(path_);
+  ASSERT_TRUE(loaded.acceptance);
+  EXPECT_EQ(loaded.acceptance->node, "flatten");
+  EXPECT_EQ(loaded.acceptance->noise, 0.1);
+  EXPECT_EQ(loaded.acceptance->share, 0.99);
+  EXPECT_EQ(loaded.acceptance->limits, model.acceptance->limits);
+  EXPECT_EQ(loaded.acceptance->centroids.shape(), (Shape{2, 2}));
+  EXPECT_EQ(loaded.acceptance->directions[1], 4.0F);
+  EXPECT_EQ(loaded.parameters.size(), model.parameters.size());
+  // As weights for another network it is what it was.
+  EXPECT_EQ(read_weight_file(path_).tensors.size(), model.parameters.size());
+  const auto with = load(path_);
+  save_model(loaded, path_);
+  EXPECT_EQ(load(path_), with);
+  save_model(small_model(), path_);
+  EXPECT_FALSE(load_model(path_).acceptance);
+}
+
+TEST_F(ModelFile, RefusesHostileLimits) {
+  save_model(model_with_limits(), path_);
+  const auto written = load(path_);
+  const auto refused = [&](const std::function<void(Safetensors&)>& change) {
+    auto file = read_safetensors(exact_copy(written));
+    change(file);
+    write_safetensors(path_, file.tensors, file.metadata);
+    return says(error_of([&] { load_model(path_); }), "[model]");
+  };
+  const auto replaced = [&](const std::string& from, const std::string& to) {
+    return refused([&](Safetensors& file) {
+      auto& text = file.metadata.at("headstart.acceptance");
+      ASSERT_NE(text.find(from), std::string::npos) << text;
+      text.replace(text.find(from), from.size(), to);
+    });
+  };
+  EXPECT_TRUE(replaced("\"flatten\"", "\"nowhere\""));
+  EXPECT_TRUE(replaced("\"flatten\"", "3"));
+  EXPECT_TRUE(replaced("\"noise\":0.1", "\"noise\":0"));
+  EXPECT_TRUE(replaced("\"noise\":0.1", "\"noise\":1e999"));
+  EXPECT_TRUE(replaced("\"noise\":0.1", "\"noise\":null"));
+  EXPECT_TRUE(replaced("\"share\":0.99", "\"share\":1"));
+  EXPECT_TRUE(replaced("[1.5,", "[1.5,1,"));
+  EXPECT_TRUE(replaced("[1.5,", "[-1,"));
+  EXPECT_TRUE(replaced("[1.5,", "[\"a\","));
+  EXPECT_TRUE(replaced("\"limits\"", "\"others\""));
+  EXPECT_TRUE(refused([](Safetensors& file) { file.metadata["headstart.acceptance"] = "[]"; }));
+  EXPECT_TRUE(refused([](Safetensors& file) { file.metadata.erase("headstart.acceptance"); }));
+  const auto with_tensor = [&](const std::string& changed, const Tensor& tensor) {
+    return refused([&](Safetensors& file) {
+      Parameters tensors;
+      for (const auto& [name, value] : file.tensors) {
+        if (name != changed) {
+          tensors.insert(name, value);
+        } else if (!tensor.empty()) {
+          tensors.insert(name, tensor);
+        }
+      }
+      file.tensors = std::move(tensors);
+    });
+  };
+  const float infinite = std::numeric_limits<float>::infinity();
+  EXPECT_TRUE(with_tensor("headstart.acceptance/centroids", Tensor()));
+  EXPECT_TRUE(with_tensor("headstart.acceptance/centroids", Tensor({2, 3})));
+  EXPECT_TRUE(
+      with_tensor("headstart.acceptance/centroids", Tensor({2, 2}, std::vector<float>{1, 0, infinite, 0})));
+  EXPECT_TRUE(with_tensor("headstart.acceptance/directions", Tensor({3, 2})));
+  EXPECT_TRUE(with_tensor("headstart.acceptance/directions", Tensor({4})));
 }
 
 }  // namespace
