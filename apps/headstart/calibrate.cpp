@@ -100,8 +100,17 @@ Calibrated calibrate_all(Model& model, const CalibrateOptions& options, Progress
     model.acceptance.reset();
     return result;
   }
-  result.limits = fit_limits(model, apart ? &splits.train : nullptr, dataset, options.accepted_share,
-                             options.predict, progress);
+  try {
+    result.limits = fit_limits(model, apart ? &splits.train : nullptr, dataset, options.accepted_share,
+                               options.predict, progress);
+  } catch (const Error& error) {
+    if (!options.outside.empty()) {
+      throw;
+    }
+    // The temperature is worth keeping without.
+    progress.message(std::string("note: nothing new about unknown photos: ") + error.what());
+    return result;
+  }
   if (!options.outside.empty()) {
     result.outside = measure_outside(model, dataset, image_files(options.outside), options.predict, progress);
   }

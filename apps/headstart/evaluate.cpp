@@ -41,12 +41,13 @@ Json evaluation_json(const DatasetEvaluation& measured) {
   Json classes = Json::array();
   for (std::size_t c = 0; c < evaluation.classes.size(); ++c) {
     const ClassMetrics& one = evaluation.classes[c];
-    classes.push_back({{"name", one.name},
-                       {"precision", one.precision},
-                       {"recall", one.recall},
-                       {"recall_interval", interval_json(wilson_interval(evaluation.confusion[c][c], one.support))},
-                       {"f1", one.f1},
-                       {"support", one.support}});
+    classes.push_back(
+        {{"name", one.name},
+         {"precision", one.precision},
+         {"recall", one.recall},
+         {"recall_interval", interval_json(wilson_interval(evaluation.confusion[c][c], one.support))},
+         {"f1", one.f1},
+         {"support", one.support}});
   }
   Json bins = Json::array();
   for (const auto& bin : evaluation.reliability) {
@@ -122,8 +123,8 @@ void print_evaluation(const DatasetEvaluation& measured) {
   fmt::print("images             {}\n", evaluation.images);
   fmt::print("loss               {:.4f}\n", evaluation.loss);
   const Interval accuracy = accuracy_interval(evaluation);
-  fmt::print("accuracy           {:.4f}  (95 % interval {:.4f} to {:.4f})\n", evaluation.accuracy, accuracy.low,
-             accuracy.high);
+  fmt::print("accuracy           {:.4f}  (95 % interval {:.4f} to {:.4f})\n", evaluation.accuracy,
+             accuracy.low, accuracy.high);
   if (evaluation.classes.size() > static_cast<std::size_t>(evaluation.top)) {
     fmt::print("{:<18} {:.4f}\n", fmt::format("top-{} accuracy", evaluation.top), evaluation.top_accuracy);
   }

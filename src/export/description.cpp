@@ -141,7 +141,6 @@ ordered_json describe_export(const Model& model, const ExportOptions& options, c
   }
   document["output"] = port_json(summary.output, options, describe_output(model, options));
   document["temperature"] = model.temperature;
-
   document["class_names"] = model.class_names;
   document["class_ids"] = model.class_ids;
   document["provenance"] = model.provenance;

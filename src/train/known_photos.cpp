@@ -1,7 +1,9 @@
 #include "train/known_photos.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -87,6 +89,11 @@ Seen look_at(HeadProgram& program, BoundarySource& source, std::int64_t channels
   return seen;
 }
 
+bool is_finite(const Tensor& tensor) {
+  return std::all_of(tensor.values().begin(), tensor.values().end(),
+                     [](float value) { return std::isfinite(value); });
+}
+
 // Why there will be none, or empty.
 std::string obstacle(const Session& session, const Partition& cut,
                      const std::optional<FeatureSource>& source) {
@@ -140,6 +147,9 @@ bool fit_known_photos(Session& session, BatchNormMode batch_norm) {
     return leave(
         fmt::format("{} validation images are too few to say what is too far from the known, {} are needed",
                     held_out.labels.size(), kFewestForLimits));
+  }
+  if (!is_finite(known.features) || !is_finite(held_out.features)) {
+    return leave("there are features that are no finite numbers");
   }
   const auto classes = std::max<std::int64_t>(2, model.graph.output_shape()[0]);
   Acceptance acceptance = fit_acceptance(known.features, known.labels, static_cast<int>(classes));

@@ -105,6 +105,38 @@ TEST_F(CommandsTest, PredictGoesOnAfterABrokenImage) {
   EXPECT_GE(classes[0]["probability"], classes[1]["probability"]);
 }
 
+TEST_F(CommandsTest, SaysUnknownOfPhotosOfNoClass) {
+  for (int i = 0; i < 60; ++i) {
+    const auto name = std::to_string(i) + ".png";
+    picture("data/blue/" + name, static_cast<std::uint8_t>(i / 2), static_cast<std::uint8_t>(250 - i));
+    picture("data/red/" + name, static_cast<std::uint8_t>(250 - i), static_cast<std::uint8_t>(i / 2));
+  }
+  picture("strange/violet.png", 200, 200);
+  const auto trained =
+      run_program({"train", path("data"), "--base", "none", "--input-size", "32", "--head",
+                   "conv:8,gap,dense", "--lr", "0.05", "--epochs", "8", "--no-report", "--out", path("run")});
+  ASSERT_EQ(trained.status, 0) << trained.errors;
+  EXPECT_NE(trained.errors.find("24 validation photos are accepted"), std::string::npos) << trained.errors;
+  const std::string model = path("run/model.safetensors"), strange = path("strange/violet.png");
+  EXPECT_NE(run_program({"predict", model, strange}).output.find("  unknown (nearest: "), std::string::npos);
+  EXPECT_EQ(run_program({"predict", model, strange, "--no-unknown"}).output.find("unknown"),
+            std::string::npos);
+  const auto known = document({"predict", model, strange, path("data/red/7.png"), "--json"});
+  EXPECT_EQ(known["predictions"][0]["unknown"], true);
+  EXPECT_GT(known["predictions"][0]["strangeness"], 1.0);
+  EXPECT_EQ(known["predictions"][1]["unknown"], false);
+  EXPECT_LE(document({"evaluate", model, path("data"), "--json"})["unknown"], 0.1);
+  const auto calibration = document({"calibrate", model, path("data"), "--split", "all", "--accept", "0.9",
+                                     "--outside", path("strange"), "--json"});
+  EXPECT_EQ(calibration["accepted"]["images"], 120);
+  EXPECT_EQ(calibration["outside"]["unknown"], 1);
+  EXPECT_EQ(calibration["outside"]["auroc"], 1.0);
+  const auto without =
+      document({"calibrate", model, path("data"), "--split", "all", "--accept", "0", "--json"});
+  EXPECT_FALSE(without.contains("accepted"));
+  EXPECT_FALSE(document({"predict", model, strange, "--json"})["predictions"][0].contains("unknown"));
+}
+
 TEST_F(CommandsTest, TrainEvaluatePredict) {
   for (int i = 0; i < 10; ++i) {
     const auto name = std::to_string(i) + ".png";
@@ -122,7 +154,10 @@ TEST_F(CommandsTest, TrainEvaluatePredict) {
   EXPECT_TRUE(has_keys(evaluation, {"images", "loss", "accuracy", "top5_accuracy", "balanced_accuracy",
                                     "classes", "confusion"}));
   EXPECT_EQ(evaluation["accuracy"], 1.0);
-  EXPECT_TRUE(has_keys(evaluation["classes"][0], {"name", "precision", "recall", "f1", "support"}));
+  EXPECT_EQ(evaluation["accuracy_interval"].size(), 2U);
+  EXPECT_LT(evaluation["accuracy_interval"][0].get<double>(), 1.0);
+  EXPECT_TRUE(has_keys(evaluation["classes"][0],
+                       {"recall_interval", "name", "precision", "recall", "f1", "support"}));
   EXPECT_TRUE(has_keys(evaluation, {"top", "macro_f1", "calibration_error", "reliability"}));
   expect_page(path("run/report.html"));
   const auto calibration =

@@ -11,7 +11,7 @@
 #include "headstart/open_model.h"
 #include "headstart/predict.h"
 #include "support/paths.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 #include "tiny.h"
 
 namespace headstart {
