@@ -145,8 +145,8 @@ void set_covariance(Acceptance& acceptance, const Residuals& residuals) {
   }
   total /= static_cast<double>(rows);
   const double rest = total - std::accumulate(variances.begin(), variances.end(), 0.0);
-  // Of features that do not vary at all, a rounding error is no distance.
-  const double least = std::max(1e-3 * total / static_cast<double>(channels), 1e-12);
+  // Of features that hardly vary, a rounding error of bf16 is no distance; their mean square is 1 / channels.
+  const double least = std::max(1e-3 * total, 1e-5) / static_cast<double>(channels);
   acceptance.noise = std::max(rest / static_cast<double>(channels - static_cast<std::int64_t>(rank)), least);
   acceptance.directions = Tensor({static_cast<std::int64_t>(rank), channels});
   for (std::size_t k = 0; k < rank; ++k) {
