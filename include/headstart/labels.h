@@ -33,10 +33,10 @@ struct LabelCandidate {
 // - joint[i][j] (equation 3): each row of counts scaled to the number of samples with y = i, then all to the
 //   sum 1. What lies off its diagonal is the estimated share of wrong labels;
 // - candidates, "prune by noise rate" (section 3.2): of the samples given i as many as N joint[i][j] says,
-//   those with the greatest p[j] - p[i]; and all others that reach kPlainScore, which is not in the paper: a class
-//   of clean labels has a threshold close to 1, that a plain error need not reach. A sample that is among
-//   several pairs stays with the greatest margin, one without a positive margin is left out. The highest
-//   score first, of equals the first sample.
+//   those with the greatest p[j] - p[i]; and all others that reach kPlainScore, which is not in the paper: a
+//   class of clean labels has a threshold close to 1, that a plain error need not reach. A sample that is
+//   among several pairs stays with the greatest margin, one without a positive margin is left out. The
+//   highest score first, of equals the first sample.
 // The samples that are counted off the diagonal are fewer, for about half of a class reach no threshold.
 inline constexpr double kPlainScore = 0.5;
 struct ConfidentLearning {
