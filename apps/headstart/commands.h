@@ -11,6 +11,7 @@ struct Outcome {
 };
 
 void add_train(CLI::App& program, Outcome& outcome);
+void add_add_classes(CLI::App& program, Outcome& outcome);
 void add_models(CLI::App& program);
 void add_summary(CLI::App& program);
 void add_evaluate(CLI::App& program);

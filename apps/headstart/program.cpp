@@ -96,6 +96,7 @@ int report_usage(const CLI::App& program, const CLI::ParseError& error) {
 // In the order of `headstart --help`.
 void add_commands(CLI::App& program, Outcome& outcome) {
   add_train(program, outcome);
+  add_add_classes(program, outcome);
   add_predict(program, outcome);
   add_serve(program);
   add_explore(program);

@@ -36,9 +36,13 @@ Model make_model(const TrainCommand& command, int classes, Progress& progress) {
     return with_head(input_only(command.base.architecture), head, command.train.seed);
   }
   ModelRequest base = command.base;
-  base.architecture.include_top = false;
+  const bool of_the_zoo = is_zoo_name(base.model);
+  base.architecture.include_top = base.architecture.include_top && !of_the_zoo;
   base.seed = command.train.seed;
-  const Model pretrained = open_model(base, progress);
+  Model pretrained = open_model(base, progress);
+  if (!of_the_zoo) {
+    pretrained = without_head(pretrained);
+  }
   Model model = with_head(pretrained, head, command.train.seed);
   freeze_base(model.graph, pretrained.graph.name(), command.freeze);
   return model;

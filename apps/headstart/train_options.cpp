@@ -41,9 +41,11 @@ void add_network_options(CLI::App& command, TrainCommand& options) {
   command.add_option("DATA", options.data,
                      "Folder of class folders (also within train/, validation/, test/), or a CSV");
   command
-      .add_option("--base", options.base.model,
-                  "A network of `headstart models`, or none: the head is the whole network")
-      ->type_name("NAME");
+      .add_option(
+          "--base", options.base.model,
+          "A network of `headstart models`, a model file whose head is left off, or none: the head is "
+          "the whole network")
+      ->type_name("NAME|FILE");
   command
       .add_option(
           "--weights", options.base.weights,

@@ -34,6 +34,12 @@ Model describe_model(const ModelRequest& request);
 // whole network.
 Model input_only(const ArchitectureOptions& options);
 
+// What is below the head of a model: of one that was trained on a nested base that base, fine-tuned as it is;
+// of another network all layers up to the last whose output is an image larger than 1x1, or where there is
+// none all before the last dense layer. Without class names and what was fitted to them. Throws Error when
+// nothing remains.
+Model without_head(const Model& model);
+
 // A new head on a base: attach_head, fresh parameters for the head, the base's own for the base.
 Model with_head(const Model& base, const HeadOptions& options, std::uint64_t seed);
 

@@ -70,7 +70,7 @@ std::map<SplitRole, fs::path> split_folders(const fs::path& folder) {
   return found.contains(SplitRole::train) ? found : std::map<SplitRole, fs::path>{};
 }
 
-DatasetSplits read_class_folders(const fs::path& folder) {
+DatasetSplits read_class_folders(const fs::path& folder, int fewest_classes) {
   const FolderEntries entries = list_folder(folder);
   auto by_role = split_folders(folder);
   if (by_role.empty()) {
@@ -91,7 +91,7 @@ DatasetSplits read_class_folders(const fs::path& folder) {
       }
     }
   }
-  DatasetSplits splits = splits_of(files, folder.string());
+  DatasetSplits splits = splits_of(files, folder.string(), fewest_classes);
   for (auto& [role, paths] : skipped) {
     if (Dataset* dataset = part(splits, role); dataset != nullptr) {
       std::sort(paths.begin(), paths.end());

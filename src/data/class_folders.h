@@ -13,6 +13,6 @@ namespace headstart {
 // well be called "train".
 std::map<SplitRole, std::filesystem::path> split_folders(const std::filesystem::path& folder);
 
-DatasetSplits read_class_folders(const std::filesystem::path& folder);
+DatasetSplits read_class_folders(const std::filesystem::path& folder, int fewest_classes);
 
 }  // namespace headstart

@@ -171,7 +171,7 @@ std::string relabelled_csv(
   return result;
 }
 
-DatasetSplits read_csv_dataset(const std::string& path) {
+DatasetSplits read_csv_dataset(const std::string& path, int fewest_classes) {
   const auto rows = parse_csv(read_csv_text(path));
   if (rows.empty()) {
     throw Error(fmt::format(
@@ -191,7 +191,7 @@ DatasetSplits read_csv_dataset(const std::string& path) {
         fmt::format("[csv] paths relative to {} were expected; received none that exists, the first being {}",
                     path, files.front().path));
   }
-  return splits_of(files, path);
+  return splits_of(files, path, fewest_classes);
 }
 
 }  // namespace headstart

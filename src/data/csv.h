@@ -34,6 +34,6 @@ std::string relabelled_csv(
     const std::string& path, std::string_view text,
     const std::function<CsvChange(const std::string& path, const std::string& label)>& change);
 
-DatasetSplits read_csv_dataset(const std::string& path);
+DatasetSplits read_csv_dataset(const std::string& path, int fewest_classes);
 
 }  // namespace headstart

@@ -14,7 +14,8 @@
 namespace headstart {
 namespace {
 
-std::vector<std::string> classes_of(const std::vector<LabelledFile>& files, const std::string& source) {
+std::vector<std::string> classes_of(const std::vector<LabelledFile>& files, const std::string& source,
+                                    int fewest_classes) {
   std::set<std::string> names;
   for (const auto& file : files) {
     if (file.role == SplitRole::train) {
@@ -26,7 +27,7 @@ std::vector<std::string> classes_of(const std::vector<LabelledFile>& files, cons
         "[dataset] labelled pictures were expected; received none in {}; put them in one folder a class",
         source));
   }
-  if (names.size() == 1) {
+  if (static_cast<int>(names.size()) < fewest_classes) {
     throw Error(
         fmt::format("[dataset] at least two classes were expected; received only \"{}\" in {}; "
                     "put the pictures of each class in a folder of its own",
@@ -62,8 +63,9 @@ Dataset part_of(const std::vector<LabelledFile>& files, SplitRole role,
 
 }  // namespace
 
-DatasetSplits splits_of(const std::vector<LabelledFile>& files, const std::string& source) {
-  const auto classes = classes_of(files, source);
+DatasetSplits splits_of(const std::vector<LabelledFile>& files, const std::string& source,
+                        int fewest_classes) {
+  const auto classes = classes_of(files, source, fewest_classes);
   DatasetSplits splits;
   splits.train = part_of(files, SplitRole::train, classes, source);
   for (const auto& [role, target] :

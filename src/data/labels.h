@@ -16,8 +16,9 @@ struct LabelledFile {
 };
 
 // Sorts and numbers the classes of the training part. `source` is named in errors: no training images, a
-// single class, a class that only another part has.
-DatasetSplits splits_of(const std::vector<LabelledFile>& files, const std::string& source);
+// fewer classes, a class that only another part has.
+DatasetSplits splits_of(const std::vector<LabelledFile>& files, const std::string& source,
+                        int fewest_classes = 2);
 
 // "train", "training", "validation", "val", "valid", "dev", "test", "testing" in any case; anything else
 // gives false.
