@@ -26,6 +26,8 @@ std::vector<float> run_opencv(const std::string& path, const Tensor& input) {
 // What OpenCV 4.6 refuses or gets wrong, whoever wrote the file: Clip with limits as inputs (relu6),
 // constants that broadcast to rows, uneven padding of transposed convolutions, padding that an average
 // counts, Gather of several indices, Pad of a constant. ONNX Runtime computes them (onnx_runtime_test.cpp).
+// OpenCV 4.10 ends in a fault when it reads a gelu by tanh, and computes four families otherwise than 4.6 and
+// ONNX Runtime do from the same bytes.
 bool is_beyond_opencv(std::string_view name) {
   constexpr std::array<std::string_view, 16> kParts{"relu6",
                                                     "layer_norm",
@@ -43,13 +45,16 @@ bool is_beyond_opencv(std::string_view name) {
                                                     "depthwise_block",
                                                     "average_pooling_counting_3",
                                                     "convolutional_squeeze"};
-  return std::ranges::any_of(kParts, [&](auto part) { return name.find(part) != name.npos; }) ||
-         name.starts_with("mobilenet");
+  constexpr std::array<std::string_view, 4> kPartsLater{"gelu_tanh", "efficientnet", "nasnet", "shufflenet"};
+  constexpr bool kLater = CV_VERSION_MAJOR > 4 || CV_VERSION_MINOR > 6;
+  const auto is_in_name = [&](auto part) { return name.find(part) != name.npos; };
+  return std::ranges::any_of(kParts, is_in_name) || name.starts_with("mobilenet") ||
+         (kLater && std::ranges::any_of(kPartsLater, is_in_name));
 }
 
 void expect_the_same(const std::string& name, const std::string& path, const Comparison& comparison) {
   if (is_beyond_opencv(name)) {
-    GTEST_SKIP() << "OpenCV 4.6 does not know it";
+    GTEST_SKIP() << "not for OpenCV " CV_VERSION;
   }
   try {
     EXPECT_LE(relative_difference(run_opencv(path, comparison.input), comparison.expected), kTolerance);
