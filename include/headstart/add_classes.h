@@ -28,7 +28,8 @@ struct AddClassesOptions {
   // Read are the head stage, batch_size, seed, precision, threads, strict, patience, monitor,
   // validation_fraction, out_directory, command.
   TrainOptions train{};
-  // (old classes, features): the means of the old classes' features scaled to length 1; empty: unknown.
+  // (old classes, features): the means of the old classes' features scaled to length 1; empty: those of
+  // Model::acceptance, which `train` measures when asked to; without it they are unknown.
   Tensor centroids{};
   // An old class with fewer photos is filled up with features of the new classes that are moved to its
   // centroid (FeTrIL: Petit et al., 2023), where that is known.

@@ -177,14 +177,19 @@ void write_outputs(AddedClasses& added, const std::string& directory) {
 
 DatasetSplits read_new_classes(const std::string& path) { return read_dataset_of(path, 1); }
 
-AddedClasses add_classes(const Model& model, const DatasetSplits& data, const AddClassesOptions& options,
+AddedClasses add_classes(const Model& model, const DatasetSplits& data, const AddClassesOptions& asked,
                          TrainObserver& observer) {
+  AddClassesOptions options = asked;
   AddedClasses added;
   added.names = new_class_names(model, data.train.class_names);
   Model enlarged = enlarge_classifier(model, added.names);
   const LastDense last = last_dense(enlarged.graph);
   const auto classes = static_cast<int>(enlarged.class_names.size());
   const auto old_classes = classes - static_cast<int>(added.names.size());
+  if (options.centroids.empty() && model.acceptance &&
+      model.acceptance->centroids.shape() == Shape{old_classes, last.inputs}) {
+    options.centroids = model.acceptance->centroids;
+  }
   if (!options.centroids.empty() && options.centroids.shape() != Shape{old_classes, last.inputs}) {
     throw Error(fmt::format("[add-classes] expected centroids {}; received {}",
                             to_string({old_classes, last.inputs}), to_string(options.centroids.shape())));

@@ -32,8 +32,8 @@ TEST_P(CommandHelp, UnknownOptionIsWrongUsageInOneLine) {
 INSTANTIATE_TEST_SUITE_P(Commands, CommandHelp,
                          testing::Values("train", "predict", "evaluate", "models", "summary", "features",
                                          "forward", "convert", "split", "check", "labels", "relabel",
-                                         "calibrate", "plot", "report", "bench", "demo", "explore", "explain",
-                                         "serve"));
+                                         "add-classes", "calibrate", "plot", "report", "bench", "demo",
+                                         "explore", "explain", "serve"));
 
 TEST(Usage, VersionAndHelpOfTheProgram) {
   EXPECT_TRUE(run_program({"--version"}).output.starts_with("headstart "));
