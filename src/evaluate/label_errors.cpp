@@ -110,14 +110,14 @@ Pooled pooled_features(const Model& base, const Dataset& dataset, const LabelErr
 }
 
 // Row i of the features belongs to sample i and fold i.
-struct Rows {
+struct JudgedRows {
   Tensor features;
   Judged judged;
   std::vector<int> folds;
 };
 
-Rows rows_of(Pooled pooled, const Judged& judged) {
-  Rows rows{.features = std::move(pooled.features), .judged = {}, .folds = {}};
+JudgedRows rows_of(Pooled pooled, const Judged& judged) {
+  JudgedRows rows{.features = std::move(pooled.features), .judged = {}, .folds = {}};
   rows.judged.dataset.class_names = judged.dataset.class_names;
   for (const int sample : pooled.samples) {
     rows.judged.dataset.samples.push_back(judged.dataset.samples.at(static_cast<std::size_t>(sample)));
@@ -127,13 +127,13 @@ Rows rows_of(Pooled pooled, const Judged& judged) {
 }
 
 // Leaves out what no head could judge: a class that has pictures in one fold only.
-Rows without_lonely(Rows rows, std::vector<std::string>& lonely) {
+JudgedRows without_lonely(JudgedRows rows, std::vector<std::string>& lonely) {
   const auto& samples = rows.judged.dataset.samples;
   std::map<int, std::set<int>> folds_of_class;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     folds_of_class[samples[i].label].insert(rows.folds[i]);
   }
-  Rows kept{.features = {}, .judged = {}, .folds = {}};
+  JudgedRows kept{.features = {}, .judged = {}, .folds = {}};
   kept.judged.dataset.class_names = rows.judged.dataset.class_names;
   std::vector<float> values;
   const auto floats = static_cast<std::size_t>(rows.features.shape()[1]);
@@ -186,7 +186,7 @@ LabelErrors find_label_errors(const Model& base, const DatasetSplits& data, cons
   LabelErrors errors;
   Pooled pooled = pooled_features(base, judged.dataset, options, progress);
   errors.unreadable = std::move(pooled.unreadable);
-  Rows rows = rows_of(std::move(pooled), judged);
+  JudgedRows rows = rows_of(std::move(pooled), judged);
   rows.folds = stratified_folds(rows.judged.dataset, options.folds, options.heads.seed);
   rows = without_lonely(std::move(rows), errors.unjudged);
   const Dataset& dataset = rows.judged.dataset;

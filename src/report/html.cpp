@@ -34,11 +34,6 @@ std::string fact_table(const std::vector<Fact>& facts) {
   return out + "</table>\n";
 }
 
-std::string tile(const std::string& value, const std::string& name, const std::string& detail) {
-  return fmt::format("<div class=\"tile\"><b>{}</b><span>{}</span><small>{}</small></div>\n", value, name,
-                     detail);
-}
-
 std::string headline(const RunReport& report) {
   if (!report.evaluation) {
     return fmt::format("<p class=\"note\">{}</p>\n", escape_markup(report.measured_on));

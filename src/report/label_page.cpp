@@ -47,11 +47,6 @@ std::string card(const LabelErrors& errors, const LabelCandidate& one, const Lab
       one.suggested_probability);
 }
 
-std::string tile(const std::string& value, const std::string& name, const std::string& detail) {
-  return fmt::format("<div class=\"tile\"><b>{}</b><span>{}</span><small>{}</small></div>\n", value, name,
-                     detail);
-}
-
 std::string headline(const LabelErrors& errors, std::size_t shown) {
   const auto candidates = errors.learning.candidates.size();
   return "<div class=\"tiles\">\n" +

@@ -75,4 +75,9 @@ std::string page_style() {
          kRules;
 }
 
+std::string tile(const std::string& value, const std::string& name, const std::string& detail) {
+  return fmt::format("<div class=\"tile\"><b>{}</b><span>{}</span><small>{}</small></div>\n", value, name,
+                     detail);
+}
+
 }  // namespace headstart

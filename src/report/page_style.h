@@ -7,4 +7,7 @@ namespace headstart {
 
 std::string page_style();  // CSS
 
+// A figure in the row at the top of a page, as HTML; the texts are HTML already.
+std::string tile(const std::string& value, const std::string& name, const std::string& detail);
+
 }  // namespace headstart
