@@ -23,8 +23,6 @@ namespace {
 constexpr const char* kHeadLayers = "flatten,dropout:0.25,dense:softmax";
 constexpr const char* kBaseName = "base";
 constexpr int kImagesPerClass = 20;
-// Steps of a few milliseconds: on a busy machine threads that wait for each other cost more than they bring.
-constexpr int kThreads = 1;
 
 struct DemoOptions {
   std::string data = kFashionFolder;
@@ -115,7 +113,6 @@ class Demo {
     options.head.epochs = 2;
     options.batch_size = 64;
     options.validation_fraction = 0.05;
-    options.threads = kThreads;
     options.seed = options_.seed;
     const Model base = fresh_base(options_.seed);
     double seconds = 0;
@@ -129,7 +126,6 @@ class Demo {
     options.head.epochs = 60;
     options.batch_size = 20;
     options.monitor = Monitor::val_loss;
-    options.threads = kThreads;
     options.seed = options_.seed;
     return options;
   }
