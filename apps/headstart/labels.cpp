@@ -137,11 +137,7 @@ void run_labels(const LabelsCommand& command, Outcome& outcome) {
 void add_base_options(CLI::App& command, LabelsCommand& options) {
   command.add_option("--base", options.base.model, "A network of `headstart models` (mobilenet_v2)")
       ->type_name("NAME");
-  command
-      .add_option(
-          "--weights", options.base.weights,
-          "imagenet, none, or a file: Keras .h5, PyTorch .pth, tfjs model.json, .safetensors (imagenet)")
-      ->type_name("SOURCE");
+  add_weights_option(command, options.base);
   add_size_options(command, options.base.architecture);
   add_flavour_option(command, options.base.architecture);
   add_precision_option(command, options.labels.precision);

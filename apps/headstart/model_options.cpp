@@ -63,13 +63,17 @@ void add_architecture_options(CLI::App& command, ArchitectureOptions& options) {
       ->check(CLI::Range(1, 1'000'000));
 }
 
-void add_weight_options(CLI::App& command, ModelRequest& request) {
+void add_weights_option(CLI::App& command, ModelRequest& request) {
   command
       .add_option("--weights", request.weights,
                   "imagenet, none, or a file: Keras .h5 or .keras, PyTorch .pth, .safetensors, tfjs "
                   "model.json, .onnx "
                   "(imagenet)")
       ->type_name("SOURCE");
+}
+
+void add_weight_options(CLI::App& command, ModelRequest& request) {
+  add_weights_option(command, request);
   command.add_option("--seed", request.seed, "Of fresh parameters (0)")->type_name("N");
 }
 

@@ -13,6 +13,8 @@ void add_size_options(CLI::App& command, ArchitectureOptions& options);
 void add_flavour_option(CLI::App& command, ArchitectureOptions& options);
 // --input-size, --alpha, --no-top, --classes, --flavour.
 void add_architecture_options(CLI::App& command, ArchitectureOptions& options);
+// --weights.
+void add_weights_option(CLI::App& command, ModelRequest& request);
 // --weights, --seed.
 void add_weight_options(CLI::App& command, ModelRequest& request);
 // --class-index.

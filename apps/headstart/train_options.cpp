@@ -46,11 +46,7 @@ void add_network_options(CLI::App& command, TrainCommand& options) {
           "A network of `headstart models`, a model file whose head is left off, or none: the head is "
           "the whole network")
       ->type_name("NAME|FILE");
-  command
-      .add_option(
-          "--weights", options.base.weights,
-          "imagenet, none, or a file: Keras .h5, PyTorch .pth, tfjs model.json, .safetensors (imagenet)")
-      ->type_name("SOURCE");
+  add_weights_option(command, options.base);
   add_size_options(command, options.base.architecture);
   add_flavour_option(command, options.base.architecture);
   command

@@ -38,6 +38,10 @@ std::int64_t feature_channels(const Graph& graph, NodeId node);
 // (N, channels) from a node's values of N images, (N, shape of the node).
 Tensor unit_features(std::span<const float> values, std::int64_t images, std::int64_t channels);
 
+// The mean of the rows with each label: (classes, channels); zeros for a class without rows. `features`: (N,
+// channels), labels below `classes`.
+Tensor class_means(const Tensor& features, std::span<const int> labels, int classes);
+
 // Centroids, directions and noise; no limits yet. `features`: (N, channels) of length 1, of photos with those
 // labels. Throws Error when the sizes do not fit or there are fewer than 2 images.
 Acceptance fit_acceptance(const Tensor& features, std::span<const int> labels, int classes);

@@ -128,6 +128,10 @@ struct DatasetEvaluation {
   std::vector<std::string> unreadable;  // "path: reason"
   std::optional<double> unknown{};      // share of the images that would be called so
 };
+// Of some samples of a data set, by index, the model's class; classes are matched by name. Throws Error for a
+// class that the model does not have.
+std::vector<int> labels_in_model(const Model& model, const Dataset& dataset, const std::vector<int>& samples);
+
 // From class probabilities that are known already.
 DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, ClassTable table, int top);
 // The data set's classes are matched to the model's by name. Throws Error when they differ or every image is

@@ -54,4 +54,7 @@ class Tensor {
   std::shared_ptr<float> storage_;
 };
 
+// Whether every value is a number and none infinite.
+bool is_finite(const Tensor& tensor);
+
 }  // namespace headstart

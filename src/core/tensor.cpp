@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <new>
@@ -97,6 +98,11 @@ Tensor Tensor::reshaped(Shape shape) && {
   }
   shape_ = std::move(shape);
   return std::move(*this);
+}
+
+bool is_finite(const Tensor& tensor) {
+  const auto values = tensor.values();
+  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
 
 }  // namespace headstart

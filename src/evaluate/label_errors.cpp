@@ -11,6 +11,7 @@
 #include "headstart/error.h"
 #include "headstart/head.h"
 #include "headstart/labels.h"
+#include "headstart/metrics.h"
 #include "headstart/open_model.h"
 #include "headstart/predict.h"
 #include "headstart/split.h"
@@ -164,17 +165,6 @@ std::vector<int> labels_of(const Dataset& dataset) {
   return labels;
 }
 
-double share_right(const Tensor& probabilities, const std::vector<int>& labels) {
-  const auto classes = static_cast<std::size_t>(probabilities.shape()[1]);
-  std::size_t right = 0;
-  for (std::size_t row = 0; row < labels.size(); ++row) {
-    const auto values = probabilities.values().subspan(row * classes, classes);
-    const auto best = std::max_element(values.begin(), values.end()) - values.begin();
-    right += best == labels[row] ? 1 : 0;
-  }
-  return static_cast<double>(right) / static_cast<double>(labels.size());
-}
-
 }  // namespace
 
 LabelErrors find_label_errors(const Model& base, const DatasetSplits& data, const LabelErrorOptions& options,
@@ -196,10 +186,12 @@ LabelErrors find_label_errors(const Model& base, const DatasetSplits& data, cons
       out_of_fold_probabilities(rows.features, labels, rows.folds,
                                 static_cast<int>(errors.class_names.size()), options.heads, progress);
   errors.learning = confident_learning(probabilities, labels);
-  errors.accuracy = share_right(probabilities, labels);
-  errors.support.assign(errors.class_names.size(), 0);
+  const Evaluation evaluation = measure(probabilities, labels, errors.class_names);
+  errors.accuracy = evaluation.accuracy;
+  for (const ClassMetrics& one : evaluation.classes) {
+    errors.support.push_back(one.support);
+  }
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    ++errors.support[static_cast<std::size_t>(labels[i])];
     errors.images.push_back({dataset.samples[i].path, rows.judged.splits[i]});
   }
   return errors;

@@ -27,19 +27,6 @@ Seen look_at(const Model& model, NodeId node, const Dataset& dataset, const Pred
           .samples = std::move(computed.samples)};
 }
 
-// The model's index of each photo's class.
-std::vector<int> labels_of(const Model& model, const Dataset& dataset, const std::vector<int>& samples) {
-  std::vector<int> indices, labels;
-  for (const auto& name : dataset.class_names) {
-    indices.push_back(find_class(model, name));
-  }
-  for (const int sample : samples) {
-    labels.push_back(
-        indices.at(static_cast<std::size_t>(dataset.samples[static_cast<std::size_t>(sample)].label)));
-  }
-  return labels;
-}
-
 template <typename Value>
 std::vector<Value> chosen(const std::vector<Value>& values, const std::vector<std::size_t>& rows) {
   std::vector<Value> result;
@@ -111,7 +98,7 @@ LimitsReport fit_limits(Model& model, const Dataset* training, const Dataset& he
                         const PredictOptions& options, Progress& progress) {
   const NodeId node = features_of(model);
   const Seen seen = look_at(model, node, held_out, options, progress);
-  const auto labels = labels_of(model, held_out, seen.samples);
+  const auto labels = labels_in_model(model, held_out, seen.samples);
   std::vector<std::size_t> rows(labels.size());  // that the limits are fitted on
   std::iota(rows.begin(), rows.end(), std::size_t{0});
   Acceptance acceptance;
@@ -119,7 +106,7 @@ LimitsReport fit_limits(Model& model, const Dataset* training, const Dataset& he
     acceptance = *model.acceptance;
   } else if (training != nullptr) {
     const Seen known = look_at(model, node, *training, options, progress);
-    acceptance = fitted(model, node, known.features, labels_of(model, *training, known.samples));
+    acceptance = fitted(model, node, known.features, labels_in_model(model, *training, known.samples));
   } else {
     const auto others = every_second(0, rows.size());
     rows = every_second(1, rows.size());

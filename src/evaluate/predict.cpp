@@ -317,25 +317,32 @@ std::vector<ImagePrediction> classify(const Model& model, const std::vector<std:
   return predictions;
 }
 
+std::vector<int> labels_in_model(const Model& model, const Dataset& dataset,
+                                 const std::vector<int>& samples) {
+  const auto indices = match_classes(dataset.class_names, class_labels(model));
+  std::vector<int> labels;
+  labels.reserve(samples.size());
+  for (const int sample : samples) {
+    const int label = dataset.samples[static_cast<std::size_t>(sample)].label;
+    labels.push_back(indices.at(static_cast<std::size_t>(label)));
+  }
+  return labels;
+}
+
 DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, ClassTable table, int top) {
-  const auto names = class_labels(model);
-  const auto indices = match_classes(dataset.class_names, names);
   DatasetEvaluation result;
+  result.labels = labels_in_model(model, dataset, table.samples);
   result.table = std::move(table);
   const ClassTable& computed = result.table;
   if (computed.samples.empty()) {
     throw Error(
         fmt::format("[evaluate] expected images; none of the {} could be read", dataset.samples.size()));
   }
-  for (const int sample : computed.samples) {
-    const int label = dataset.samples[static_cast<std::size_t>(sample)].label;
-    result.labels.push_back(indices.at(static_cast<std::size_t>(label)));
-  }
   if (const auto& strange = computed.strangeness; !strange.empty()) {
     result.unknown = static_cast<double>(std::count_if(strange.begin(), strange.end(), is_unknown)) /
                      static_cast<double>(strange.size());
   }
-  result.evaluation = measure(computed.probabilities, result.labels, names, top);
+  result.evaluation = measure(computed.probabilities, result.labels, class_labels(model), top);
   for (const auto& unreadable : computed.unreadable) {
     result.unreadable.push_back(fmt::format(
         "{}: {}", dataset.samples[static_cast<std::size_t>(unreadable.sample)].path, unreadable.message));

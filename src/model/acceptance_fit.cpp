@@ -22,23 +22,12 @@ struct Residuals {
 };
 
 // The mean of each class; a class without images repeats another's, which changes no nearest centroid.
-Tensor class_centroids(const Tensor& features, std::span<const int> labels, std::size_t classes) {
-  const auto channels = static_cast<std::size_t>(features.shape()[1]);
-  std::vector<double> sums(classes * channels, 0.0), counts(classes, 0.0);
-  for (std::size_t row = 0; row < labels.size(); ++row) {
-    const auto label = static_cast<std::size_t>(labels[row]);
-    counts[label] += 1.0;
-    for (std::size_t i = 0; i < channels; ++i) {
-      sums[label * channels + i] += features.values()[row * channels + i];
-    }
-  }
-  const auto seen = static_cast<std::size_t>(
-      std::find_if(counts.begin(), counts.end(), [](double count) { return count > 0.0; }) - counts.begin());
-  Tensor centroids({static_cast<std::int64_t>(classes), features.shape()[1]});
-  for (std::size_t c = 0; c < classes; ++c) {
-    const std::size_t source = counts[c] > 0.0 ? c : seen;
-    for (std::size_t i = 0; i < channels; ++i) {
-      centroids.values()[c * channels + i] = static_cast<float>(sums[source * channels + i] / counts[source]);
+Tensor class_centroids(const Tensor& features, std::span<const int> labels, int classes) {
+  Tensor centroids = class_means(features, labels, classes);
+  const std::int64_t channels = features.shape()[1];
+  for (int c = 0; c < classes; ++c) {
+    if (std::find(labels.begin(), labels.end(), c) == labels.end()) {
+      std::copy_n(centroids.data() + labels.front() * channels, channels, centroids.data() + c * channels);
     }
   }
   return centroids;
@@ -161,6 +150,24 @@ void set_covariance(Acceptance& acceptance, const Residuals& residuals) {
 
 }  // namespace
 
+Tensor class_means(const Tensor& features, std::span<const int> labels, int classes) {
+  const auto channels = static_cast<std::size_t>(features.shape()[1]);
+  const auto size = static_cast<std::size_t>(classes);
+  std::vector<double> sums(size * channels, 0.0), counts(size, 0.0);
+  for (std::size_t row = 0; row < labels.size(); ++row) {
+    const auto label = static_cast<std::size_t>(labels[row]);
+    counts[label] += 1.0;
+    for (std::size_t i = 0; i < channels; ++i) {
+      sums[label * channels + i] += features.values()[row * channels + i];
+    }
+  }
+  Tensor means({classes, features.shape()[1]});
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    means.values()[i] = static_cast<float>(sums[i] / std::max(1.0, counts[i / channels]));
+  }
+  return means;
+}
+
 Acceptance fit_acceptance(const Tensor& features, std::span<const int> labels, int classes) {
   const bool fits = features.shape().size() == 2 && features.shape()[1] > 1 && labels.size() > 1 &&
                     features.shape()[0] == static_cast<std::int64_t>(labels.size());
@@ -172,7 +179,7 @@ Acceptance fit_acceptance(const Tensor& features, std::span<const int> labels, i
         classes, to_string(features.shape()), labels.size()));
   }
   Acceptance acceptance;
-  acceptance.centroids = class_centroids(features, labels, static_cast<std::size_t>(classes));
+  acceptance.centroids = class_centroids(features, labels, classes);
   set_covariance(acceptance, residuals_of(features, labels, acceptance.centroids));
   return acceptance;
 }

@@ -70,28 +70,26 @@ class HeadProgram {
   FrozenProgram program_;
 };
 
-Seen look_at(HeadProgram& program, BoundarySource& source, std::int64_t channels) {
+Seen look_at(HeadProgram& program, BoundarySource& source, std::int64_t channels, Progress& progress) {
   const std::size_t all = source.labels().size();
   std::vector<LoaderItem> items(std::min(all, kMostImages));
   for (std::size_t i = 0; i < items.size(); ++i) {
     items[i].sample = static_cast<int>(i * all / items.size());
   }
+  progress.begin("known photos", static_cast<std::int64_t>(items.size()));
   source.begin(std::move(items));
   Seen seen;
   std::vector<float> features;
   while (const BoundaryBatch* batch = source.next()) {
     program.append(*batch, features, seen);
+    progress.advance(static_cast<std::int64_t>(seen.labels.size()));
     if (stop_requested()) {
       break;
     }
   }
+  progress.end();
   seen.features = Tensor({static_cast<std::int64_t>(seen.labels.size()), channels}, features);
   return seen;
-}
-
-bool is_finite(const Tensor& tensor) {
-  return std::all_of(tensor.values().begin(), tensor.values().end(),
-                     [](float value) { return std::isfinite(value); });
 }
 
 // Why there will be none, or empty.
@@ -138,8 +136,8 @@ bool fit_known_photos(Session& session, BatchNormMode batch_norm) {
       make_stage_source(session, session.validation_split, cut,
                         {.purpose = "features of the validation images", .has_frozen = frozen_part});
   HeadProgram program(model, cut, *source, session.options.batch_size);
-  const Seen known = look_at(program, *training, source->channels);
-  const Seen held_out = look_at(program, *validation, source->channels);
+  const Seen known = look_at(program, *training, source->channels, session.observer.progress());
+  const Seen held_out = look_at(program, *validation, source->channels, session.observer.progress());
   if (stop_requested()) {
     return false;
   }

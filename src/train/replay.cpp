@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/random.h"
+#include "headstart/acceptance.h"
 
 namespace headstart {
 namespace {
@@ -24,22 +25,8 @@ std::span<const float> row_of(const Tensor& table, std::int64_t row) {
 }  // namespace
 
 Tensor unit_means(const MemoryDataset& features, int classes) {
-  const std::int64_t columns = features.images.shape().back();
-  Tensor means({classes, columns});
-  std::vector<double> counts(static_cast<std::size_t>(classes), 0.0);
-  for (std::size_t i = 0; i < features.labels.size(); ++i) {
-    const auto row = row_of(features.images, static_cast<std::int64_t>(i));
-    const double length = length_of(row);
-    float* mean = means.data() + features.labels[i] * columns;
-    for (std::size_t c = 0; c < row.size() && length > 0.0; ++c) {
-      mean[c] += static_cast<float>(static_cast<double>(row[c]) / length);
-    }
-    counts[static_cast<std::size_t>(features.labels[i])] += 1.0;
-  }
-  for (std::int64_t i = 0; i < means.size(); ++i) {
-    means[i] /= static_cast<float>(std::max(1.0, counts[static_cast<std::size_t>(i / columns)]));
-  }
-  return means;
+  const Shape& shape = features.images.shape();
+  return class_means(unit_features(features.images.values(), shape[0], shape[1]), features.labels, classes);
 }
 
 void move_feature(std::span<const float> row, std::span<const float> from, std::span<const float> to,

@@ -32,11 +32,6 @@ double number_of(const json& value, const char* what) {
   return value.get<double>();
 }
 
-bool is_finite(const Tensor& tensor) {
-  return std::all_of(tensor.values().begin(), tensor.values().end(),
-                     [](float value) { return std::isfinite(value); });
-}
-
 bool is_positive(double value) { return value > 0.0 && std::isfinite(value); }
 
 Tensor take(Parameters& tensors, const char* name) {
