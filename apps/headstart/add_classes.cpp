@@ -9,6 +9,8 @@
 #include "commands.h"
 #include "output.h"
 #include "predict_options.h"
+#include "run_config.h"
+#include "run_outputs.h"
 #include "train_console.h"
 
 namespace headstart::app {
@@ -17,7 +19,7 @@ namespace {
 struct AddClassesCommand {
   std::string model, data;
   AddClassesOptions options{};
-  bool quiet = false, json = false;
+  bool quiet = false, json = false, no_report = false;
 };
 
 Json answers_json(const RightAnswers& answers) {
@@ -67,6 +69,9 @@ void run_add_classes(const AddClassesCommand& command, Outcome& outcome) {
                                  fmt::join(added.filled, ", ")));
   }
   print_added(command, added);
+  if (!command.no_report) {
+    write_run_report(command.options.train, command.data, added.result, observer);
+  }
 }
 
 void add_training_options(CLI::App& command, TrainOptions& train) {
@@ -96,15 +101,20 @@ void add_training_options(CLI::App& command, TrainOptions& train) {
 void add_add_classes(CLI::App& program, Outcome& outcome) {
   auto* command = program.add_subcommand("add-classes", "Teach a finished classifier new classes");
   auto options = std::make_shared<AddClassesCommand>();
-  command->add_option("MODEL", options->model, "Model file of a run")->required();
+  auto config = std::make_shared<std::string>();
+  command->add_option("MODEL", options->model, "Model file of a run");
+  command->add_option("DATA", options->data,
+                      "As for train: photos of the new classes, and of the old ones what there is");
   command
-      ->add_option("DATA", options->data,
-                   "As for train: photos of the new classes, and of the old ones what there is")
-      ->required();
-  command->add_option("--out", options->options.train.out_directory, "Gets model.safetensors, history.csv")
-      ->type_name("DIR")
-      ->required();
+      ->add_option("--out", options->options.train.out_directory,
+                   "Gets model.safetensors, history.csv, config.json, report.html")
+      ->type_name("DIR");
   add_training_options(*command, options->options.train);
+  command
+      ->add_option("--config", *config,
+                   "config.json of such a run, which is repeated; options given here come before it")
+      ->type_name("FILE");
+  command->add_flag("--no-report", options->no_report, "Do not write report.html");
   command->add_flag("--json", options->json, "One JSON document");
   command->add_flag("--quiet", options->quiet, "No progress");
   command->footer(
@@ -112,7 +122,14 @@ void add_add_classes(CLI::App& program, Outcome& outcome) {
       "as they are, to the bit. Some dozens of photos of each old class keep them apart from the new ones.\n"
       "Example:\n"
       "  headstart add-classes run/model.safetensors more_photos/ --out run2/");
-  command->callback([options, &outcome] { run_add_classes(*options, outcome); });
+  command->callback([command, options, config, &outcome] {
+    if (!config->empty()) {
+      apply_config(*command, *config);
+    }
+    require_options(*command, {"MODEL", "DATA", "--out"});
+    options->options.train.command = given_options(*command);
+    run_add_classes(*options, outcome);
+  });
 }
 
 }  // namespace headstart::app

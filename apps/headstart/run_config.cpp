@@ -40,6 +40,11 @@ void apply_config(CLI::App& command, const std::string& path) {
   if (!document.is_object() || !document.contains("command") || !document["command"].is_object()) {
     throw Error(fmt::format("[config] expected the config.json of a run; received {}", path));
   }
+  const auto subcommand = document.value("subcommand", nlohmann::json("train"));
+  if (subcommand != command.get_name()) {
+    throw Error(fmt::format("[config] expected the config.json of `headstart {}`; received one of {}: {}",
+                            command.get_name(), subcommand.dump(), path));
+  }
   for (const auto& [key, value] : document["command"].items()) {
     const auto options = command.get_options();
     const auto found =

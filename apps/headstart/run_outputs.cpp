@@ -19,20 +19,21 @@ void EventObserver::epoch_ends(const EpochProgress& progress) {
   }
 }
 
-void write_run_report(const TrainCommand& command, const TrainResult& result, TrainObserver& observer) {
-  if (command.no_report || result.interrupted || result.best_epoch == 0) {
+void write_run_report(const TrainOptions& options, const std::string& data, const TrainResult& result,
+                      TrainObserver& observer) {
+  if (result.interrupted || result.best_epoch == 0) {
     return;
   }
-  ReportRequest request{.run = command.train.out_directory,
-                        .data = command.data,
+  ReportRequest request{.run = options.out_directory,
+                        .data = data,
                         .version = HEADSTART_VERSION,
                         .seconds = result.seconds,
                         .frozen = result.frozen,
                         .validation_logits = result.validation_logits};
-  request.predict.precision = command.train.precision == Precision::int8 && result.model.ranges.empty()
+  request.predict.precision = options.precision == Precision::int8 && result.model.ranges.empty()
                                   ? Precision::automatic
-                                  : command.train.precision;
-  request.predict.threads = command.train.threads;
+                                  : options.precision;
+  request.predict.threads = options.threads;
   try {
     observer.message("report: " + write_report(request, observer.progress()));
   } catch (const Error& error) {

@@ -1,9 +1,11 @@
-// What `train` leaves for people beside the model: the page of the run, TensorBoard's events.
+// What `train` and `add-classes` leave for people beside the model: the page of the run, TensorBoard's
+// events.
 #pragma once
+
+#include <string>
 
 #include "headstart/tensorboard.h"
 #include "headstart/train.h"
-#include "train_options.h"
 
 namespace headstart::app {
 
@@ -23,6 +25,8 @@ class EventObserver : public TrainObserver {
 };
 
 // RUN/report.html; a run is not lost for a report that cannot be written: the observer hears why.
-void write_run_report(const TrainCommand& command, const TrainResult& result, TrainObserver& observer);
+// Nothing for a run without an epoch.
+void write_run_report(const TrainOptions& options, const std::string& data, const TrainResult& result,
+                      TrainObserver& observer);
 
 }  // namespace headstart::app

@@ -160,7 +160,9 @@ void run_train(const TrainCommand& command, Outcome& outcome) {
     console.message("skipped " + line);
   }
   print_result(command, result);
-  write_run_report(command, result, observer);
+  if (!command.no_report) {
+    write_run_report(command.train, command.data, result, observer);
+  }
   if (result.interrupted) {
     console.message("interrupted; the same command with --resume goes on");
     outcome.exit_status = 1;

@@ -54,6 +54,17 @@ std::string headline(const RunReport& report) {
                            with_thousands(e.images), escape_markup(report.measured_on));
 }
 
+// Nothing is said about no images.
+std::string figure_cell(double figure, std::int64_t images) {
+  return images == 0 ? "<td>&ndash;</td>" : fmt::format("<td>{:.3f}</td>", figure);
+}
+
+std::string share_cells(double share, const Interval& interval, std::int64_t images) {
+  return figure_cell(share, images) +
+         (images == 0 ? "<td>&ndash;</td>"
+                      : fmt::format("<td>{:.3f}&ndash;{:.3f}</td>", interval.low, interval.high));
+}
+
 std::string class_table(const Evaluation& evaluation) {
   std::string out =
       "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">class</th><th scope=\"col\">images</th>"
@@ -68,11 +79,9 @@ std::string class_table(const Evaluation& evaluation) {
     }
     const Interval recall = wilson_interval(right, one.support);
     const Interval precision = wilson_interval(right, predicted);
-    out += fmt::format(
-        "<tr><th scope=\"row\">{}</th><td>{}</td><td>{:.3f}</td><td>{:.3f}&ndash;{:.3f}</td><td>{:.3f}</td>"
-        "<td>{:.3f}&ndash;{:.3f}</td><td>{:.3f}</td></tr>\n",
-        escape_markup(one.name), one.support, one.recall, recall.low, recall.high, one.precision,
-        precision.low, precision.high, one.f1);
+    out += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td>{}{}{}</tr>\n", escape_markup(one.name),
+                       one.support, share_cells(one.recall, recall, one.support),
+                       share_cells(one.precision, precision, predicted), figure_cell(one.f1, one.support));
   }
   return out + "</tbody></table></div>\n";
 }

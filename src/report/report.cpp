@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
+#include "data/fewest_classes.h"
 #include "headstart/error.h"
 #include "headstart/explain_pictures.h"
 #include "headstart/image.h"
@@ -32,8 +33,11 @@ constexpr std::size_t kShown = 12;  // thumbnails of a kind
 constexpr DecodeOptions kThumbnail{.minimum_width = 288, .minimum_height = 288};
 
 struct RunConfig {
+  std::string subcommand = "train";
   std::map<std::string, std::string> command{};
   TrainOptions train{};
+
+  bool adds_classes() const { return subcommand == "add-classes"; }
 };
 
 RunConfig read_config(const std::string& run) {
@@ -45,6 +49,9 @@ RunConfig read_config(const std::string& run) {
   RunConfig config{.train = train_options_from_json(json_member(document, "train", "report").dump())};
   for (const auto& [key, value] : command.items()) {
     config.command[key] = json_string(command, key.c_str(), "report");
+  }
+  if (document.contains("subcommand")) {
+    config.subcommand = json_string(document, "subcommand", "report");
   }
   return config;
 }
@@ -68,19 +75,24 @@ std::string shell_quoted(const std::string& text) {
 }
 
 std::string command_line(const RunConfig& config, const std::string& run) {
-  std::string line = "headstart train " + shell_quoted(value_of(config.command, "data", "DATA"));
+  std::string line = "headstart " + config.subcommand;
+  if (config.adds_classes()) {
+    line += " " + shell_quoted(value_of(config.command, "model", "MODEL"));
+  }
+  line += " " + shell_quoted(value_of(config.command, "data", "DATA"));
   for (const auto& [key, value] : config.command) {
-    if (key != "data") {
+    if (key != "data" && key != "model") {
       line += value == "true" ? " --" + key : fmt::format(" --{} {}", key, shell_quoted(value));
     }
   }
-  return fmt::format("{} --out NEW\n# or\nheadstart train --config {} --out NEW", line,
+  return fmt::format("{} --out NEW\n# or\nheadstart {} --config {} --out NEW", line, config.subcommand,
                      shell_quoted((fs::path(run) / "config.json").string()));
 }
 
 // The training's data, with the validation part that it held out itself when there was none.
-DatasetSplits read_data(const std::string& path, const TrainOptions& options) {
-  DatasetSplits splits = read_dataset(path);
+DatasetSplits read_data(const std::string& path, const RunConfig& config) {
+  const TrainOptions& options = config.train;
+  DatasetSplits splits = config.adds_classes() ? read_dataset_of(path, 1) : read_dataset(path);
   if (!splits.validation) {
     auto test = std::move(splits.test);
     splits = split_dataset(
@@ -194,25 +206,34 @@ void add_views(const Dataset& dataset, const TrainOptions& options, const Prepro
   }
 }
 
+std::string base_of(const RunConfig& config, const Model& model) {
+  return value_of(config.command, "base", value_of(model.provenance, "architecture", "a network"));
+}
+
 void add_run(const RunConfig& config, const Model& model, RunReport& report) {
   const auto& history = report.curves.history;
   const auto& shape = model.graph.input_shape();
-  report.facts = {
-      {"data", value_of(config.command, "data", "tensors in memory")},
-      {"classes", fmt::format("{}", fmt::join(model.class_names, ", "))},
-      {"base", value_of(config.command, "base", value_of(model.provenance, "architecture", "unknown"))},
-      {"weights", value_of(model.provenance, "weights", "none")},
-      {"head", value_of(model.provenance, "head", "its own")},
-      {"input",
-       fmt::format("{} pixels, preprocessing \"{}\"", fmt::join(shape, " x "), model.preprocessing.mode)},
-      {"epochs", fmt::format("{}, the best was {} (val_accuracy {}, val_loss {})", history.size(),
-                             value_of(model.provenance, "best_epoch", "?"),
-                             value_of(model.provenance, "val_accuracy", "?"),
-                             value_of(model.provenance, "val_loss", "?"))},
-      {"augmentation", config.train.augmentation == Augmentation{}
-                           ? "none"
-                           : value_of(config.command, "augment", "single options")},
-      {"seed", std::to_string(config.train.seed)}};
+  report.facts = {{"data", value_of(config.command, "data", "tensors in memory")},
+                  {"classes", fmt::format("{}", fmt::join(model.class_names, ", "))},
+                  {"base", base_of(config, model)},
+                  {"weights", value_of(model.provenance, "weights", "none")},
+                  {"head", value_of(model.provenance, "head", "its own")},
+                  {"input", fmt::format("{} pixels, preprocessing \"{}\"", fmt::join(shape, " x "),
+                                        model.preprocessing.mode)},
+                  {"epochs", fmt::format("{}, the best was {} (val_accuracy {}, val_loss {})", history.size(),
+                                         value_of(model.provenance, "best_epoch", "?"),
+                                         value_of(model.provenance, "val_accuracy", "?"),
+                                         value_of(model.provenance, "val_loss", "?"))},
+                  {"augmentation", config.train.augmentation == Augmentation{}
+                                       ? "none"
+                                       : value_of(config.command, "augment", "single options")},
+                  {"seed", std::to_string(config.train.seed)}};
+  if (config.adds_classes()) {
+    report.facts.insert(
+        report.facts.begin() + 2,
+        {"classes added", fmt::format("{}, to {}", value_of(model.provenance, "classes_added", "?"),
+                                      value_of(config.command, "model", "a model in memory"))});
+  }
 }
 
 void add_data_facts(const DatasetSplits& splits, RunReport& report) {
@@ -225,11 +246,16 @@ void add_data_facts(const DatasetSplits& splits, RunReport& report) {
                              size(splits.validation), size(splits.test))});
 }
 
-void add_frozen(const Model& model, const std::vector<FrozenReport>& stages, RunReport& report) {
+void add_frozen(const RunConfig& config, const Model& model, const std::vector<FrozenReport>& stages,
+                RunReport& report) {
   const Summary summary = summarize(model.graph);
-  report.frozen = {{"parameters", with_thousands(summary.parameters)},
-                   {"trained in the last stage", with_thousands(summary.trainable_parameters)},
-                   {"not trained in it", with_thousands(summary.non_trainable_parameters)}};
+  report.frozen = {{"parameters", with_thousands(summary.parameters)}};
+  if (config.adds_classes()) {
+    report.frozen.push_back({"trained", "the outputs of the added classes alone"});
+    return;
+  }
+  report.frozen.push_back({"trained in the last stage", with_thousands(summary.trainable_parameters)});
+  report.frozen.push_back({"not trained in it", with_thousands(summary.non_trainable_parameters)});
   for (const auto& stage : stages) {
     report.frozen.push_back(
         {stage.stage,
@@ -269,6 +295,19 @@ DatasetEvaluation measurement_of(const ReportRequest& request, const Model& mode
   return evaluate_table(model, dataset, std::move(table), request.predict.top);
 }
 
+// After `add-classes` there may be no photo of an old class to measure on.
+std::string without_photos(const Evaluation& evaluation) {
+  std::vector<std::string> names;
+  for (const ClassMetrics& one : evaluation.classes) {
+    if (one.support == 0) {
+      names.push_back(one.name);
+    }
+  }
+  return names.empty() ? ""
+                       : fmt::format(". There are no photos of {}, so nothing is known about {} here",
+                                     fmt::join(names, ", "), names.size() == 1 ? "it" : "them");
+}
+
 void add_measurement(const ReportRequest& request, const RunConfig& config, const Model& model,
                      RunReport& report, Progress& progress) {
   const std::string path = request.data.empty() ? value_of(config.command, "data", "") : request.data;
@@ -279,12 +318,13 @@ void add_measurement(const ReportRequest& request, const RunConfig& config, cons
         path);
     return;
   }
-  const DatasetSplits splits = read_data(path, config.train);
+  const DatasetSplits splits = read_data(path, config);
   const Dataset& dataset = splits.test ? *splits.test : *splits.validation;
   auto measured = measurement_of(request, model, splits, dataset, progress);
   report.measured_on = splits.test
                            ? "the test part"
                            : "the validation part, which also chose the best epoch: a little flattering";
+  report.measured_on += without_photos(measured.evaluation);
   add_data_facts(splits, report);
   add_examples(measured, dataset, report);
   add_evidence(model, request.predict, report, progress);
@@ -298,10 +338,10 @@ std::string write_report(const ReportRequest& request, Progress& progress) {
   const RunConfig config = read_config(request.run);
   const Model model = load_model((fs::path(request.run) / "model.safetensors").string());
   RunReport report{.curves = read_run_curves(request.run), .temperature = model.temperature};
-  report.title = fmt::format("{}: {}", value_of(config.command, "base", "a network"), report.curves.name);
+  report.title = fmt::format("{}: {}", base_of(config, model), report.curves.name);
   add_run(config, model, report);
   add_measurement(request, config, model, report, progress);
-  add_frozen(model, request.frozen, report);
+  add_frozen(config, model, request.frozen, report);
   add_seconds(request.seconds, report);
   report.versions = {{"Headstart", request.version}, {"oneDNN", onednn_version()}};
   report.command = command_line(config, request.run);

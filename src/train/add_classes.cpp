@@ -2,7 +2,6 @@
 #include "headstart/add_classes.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <span>
 #include <utility>
@@ -17,6 +16,7 @@
 #include "train/new_columns.h"
 #include "train/replay.h"
 #include "train/run_files.h"
+#include "train/session.h"
 
 namespace headstart {
 namespace {
@@ -144,7 +144,7 @@ void count_right_answers(AddedClasses& added, const std::vector<int>& labels, in
   }
 }
 
-// What the training of the columns takes from what the caller asked for.
+// What the training of the columns takes from what the caller asked for, and what config.json says.
 TrainOptions options_for_columns(const TrainOptions& asked) {
   return {.head = asked.head,
           .batch_size = asked.batch_size,
@@ -154,10 +154,12 @@ TrainOptions options_for_columns(const TrainOptions& asked) {
           .patience = asked.patience,
           .balanced_sampling = true,
           .validation_fraction = asked.validation_fraction,
-          .threads = asked.threads};
+          .strict = asked.strict,
+          .threads = asked.threads,
+          .command = asked.command};
 }
 
-void write_outputs(AddedClasses& added, const std::string& directory) {
+void write_outputs(AddedClasses& added, const TrainOptions& asked) {
   TrainResult& result = added.result;
   const EpochRecord& best = result.history.at(static_cast<std::size_t>(result.best_epoch) - 1);
   auto& provenance = result.model.provenance;
@@ -165,12 +167,15 @@ void write_outputs(AddedClasses& added, const std::string& directory) {
   provenance["best_epoch"] = std::to_string(best.epoch);
   provenance["val_accuracy"] = fmt::format("{:.4f}", best.val_accuracy);
   provenance["val_loss"] = fmt::format("{:.4f}", best.val_loss);
+  const std::string& directory = asked.out_directory;
   if (directory.empty()) {
     return;
   }
-  std::filesystem::create_directories(directory);
-  save_model(result.model, model_path(directory));
+  TrainOptions trained = options_for_columns(asked);
+  trained.precision = asked.precision;  // of the features
+  write_config(directory, trained, "add-classes");
   write_history(directory, result.history);
+  save_model(result.model, model_path(directory));
 }
 
 }  // namespace
@@ -195,6 +200,10 @@ AddedClasses add_classes(const Model& model, const DatasetSplits& data, const Ad
                             to_string({old_classes, last.inputs}), to_string(options.centroids.shape())));
   }
   const DatasetSplits splits = relabelled(data, enlarged.class_names, options.train);
+  if (!options.train.out_directory.empty()) {
+    create_run_folder(options.train.out_directory);
+  }
+  const auto start = Clock::now();
   MemorySplits features;
   features.train = features_of(splits.train, enlarged, last, options.train, "features of the training images",
                                added, observer.progress());
@@ -204,19 +213,21 @@ AddedClasses add_classes(const Model& model, const DatasetSplits& data, const Ad
     added.result.interrupted = true;
     return added;
   }
+  const double seconds = seconds_since(start);
   const Tensor centroids = centroids_of(features.train, classes, options.centroids);
   fill_old_classes(features.train, enlarged.class_names, old_classes, options, centroids, added);
   const auto unreadable = std::move(added.result.unreadable);
   added.result = train(new_columns_on(enlarged, last, old_classes, centroids), features,
                        options_for_columns(options.train), observer);
   added.result.unreadable = unreadable;
+  added.result.seconds.features = seconds;
   count_right_answers(added, features.validation->labels, old_classes);
   if (added.result.best_epoch > 0) {
     take_new_columns(enlarged, last, old_classes, added.result.model);
   }
   added.result.model = std::move(enlarged);
   if (!added.result.interrupted && added.result.best_epoch > 0) {
-    write_outputs(added, options.train.out_directory);
+    write_outputs(added, options.train);
   }
   return added;
 }

@@ -142,8 +142,17 @@ void write_history(const std::string& directory, const std::vector<EpochRecord>&
   });
 }
 
-void write_config(const std::string& directory, const TrainOptions& options) {
-  const json config = {{"command", options.command}, {"train", json::parse(to_json(options))}};
+void create_run_folder(const std::string& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) {
+    throw Error(fmt::format("[train] expected to create {}; received \"{}\"", directory, error.message()));
+  }
+}
+
+void write_config(const std::string& directory, const TrainOptions& options, const std::string& subcommand) {
+  const json config = {
+      {"subcommand", subcommand}, {"command", options.command}, {"train", json::parse(to_json(options))}};
   write_file_atomically((fs::path(directory) / "config.json").string(),
                         [&](std::ostream& out) { out << config.dump(2) << "\n"; });
 }

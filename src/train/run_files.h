@@ -37,7 +37,10 @@ void save_checkpoint(const std::string& directory, const RunState& state, const 
 std::optional<RunState> load_checkpoint(const std::string& directory, const std::string& fingerprint);
 
 void write_history(const std::string& directory, const std::vector<EpochRecord>& history);
-void write_config(const std::string& directory, const TrainOptions& options);
+// Throws Error when it cannot be made.
+void create_run_folder(const std::string& directory);
+// `subcommand`: of the program, whose options options.command are.
+void write_config(const std::string& directory, const TrainOptions& options, const std::string& subcommand);
 std::string model_path(const std::string& directory);
 
 }  // namespace headstart

@@ -184,12 +184,7 @@ void begin_or_resume(Session& session) {
   if (options.out_directory.empty()) {
     return;
   }
-  std::error_code error;
-  fs::create_directories(options.out_directory, error);
-  if (error) {
-    throw Error(fmt::format("[train] expected to create {}; received \"{}\"", options.out_directory,
-                            error.message()));
-  }
+  create_run_folder(options.out_directory);
   if (options.resume) {
     if (auto state = load_checkpoint(options.out_directory, session.fingerprint)) {
       session.state = std::move(*state);
@@ -199,7 +194,7 @@ void begin_or_resume(Session& session) {
       session.observer.message("no checkpoint there: beginning with the first epoch");
     }
   }
-  write_config(options.out_directory, options);
+  write_config(options.out_directory, options, "train");
 }
 
 // A stage begins with the best parameters of those before it.

@@ -55,15 +55,19 @@ bool has_keys(const json& object, const std::vector<const char*>& keys) {
   return true;
 }
 
-// Well-formed, self-contained, with its sections.
-void expect_page(const std::string& file) {
+std::string text_of(const std::string& file) {
   std::ifstream stream(file, std::ios::binary);
-  const std::string page((std::istreambuf_iterator<char>(stream)), {});
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+// Well-formed, self-contained, with its sections.
+void expect_page(const std::string& file, const char* command = "headstart train") {
+  const std::string page = text_of(file);
   EXPECT_EQ(markup_fault(page), "");
   EXPECT_EQ(page.find("http"), std::string::npos);
   EXPECT_EQ(page.find("<script"), std::string::npos);
   for (const char* part : {"<h2>Curves</h2>", "<h2>Confusion</h2>", "<h2>Least certain</h2>",
-                           "data:image/jpeg;base64,", "headstart train"}) {
+                           "data:image/jpeg;base64,", command}) {
     EXPECT_NE(page.find(part), std::string::npos) << part;
   }
 }
@@ -180,6 +184,56 @@ TEST_F(CommandsTest, TrainEvaluatePredict) {
   EXPECT_EQ(again.status, 0) << again.errors;
   EXPECT_EQ(again.output.substr(0, again.output.find('\n')),
             trained.output.substr(0, trained.output.find('\n')));
+}
+
+TEST_F(CommandsTest, AddClassesLeavesARunAsTrainDoes) {
+  for (int i = 0; i < 20; ++i) {
+    const auto name = std::to_string(i) + ".png";
+    const auto tone = static_cast<std::uint8_t>(i), bright = static_cast<std::uint8_t>(250 - i);
+    picture("data/blue/" + name, tone, bright);
+    picture("data/red/" + name, bright, tone);
+    picture("more/blue/" + name, tone, bright);
+    picture("more/red/" + name, bright, tone);
+    picture("more/violet/" + name, bright, bright);
+    picture("only/violet/" + name, bright, bright);
+  }
+  ASSERT_EQ(run_program({"train", path("data"), "--base", "none", "--input-size", "32", "--head",
+                         "conv:8,gap,dense", "--lr", "0.05", "--epochs", "8", "--no-report", "--accept",
+                         "0.9", "--validation-fraction", "0.5", "--out", path("run")})
+                .status,
+            0);
+  const auto model = path("run/model.safetensors");
+  const std::vector<std::string> add{"add-classes", model,   path("more"), "--epochs",
+                                     "6",           "--out", path("wider")};
+  const auto added = run_program(add);
+  ASSERT_EQ(added.status, 0) << added.errors;
+  for (const char* file : {"model.safetensors", "history.csv", "config.json", "report.html"}) {
+    EXPECT_TRUE(std::filesystem::exists(folder_.path() / "wider" / file)) << file;
+  }
+  expect_page(path("wider/report.html"), "headstart add-classes");
+  const auto page = text_of(path("wider/report.html"));
+  for (const auto* text :
+       {"Measured on 12 images", "classes added", "violet, to ", "headstart add-classes "}) {
+    EXPECT_NE(page.find(text), std::string::npos) << text;
+  }
+  EXPECT_EQ(run_program({"report", path("wider")}).status, 0);
+  EXPECT_NE(text_of(path("wider/report.html")).find("Measured on 12 images"), std::string::npos);
+  EXPECT_EQ(run_program({"plot", path("wider"), "--out", path("c.svg")}).status, 0);
+  const auto config = path("wider/config.json");
+  const auto again = run_program({"add-classes", "--config", config, "--out", path("again"), "--quiet"});
+  EXPECT_EQ(again.status, 0) << again.errors;
+  EXPECT_EQ(text_of(path("again/history.csv")).substr(0, 100),
+            text_of(path("wider/history.csv")).substr(0, 100));
+  const auto refused = run_program({"train", "--config", config, "--out", path("no")});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_NE(refused.errors.find("received one of \"add-classes\""), std::string::npos) << refused.errors;
+  // One folder is enough where the model knows what the old classes look like.
+  const auto alone =
+      run_program({"add-classes", model, path("only"), "--epochs", "2", "--out", path("alone")});
+  EXPECT_EQ(alone.status, 0) << alone.errors;
+  const auto sparse = text_of(path("alone/report.html"));
+  EXPECT_NE(sparse.find("Measured on 4 images"), std::string::npos);
+  EXPECT_NE(sparse.find("There are no photos of blue, red"), std::string::npos);
 }
 
 TEST_F(CommandsTest, ForwardHoldsAgainstItselfAndNotAgainstAnother) {

@@ -165,6 +165,9 @@ TEST_F(AddClassesTest, TrainsNewColumnsAlone) {
   const Model loaded = load_model(folder_ / "run" + "/model.safetensors");
   EXPECT_EQ(loaded.class_names, wider.class_names);
   EXPECT_EQ(loaded.provenance.at("classes_added"), added.names.front());
+  for (const char* file : {"history.csv", "config.json"}) {
+    EXPECT_TRUE(std::filesystem::exists(folder_.path() / "run" / file)) << file;
+  }
 }
 
 // Without a photo of the old classes their centroids do; without those it is refused.
