@@ -71,9 +71,8 @@ struct Explanation {
 using ExplanationSink = std::function<void(std::size_t picture, Explanation explanation)>;
 
 // One after the other in the order of `paths`; what a layer's map needs is computed batch by batch on all
-// cores. Works for every network, trained or frozen: everything runs as in prediction. Stops early when
-// stop_requested(). Throws Error for an unknown layer or class, and for a method that does not fit the
-// network.
+// cores. Works for every network, trained or frozen: everything runs as in prediction. Throws Error
+// when stop_requested(), for an unknown layer or class, and for a method that does not fit the network.
 void explain_files(const Model& model, const std::vector<std::string>& paths, const ExplainOptions& options,
                    Progress& progress, const ExplanationSink& sink);
 // `input`: (N, H, W, C), preprocessed.

@@ -63,7 +63,7 @@ struct ImageOutputs {
   std::vector<UnreadableImage> unreadable;
 };
 
-// Stops early, with the rows so far, when stop_requested().
+// Throws Error when stop_requested(): rows of some images would pass for those of all.
 ImageOutputs compute_outputs(const Model& model, const Dataset& dataset, const std::vector<NodeId>& outputs,
                              const PredictOptions& options, Progress& progress);
 

@@ -27,5 +27,7 @@ std::unique_ptr<Progress> make_console_progress();
 void install_stop_handler();
 bool stop_requested();
 void request_stop(bool value);  // for tests and embedders
+// Throws Error when stop_requested(): for work that is worth nothing when it is not finished.
+void throw_if_stopped();
 
 }  // namespace headstart

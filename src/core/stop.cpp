@@ -2,6 +2,7 @@
 #include <atomic>
 #include <csignal>
 
+#include "headstart/error.h"
 #include "headstart/progress.h"
 
 namespace headstart {
@@ -28,5 +29,11 @@ void install_stop_handler() {
 bool stop_requested() { return stop; }
 
 void request_stop(bool value) { stop = value; }
+
+void throw_if_stopped() {
+  if (stop_requested()) {
+    throw Error("[stop] the work was to be finished; received a signal to stop; start it again");
+  }
+}
 
 }  // namespace headstart

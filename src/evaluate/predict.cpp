@@ -90,6 +90,7 @@ ImageOutputs compute_views(const Model& model, const Dataset& dataset, const std
   progress.begin("computing", count);
   result.unreadable = extract(dataset, items, model.graph, model.parameters, extraction, progress, append);
   progress.end();
+  throw_if_stopped();
   for (auto& output : result.outputs) {
     output = first_rows(std::move(output), static_cast<std::int64_t>(result.samples.size()));
   }

@@ -144,7 +144,8 @@ Predictor whole_network(const Model& model, const ExplainOptions& options) {
 void occlude_files(const Model& model, const std::vector<std::string>& paths, const ExplainOptions& options,
                    Progress& progress, const ExplanationSink& sink) {
   Predictor predictor = whole_network(model, options);
-  for (std::size_t i = 0; i < paths.size() && !stop_requested(); ++i) {
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    throw_if_stopped();
     Explanation explanation;
     try {
       Tensor input = preprocess(decode_image(read_file(paths[i]), decode_options_for(model.preprocessing)),
@@ -197,6 +198,7 @@ void explain_files(const Model& model, const std::vector<std::string>& paths, co
               [&](std::size_t item, std::span<const float* const> values) { explaining.add(item, values); });
   explaining.flush();
   progress.end();
+  throw_if_stopped();
   for (const auto& each : unreadable) {
     Explanation explanation;
     explanation.error = each.message;

@@ -254,7 +254,8 @@ std::vector<MaximizedInput> maximize(const Model& model, const MaximizeOptions& 
         units.begin() + static_cast<std::ptrdiff_t>(std::min(units.size(), first + kRowsAtOnce)));
     Ascent ascent(model, output, part, options);
     const auto before = ascent.measure();
-    for (int i = 0; i < options.steps && !stop_requested(); ++i) {
+    for (int i = 0; i < options.steps; ++i) {
+      throw_if_stopped();
       ascent.step(i, static_cast<double>(i) / options.steps);
       progress.advance(static_cast<std::int64_t>(first) * options.steps +
                        static_cast<std::int64_t>(part.size()) * (i + 1));

@@ -78,6 +78,7 @@ std::vector<Neighbour> nearest_photos(const Model& model, const std::string& pho
              .similarity = cosine(wanted.values(), {values[0], static_cast<std::size_t>(wanted.size())})});
       });
   progress.end();
+  throw_if_stopped();
   if (neighbours.empty()) {
     throw Error("[explain] expected photos to compare with; none could be read");
   }

@@ -92,7 +92,8 @@ std::vector<HeatMap> occlusion_maps(const Model& model, Predictor& predictor, co
   const auto colour = gray(model.preprocessing, channels);
   std::vector<Drops> drops(classes.size(), Drops(height, width));
   progress.begin("covering", static_cast<std::int64_t>(squares.size()));
-  for (std::size_t first = 0; first < squares.size() && !stop_requested(); first += kSquaresAtOnce) {
+  for (std::size_t first = 0; first < squares.size(); first += kSquaresAtOnce) {
+    throw_if_stopped();
     const auto count = std::min<std::size_t>(kSquaresAtOnce, squares.size() - first);
     Tensor covered({static_cast<std::int64_t>(count), height, width, channels});
     for (std::size_t i = 0; i < count; ++i) {
