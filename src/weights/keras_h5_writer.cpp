@@ -183,6 +183,8 @@ void flush_to_disk(const std::string& path) {
 }  // namespace
 
 void write_keras_h5(const Graph& graph, const Parameters& parameters, const std::string& path) {
+  H5dont_atexit();  // all is closed here; after a failed write the library's own tidying up at the end
+                    // crashes
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // errors are thrown, not printed
   const auto temporary = fmt::format("{}.{}.part", path, ::getpid());
   try {

@@ -1,20 +1,19 @@
 // Reads, maps and atomic replacement, with the failures that a full disk gives.
 #include "core/files.h"
 
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
 
 #include "headstart/error.h"
+#include "support/file_size_limit.h"
 #include "support/temporary_folder.h"
 
 namespace headstart {
@@ -33,24 +32,6 @@ class FilesTest : public testing::Test {
   }
 
   test::TemporaryFolder directory_;
-};
-
-// No file of this process may grow beyond `bytes` while it lives: writes fail as on a full disk.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    ::getrlimit(RLIMIT_FSIZE, &old_);
-    const rlimit limit{bytes, old_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    ::setrlimit(RLIMIT_FSIZE, &old_);
-    std::signal(SIGXFSZ, old_handler_);
-  }
-
- private:
-  rlimit old_{};
-  void (*old_handler_)(int);
 };
 
 std::string message_of(const std::function<void()>& call) {
@@ -124,7 +105,7 @@ TEST_F(FilesTest, FullDiskKeepsTheOldFile) {
   const std::string content(1 << 20, 'n');
   std::string message;
   {
-    const FileSizeLimit limit(4096);
+    const test::FileSizeLimit limit(4096);
     message =
         message_of([&] { write_file_atomically(path("model"), [&](std::ostream& out) { out << content; }); });
   }
@@ -136,7 +117,7 @@ TEST_F(FilesTest, FullDiskKeepsTheOldFile) {
 TEST_F(FilesTest, FullDiskIsSeenThroughTheBufferToo) {
   const std::string content(5000,
                             'n');  // smaller than the stream's buffer: only the last flush meets the limit
-  const FileSizeLimit limit(4096);
+  const test::FileSizeLimit limit(4096);
   EXPECT_THROW(write_file_atomically(path("model"), [&](std::ostream& out) { out << content; }), Error);
   EXPECT_EQ(entries(), 0U);
 }
