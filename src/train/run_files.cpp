@@ -150,6 +150,19 @@ void create_run_folder(const std::string& directory) {
   }
 }
 
+FileLock lock_run_folder(const std::string& directory) {
+  const fs::path folder = fs::path(directory) / "checkpoint";
+  create_run_folder(folder.string());
+  auto held = FileLock::try_lock(folder / "lock", FileLock::Kind::exclusive);
+  if (!held) {
+    throw Error(
+        fmt::format("[train] expected a folder that no other run is writing to; received {}; wait for that "
+                    "run or choose another --out",
+                    directory));
+  }
+  return std::move(*held);
+}
+
 void write_config(const std::string& directory, const TrainOptions& options, const std::string& subcommand) {
   const json config = {
       {"subcommand", subcommand}, {"command", options.command}, {"train", json::parse(to_json(options))}};

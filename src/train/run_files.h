@@ -8,6 +8,7 @@
 
 #include "headstart/parameters.h"
 #include "headstart/train.h"
+#include "train/file_lock.h"
 
 namespace headstart {
 
@@ -39,6 +40,8 @@ std::optional<RunState> load_checkpoint(const std::string& directory, const std:
 void write_history(const std::string& directory, const std::vector<EpochRecord>& history);
 // Throws Error when it cannot be made.
 void create_run_folder(const std::string& directory);
+// Held by the run that writes into the folder, which is there. Throws Error while another run holds it.
+FileLock lock_run_folder(const std::string& directory);
 // `subcommand`: of the program, whose options options.command are.
 void write_config(const std::string& directory, const TrainOptions& options, const std::string& subcommand);
 std::string model_path(const std::string& directory);

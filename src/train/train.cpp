@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -179,12 +180,14 @@ std::set<std::string> changing_in_any_stage(const Graph& graph, const TrainOptio
   return names;
 }
 
-void begin_or_resume(Session& session) {
+// The lock on the run's folder, if there is one.
+std::optional<FileLock> begin_or_resume(Session& session) {
   const TrainOptions& options = session.options;
   if (options.out_directory.empty()) {
-    return;
+    return std::nullopt;
   }
   create_run_folder(options.out_directory);
+  FileLock lock = lock_run_folder(options.out_directory);
   if (options.resume) {
     if (auto state = load_checkpoint(options.out_directory, session.fingerprint)) {
       session.state = std::move(*state);
@@ -195,6 +198,7 @@ void begin_or_resume(Session& session) {
     }
   }
   write_config(options.out_directory, options, "train");
+  return lock;
 }
 
 // A stage begins with the best parameters of those before it.
@@ -266,7 +270,7 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
                   .loss = *options.loss,
                   .class_weights = class_weights_of(options, model.graph, labels_of(train_split))};
   session.fingerprint = fingerprint_of(session);
-  begin_or_resume(session);
+  const auto lock = begin_or_resume(session);
   result.interrupted = !run_stages(session);
   assign(model.parameters, session.state.best);
   if (!result.interrupted && options.accepted_share > 0.0 && session.state.best_epoch > 0) {

@@ -18,6 +18,7 @@
 #include "support/tolerance.h"
 #include "tiny.h"
 #include "train/features.h"
+#include "train/run_files.h"
 
 namespace headstart {
 namespace {
@@ -163,6 +164,17 @@ TEST_F(TrainFiles, AStopDuringExtractionKeepsWhatWasComputed) {
   }
   EXPECT_GT(records, 0U);
   expect_equal(run(quick_with(CacheMode::automatic)), run(quick_with(CacheMode::off)));
+}
+
+TEST_F(TrainFiles, TwoRunsDoNotWriteIntoOneFolder) {
+  auto options = quick_with(CacheMode::off);
+  options.out_directory = folder_ / "run";
+  run(options);
+  {
+    const FileLock other = lock_run_folder(options.out_directory);
+    EXPECT_THROW(run(options), Error);
+  }
+  EXPECT_FALSE(run(options).history.empty());
 }
 
 TEST_F(TrainFiles, WithoutAValidationFolderOneIsHeldOut) {
