@@ -8,12 +8,15 @@
 namespace headstart {
 
 // Layers separated by commas, each NAME[:ARGUMENT]...:
-//   flatten | gap | gmp | dense[:UNITS[:ACTIVATION]] | conv:FILTERS[:KERNEL[:ACTIVATION]] | maxpool[:POOL] |
-//   avgpool[:POOL] | dropout:RATE | batchnorm | activation:NAME
+//   flatten | gap | gmp | dense[:UNITS[:ACTIVATION]] | conv:FILTERS[:KERNEL[:ACTIVATION]] | sepconv (the
+//   same) | depthwise[:KERNEL[:ACTIVATION]] | maxpool[:POOL] | avgpool[:POOL] | dropout:RATE | batchnorm |
+//   layernorm | groupnorm[:GROUPS] | instancenorm | activation:NAME
+// KERNEL and POOL are N or HxW. Words at the end of a layer: `same`, `strideN` (convolutions, pooling);
+// `nobias` (what has a kernel); `weightnorm` (dense, conv); `renorm` (batchnorm).
 // A last `dense` without units gets one unit with sigmoid for two classes (Keras's courses), else `classes`
-// units with softmax; "dense:softmax" asks for softmax in any case. `conv` is 3x3, `valid` and relu unless
-// said otherwise. Layers are named as Keras names them (dense, dense_1, ...). Throws Error that names the
-// layer and offers the nearest words.
+// units with softmax; "dense:softmax" asks for softmax in any case. Convolutions are 3x3, `valid` and relu
+// unless said otherwise. Layers are named as Keras names them (dense, dense_1, ...). Throws Error that names
+// the layer and offers the nearest words.
 //
 // `base` becomes a nested model (scope) of the result called `model_name`, or with an Input only its layers
 // are the whole network.

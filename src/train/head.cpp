@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <functional>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -80,11 +80,52 @@ std::string argument(const Layer& layer, std::size_t index, const std::string& o
   return index < layer.arguments.size() ? layer.arguments[index] : otherwise;
 }
 
-Op hidden_dense(const Layer& layer) {
-  const std::string form = "dense:UNITS[:ACTIVATION] before the last layer";
+// Takes the word out of the arguments; false when it is not there.
+bool take(Layer& layer, std::string_view word) {
+  const auto found = std::find(layer.arguments.begin(), layer.arguments.end(), word);
+  const bool there = found != layer.arguments.end();
+  if (there) {
+    layer.arguments.erase(found);
+  }
+  return there;
+}
+
+// "same" and "strideN", which a layer has that slides over the image.
+struct Sliding {
+  Padding padding{};
+  std::optional<Size2> strides{};
+};
+
+Sliding take_sliding(Layer& layer) {
+  constexpr std::string_view kStride = "stride";
+  Sliding sliding;
+  sliding.padding = take(layer, "same") ? Padding::same() : Padding::valid();
+  const auto found = std::find_if(layer.arguments.begin(), layer.arguments.end(),
+                                  [&](const std::string& word) { return word.starts_with(kStride); });
+  if (found != layer.arguments.end()) {
+    const int stride = whole_number(layer, found->substr(kStride.size()), "strideN, such as stride2");
+    sliding.strides = Size2{.height = stride, .width = stride};
+    layer.arguments.erase(found);
+  }
+  return sliding;
+}
+
+// "3" or "1x7", height first.
+Size2 window(const Layer& layer, const std::string& text, const std::string& form) {
+  const auto cross = text.find('x');
+  const int height = whole_number(layer, text.substr(0, cross), form);
+  return {.height = height,
+          .width = cross == std::string::npos ? height : whole_number(layer, text.substr(cross + 1), form)};
+}
+
+Op hidden_dense(Layer& layer, const Shape&) {
+  const std::string form = "dense:UNITS[:ACTIVATION][:nobias][:weightnorm] before the last layer";
+  const bool use_bias = !take(layer, "nobias"), weight_normalization = take(layer, "weightnorm");
   require_arguments(layer, 1, 2, form);
   return Dense{.units = whole_number(layer, layer.arguments[0], form),
-               .activation = activation(layer, argument(layer, 1, "linear"))};
+               .use_bias = use_bias,
+               .activation = activation(layer, argument(layer, 1, "linear")),
+               .weight_normalization = weight_normalization};
 }
 
 // The last dense layer has one output a class, or one in all for two classes.
@@ -109,23 +150,80 @@ Op output_dense(const Layer& layer, int classes) {
   return Dense{.units = units, .activation = activation(layer, name)};
 }
 
-Op convolution(const Layer& layer) {
-  const std::string form = "conv:FILTERS[:KERNEL[:ACTIVATION]]";
+Op convolution(Layer& layer, const Shape&) {
+  const std::string form =
+      "conv:FILTERS[:KERNEL[:ACTIVATION]][:same][:strideN][:nobias][:weightnorm], KERNEL as N or HxW";
+  const Sliding sliding = take_sliding(layer);
+  const bool use_bias = !take(layer, "nobias"), weight_normalization = take(layer, "weightnorm");
   require_arguments(layer, 1, 3, form);
-  const int kernel = whole_number(layer, argument(layer, 1, "3"), form);
   return Conv2D{.filters = whole_number(layer, layer.arguments[0], form),
-                .kernel = {.height = kernel, .width = kernel},
-                .activation = activation(layer, argument(layer, 2, "relu"))};
+                .kernel = window(layer, argument(layer, 1, "3"), form),
+                .strides = sliding.strides.value_or(Size2{}),
+                .padding = sliding.padding,
+                .use_bias = use_bias,
+                .activation = activation(layer, argument(layer, 2, "relu")),
+                .weight_normalization = weight_normalization};
 }
 
-Size2 pool(const Layer& layer) {
-  const std::string form = layer.name + "[:POOL]";
+Op separable_convolution(Layer& layer, const Shape&) {
+  const std::string form =
+      "sepconv:FILTERS[:KERNEL[:ACTIVATION]][:same][:strideN][:nobias], KERNEL as N or HxW";
+  const Sliding sliding = take_sliding(layer);
+  const bool use_bias = !take(layer, "nobias");
+  require_arguments(layer, 1, 3, form);
+  return SeparableConv2D{.filters = whole_number(layer, layer.arguments[0], form),
+                         .kernel = window(layer, argument(layer, 1, "3"), form),
+                         .strides = sliding.strides.value_or(Size2{}),
+                         .padding = sliding.padding,
+                         .use_bias = use_bias,
+                         .activation = activation(layer, argument(layer, 2, "relu"))};
+}
+
+Op depthwise_convolution(Layer& layer, const Shape&) {
+  const std::string form = "depthwise[:KERNEL[:ACTIVATION]][:same][:strideN][:nobias], KERNEL as N or HxW";
+  const Sliding sliding = take_sliding(layer);
+  const bool use_bias = !take(layer, "nobias");
+  require_arguments(layer, 0, 2, form);
+  return DepthwiseConv2D{.kernel = window(layer, argument(layer, 0, "3"), form),
+                         .strides = sliding.strides.value_or(Size2{}),
+                         .padding = sliding.padding,
+                         .use_bias = use_bias,
+                         .activation = activation(layer, argument(layer, 1, "relu"))};
+}
+
+template <typename Pooling>
+Op pooling(Layer& layer, const Shape&) {
+  const std::string form = layer.name + "[:POOL][:same][:strideN], POOL as N or HxW";
+  const Sliding sliding = take_sliding(layer);
   require_arguments(layer, 0, 1, form);
-  const int size = whole_number(layer, argument(layer, 0, "2"), form);
-  return {.height = size, .width = size};
+  const Size2 pool = window(layer, argument(layer, 0, "2"), form);
+  return Pooling{.pool = pool, .strides = sliding.strides.value_or(pool), .padding = sliding.padding};
 }
 
-Op dropout(const Layer& layer) {
+Op batch_normalization(Layer& layer, const Shape&) {
+  const bool renorm = take(layer, "renorm");
+  require_arguments(layer, 0, 0, "batchnorm[:renorm]");
+  return BatchNormalization{.renorm = renorm};
+}
+
+Op group_normalization(Layer& layer, const Shape&) {
+  const std::string form = "groupnorm[:GROUPS]";
+  require_arguments(layer, 0, 1, form);
+  return GroupNormalization{.groups = whole_number(layer, argument(layer, 0, "32"), form)};
+}
+
+// A group for every channel.
+Op instance_normalization(Layer& layer, const Shape& input) {
+  require_arguments(layer, 0, 0, "instancenorm without arguments");
+  return GroupNormalization{.groups = static_cast<int>(input.back())};
+}
+
+Op activation_layer(Layer& layer, const Shape&) {
+  require_arguments(layer, 1, 1, "activation:NAME");
+  return ActivationLayer{.activation = activation(layer, layer.arguments[0])};
+}
+
+Op dropout(Layer& layer, const Shape&) {
   const std::string form = "dropout:RATE with a rate in [0, 1)";
   require_arguments(layer, 1, 1, form);
   const std::string& text = layer.arguments[0];
@@ -138,30 +236,34 @@ Op dropout(const Layer& layer) {
 }
 
 template <typename LayerOp>
-Op plain(const Layer& layer) {
+Op plain(Layer& layer, const Shape&) {
   require_arguments(layer, 0, 0, layer.name + " without arguments");
   return LayerOp{};
 }
 
-Op op_of(const Layer& layer) {
-  const std::vector<std::pair<std::string, std::function<Op(const Layer&)>>> words{
+// `input`: the shape of what the layer reads.
+Op op_of(const Layer& layer, const Shape& input) {
+  const std::vector<std::pair<std::string, Op (*)(Layer&, const Shape&)>> words{
       {"flatten", plain<Flatten>},
       {"gap", plain<GlobalAveragePooling2D>},
       {"gmp", plain<GlobalMaxPooling2D>},
       {"dense", hidden_dense},
       {"conv", convolution},
-      {"maxpool", [](const Layer& l) { return MaxPooling2D{.pool = pool(l), .strides = pool(l)}; }},
-      {"avgpool", [](const Layer& l) { return AveragePooling2D{.pool = pool(l), .strides = pool(l)}; }},
+      {"sepconv", separable_convolution},
+      {"depthwise", depthwise_convolution},
+      {"maxpool", pooling<MaxPooling2D>},
+      {"avgpool", pooling<AveragePooling2D>},
       {"dropout", dropout},
-      {"batchnorm", plain<BatchNormalization>},
-      {"activation", [](const Layer& l) {
-         require_arguments(l, 1, 1, "activation:NAME");
-         return ActivationLayer{.activation = activation(l, l.arguments[0])};
-       }}};
+      {"batchnorm", batch_normalization},
+      {"layernorm", plain<LayerNormalization>},
+      {"groupnorm", group_normalization},
+      {"instancenorm", instance_normalization},
+      {"activation", activation_layer}};
   std::vector<std::string> names;
   for (const auto& [name, make] : words) {
     if (name == layer.name) {
-      return make(layer);
+      Layer rest = layer;
+      return make(rest, input);
     }
     names.push_back(name);
   }
@@ -189,8 +291,8 @@ Graph attach_head(const Graph& base, const HeadOptions& options) {
     last = graph.nest(base, last);
   }
   for (const Layer& layer : layers) {
-    const Op op = &layer == &layers.back() ? output_dense(layer, options.classes) : op_of(layer);
     const Shape& shape = graph.node(last).shape;
+    const Op op = &layer == &layers.back() ? output_dense(layer, options.classes) : op_of(layer, shape);
     if (std::holds_alternative<Dense>(op) && shape.size() != 1) {
       throw Error(
           fmt::format("[head] \"{}\" does not fit there: expected a flat input; received {}; put flatten or "

@@ -52,12 +52,60 @@ TEST(Head, WholeNetworkOnAnInput) {
   EXPECT_EQ(graph.output_shape(), Shape({10}));
 }
 
+TEST(Head, PaddingStridesAndBias) {
+  const Graph graph = with_head(
+      "conv:8:1x3:linear:same:nobias,batchnorm,activation:relu,maxpool:2:same:stride1,"
+      "sepconv:6:3:relu:same:stride2,depthwise:3:relu6:same,gap,dense",
+      2);
+  const auto& conv = std::get<Conv2D>(graph.nodes()[3].op);
+  EXPECT_EQ(conv.kernel, (Size2{.height = 1, .width = 3}));
+  EXPECT_EQ(conv.padding, Padding::same());
+  EXPECT_FALSE(conv.use_bias);
+  EXPECT_EQ(conv.activation.kind, Activation::Kind::linear);
+  EXPECT_EQ(graph.nodes()[3].shape, Shape({4, 4, 8}));
+  EXPECT_EQ(graph.nodes()[6].shape, Shape({4, 4, 8}));  // the pooling
+  EXPECT_EQ(graph.nodes()[7].shape, Shape({2, 2, 6}));
+  EXPECT_EQ(graph.nodes()[8].shape, Shape({2, 2, 6}));
+}
+
+TEST(Head, NormalizationsAndTheirVariants) {
+  const Graph graph = with_head(
+      "conv:8:1:linear:weightnorm,batchnorm:renorm,groupnorm:4,instancenorm,layernorm,"
+      "gap,dense:16:relu:nobias:weightnorm,dense",
+      3);
+  EXPECT_TRUE(std::get<Conv2D>(graph.nodes()[3].op).weight_normalization);
+  EXPECT_TRUE(std::get<BatchNormalization>(graph.nodes()[4].op).renorm);
+  EXPECT_EQ(std::get<GroupNormalization>(graph.nodes()[5].op).groups, 4);
+  EXPECT_EQ(std::get<GroupNormalization>(graph.nodes()[6].op).groups, 8);
+  EXPECT_EQ(graph.nodes()[7].name, "layer_normalization");
+  EXPECT_FALSE(std::get<Dense>(graph.nodes()[9].op).use_bias);
+}
+
 TEST(Head, RefusesWhatCannotBe) {
-  for (const char* head :
-       {"", "gap", "gap,", "gap,dens", "dense", "gap,dense:3", "gap,dense:5:relu", "gap,dense:1",
-        "gap,dropout,dense", "gap,dropout:1,dense", "gap,dropout:x,dense", "gap,dense:0:relu,dense",
-        "gap,dense:8:rleu,dense", "flatten,conv:8,dense", "gap:2,dense", "conv,gap,dense",
-        "gap,dense:99999999999,dense", "conv:8:9,gap,dense"}) {
+  for (const char* head : {"",
+                           "gap",
+                           "gap,",
+                           "gap,dens",
+                           "dense",
+                           "gap,dense:3",
+                           "gap,dense:5:relu",
+                           "gap,dense:1",
+                           "gap,dropout,dense",
+                           "gap,dropout:1,dense",
+                           "gap,dropout:x,dense",
+                           "gap,dense:0:relu,dense",
+                           "gap,dense:8:rleu,dense",
+                           "flatten,conv:8,dense",
+                           "gap:2,dense",
+                           "conv,gap,dense",
+                           "gap,dense:99999999999,dense",
+                           "conv:8:9,gap,dense",
+                           "conv:8:3:relu:stride0,gap,dense",
+                           "conv:8:3:relu:sam,gap,dense",
+                           "conv:8:3x,gap,dense",
+                           "groupnorm:3,gap,dense",
+                           "gap,dense:8:same,dense",
+                           "batchnorm:nobias,gap,dense"}) {
     EXPECT_THROW(with_head(head, 5), Error) << head;
   }
   EXPECT_THROW(with_head("gap,dense", 1), Error);
