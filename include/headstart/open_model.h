@@ -21,7 +21,6 @@ struct ModelRequest {
 };
 
 // Whether `name` is one of architectures().
-bool is_zoo_name(const std::string& name);
 
 // Throws Error when the name is neither (nearest names offered), or when a weight source or architecture
 // options come with a model file. `progress` hears of downloads.

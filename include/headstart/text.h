@@ -8,8 +8,8 @@
 
 namespace headstart {
 
-// Up to `count` candidates nearest to `word` by edit distance (a substring match counts as near), nearest
-// first; far ones are left out.
+// Up to `count` different candidates nearest to `word` by edit distance (a substring match counts as near),
+// nearest first; far ones are left out.
 std::vector<std::string> nearest_names(std::string_view word, const std::vector<std::string>& candidates,
                                        std::size_t count = 3);
 // "; did you mean a, b?" or "".
@@ -20,6 +20,7 @@ std::string with_thousands(long long value);  // "14,714,688"
 std::int64_t bytes_from(const std::string& text);
 std::string bytes_text(std::int64_t bytes);  // "830 MB", "4.2 GB"
 std::string lower(std::string_view text);
+std::string plain_spelling(std::string_view text);  // lower case, without hyphens, underscores and spaces
 // Bytes that are not UTF-8, and control characters, become U+FFFD.
 std::string valid_utf8(const std::string& text);
 std::string without_tag(std::string message);  // an Error's message without its "[tag] "

@@ -35,24 +35,15 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return previous[b.size()];
 }
 
-// Separators and case are what people get wrong most: they do not count.
-std::string plain(std::string_view text) {
-  std::string result;
-  for (const char c : lower(text)) {
-    if (c != '-' && c != '_' && c != ' ') {
-      result += c;
-    }
-  }
-  return result;
-}
-
-// From a plain word to a name: to the whole of it or, as people leave a nested model's scope and parts of a
-// class's name away ("shepherd" for "German_shepherd"), to what stands behind its last '/' or a word of it.
+// From a word without separators and capitals, which people get wrong most, to a name: to the whole of it or,
+// as people leave a nested model's scope and parts of a class's name away ("shepherd" for "German_shepherd"),
+// to what stands behind its last '/' or a word of it.
 std::size_t distance_to(const std::string& wanted, std::string_view candidate) {
   constexpr std::size_t kShortestWord = 4;
-  const std::string name = plain(candidate);
-  std::size_t distance = std::min(edit_distance(wanted, name),
-                                  edit_distance(wanted, plain(candidate.substr(candidate.rfind('/') + 1))));
+  const std::string name = plain_spelling(candidate);
+  std::size_t distance =
+      std::min(edit_distance(wanted, name),
+               edit_distance(wanted, plain_spelling(candidate.substr(candidate.rfind('/') + 1))));
   const bool contains = wanted.size() >= 3 && name.find(wanted) != std::string::npos;
   const bool contained = 2 * name.size() >= wanted.size() && wanted.find(name) != std::string::npos;
   if (contains || contained) {
@@ -61,7 +52,7 @@ std::size_t distance_to(const std::string& wanted, std::string_view candidate) {
   for (std::size_t begin = 0; begin < candidate.size();) {
     const auto end = std::min(candidate.find_first_of("-_ /", begin), candidate.size());
     if (end - begin >= kShortestWord) {
-      const auto word = edit_distance(wanted, plain(candidate.substr(begin, end - begin)));
+      const auto word = edit_distance(wanted, plain_spelling(candidate.substr(begin, end - begin)));
       distance = std::min(distance, std::max<std::size_t>(1, word));
     }
     begin = end + 1;
@@ -93,7 +84,7 @@ std::size_t sequence_length(std::string_view text) {
 std::vector<std::string> nearest_names(std::string_view word, const std::vector<std::string>& candidates,
                                        std::size_t count) {
   constexpr std::size_t kLongestWord = 256;  // a hostile name must not cost minutes
-  const std::string wanted = plain(word.substr(0, kLongestWord));
+  const std::string wanted = plain_spelling(word.substr(0, kLongestWord));
   if (wanted.empty()) {
     return {};
   }
@@ -107,8 +98,10 @@ std::vector<std::string> nearest_names(std::string_view word, const std::vector<
   }
   std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < std::min(count, near.size()); ++i) {
-    names.push_back(near[i].second);
+  for (auto& [distance, name] : near) {
+    if (names.size() < count && std::find(names.begin(), names.end(), name) == names.end()) {
+      names.push_back(std::move(name));
+    }
   }
   return names;
 }
@@ -157,6 +150,12 @@ std::string lower(std::string_view text) {
   std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) {
     return c < 0x80 ? static_cast<char>(std::tolower(c)) : static_cast<char>(c);
   });
+  return result;
+}
+
+std::string plain_spelling(std::string_view text) {
+  std::string result = lower(text);
+  std::erase_if(result, [](char c) { return c == '-' || c == '_' || c == ' '; });
   return result;
 }
 

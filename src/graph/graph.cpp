@@ -126,15 +126,13 @@ NodeId Graph::require(std::string_view name) const {
   }
   std::vector<std::string> names;
   for (const Node& node : nodes_) {
-    names.push_back(node.name);
-    for (const Scope& scope : scopes_) {
-      if (node.name.starts_with(scope.name + "/")) {
-        names.push_back(node.name.substr(scope.name.size() + 1));
-      }
-    }
+    const auto scope = std::find_if(scopes_.begin(), scopes_.end(), [&](const Scope& candidate) {
+      return node.name.starts_with(candidate.name + "/");
+    });
+    names.push_back(scope == scopes_.end() ? node.name : node.name.substr(scope->name.size() + 1));
   }
   throw Error("[graph] expected the name of a layer of \"" + name_ + "\"; received \"" + std::string(name) +
-              "\"" + did_you_mean(name, names));
+              "\"" + did_you_mean(name, names) + "; `headstart summary --expand` lists them");
 }
 
 void Graph::set_all_trainable(bool trainable) {

@@ -18,13 +18,6 @@
 namespace headstart {
 namespace {
 
-const Architecture* find_architecture(const std::string& name) {
-  const auto& table = architectures();
-  const auto found =
-      std::find_if(table.begin(), table.end(), [&](const auto& row) { return row.name == name; });
-  return found == table.end() ? nullptr : &*found;
-}
-
 bool has_architecture_options(const ArchitectureOptions& options) {
   const ArchitectureOptions defaults;
   return options.height != defaults.height || options.width != defaults.width ||
@@ -49,10 +42,6 @@ std::string guess_preprocessing(const Graph& graph) {
       return "none";
     }
   }
-  const auto letters = [](std::string text) {
-    std::erase(text, '_');
-    return lower(text);
-  };
   // MobileNets by their layers: Teachable Machine calls its base "model1".
   for (const auto& node : graph.nodes()) {
     const auto name = node.name.substr(node.name.rfind('/') + 1);
@@ -60,14 +49,14 @@ std::string guess_preprocessing(const Graph& graph) {
       return "tf";
     }
   }
-  std::vector<std::string> names{letters(graph.name())};
+  std::vector<std::string> names{plain_spelling(graph.name())};
   for (const auto& scope : graph.scopes()) {
-    names.push_back(letters(scope.name.substr(scope.name.rfind('/') + 1)));
+    names.push_back(plain_spelling(scope.name.substr(scope.name.rfind('/') + 1)));
   }
   std::string mode = "unit";
   std::size_t longest = 0;
   for (const auto& row : architectures()) {
-    const auto wanted = letters(row.name);
+    const auto wanted = plain_spelling(row.name);
     for (const auto& name : names) {
       if (row.flavour == Flavour::keras && name.starts_with(wanted) && wanted.size() > longest) {
         longest = wanted.size();
@@ -111,26 +100,46 @@ Model open_foreign_model(const std::string& path) {
   return model;
 }
 
-Model open_model_file(const ModelRequest& request) {
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(request.model, ignored)) {
-    std::vector<std::string> names;
-    for (const auto& row : architectures()) {
-      names.push_back(row.name);
+// What the folder of a run, or of a tfjs model, is named for.
+std::string file_in(const std::string& path) {
+  for (const char* name : {"model.safetensors", "model.json"}) {
+    const auto file = std::filesystem::path(path) / name;
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(file, ignored)) {
+      return file.string();
     }
-    const auto hint = did_you_mean(request.model, names);
-    throw Error(
-        fmt::format("[model] expected a network (see `headstart models`) or a model file; received {}{}",
-                    request.model, hint.empty() ? ", which is neither" : hint));
+  }
+  return path;
+}
+
+[[noreturn]] void refuse_model(const std::string& model) {
+  std::vector<std::string> names;
+  for (const auto& row : architectures()) {
+    names.push_back(row.name);
+  }
+  std::error_code ignored;
+  const bool like_a_path = model.find_first_of("./") != std::string::npos;
+  const auto what = std::filesystem::is_directory(model, ignored) ? ", a folder without model.safetensors"
+                    : like_a_path                                 ? ", and there is no such file"
+                                                                  : did_you_mean(model, names);
+  throw Error(
+      fmt::format("[model] expected a network (see `headstart models`) or a model file; received {}{}", model,
+                  what.empty() ? ", which is neither" : what));
+}
+
+Model open_model_file(const ModelRequest& request) {
+  const std::string path = file_in(request.model);
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored) || std::filesystem::is_directory(path, ignored)) {
+    refuse_model(path);
   }
   if (!request.weights.empty() || has_architecture_options(request.architecture)) {
     throw Error(
         fmt::format("[model] {} is a model file, which holds its own architecture and weights; leave out "
                     "--weights and the architecture options",
-                    request.model));
+                    path));
   }
-  return is_foreign_weight_file(request.model) ? open_foreign_model(request.model)
-                                               : load_model(request.model);
+  return is_foreign_weight_file(path) ? open_foreign_model(path) : load_model(path);
 }
 
 std::string fetch_imagenet(const ModelRequest& request, Progress& progress) {
@@ -157,8 +166,6 @@ void add_class_names(Model& model, const ModelRequest& request, const std::strin
 
 }  // namespace
 
-bool is_zoo_name(const std::string& name) { return find_architecture(name) != nullptr; }
-
 Model describe_model(const ModelRequest& request) {
   return is_zoo_name(request.model)
              ? describe_architecture(architecture(request.model, request.architecture.flavour),
@@ -182,10 +189,16 @@ Model open_model(const ModelRequest& request, Progress& progress) {
     return model;
   }
   const bool imagenet = request.weights.empty() || request.weights == "imagenet";
+  const std::string& name = architecture(request.model).name;
   const std::string path = imagenet ? fetch_imagenet(request, progress) : request.weights;
+  if (std::error_code ignored; !std::filesystem::exists(path, ignored)) {
+    const auto hint = did_you_mean(path, {"imagenet", "none"});
+    throw Error(fmt::format("[model] expected the weights imagenet, none or a file; received {}{}", path,
+                            hint.empty() ? ", which does not exist" : hint));
+  }
   WeightFile file = read_weight_file(path);
-  const auto flavour = flavour_for(request.model, file, path, request.architecture.flavour);
-  Model model = describe_architecture(architecture(request.model, flavour), request.architecture);
+  const auto flavour = flavour_for(name, file, path, request.architecture.flavour);
+  Model model = describe_architecture(architecture(name, flavour), request.architecture);
   auto mapped = map_weights(model.graph, std::move(file));
   model.parameters = std::move(mapped.parameters);
   if (const auto count = mapped.report.folded.size(); count > 0) {

@@ -6,6 +6,7 @@
 
 #include "headstart/error.h"
 #include "headstart/model.h"
+#include "headstart/text.h"
 #include "weights/onnx_names.h"
 
 namespace headstart {
@@ -28,8 +29,9 @@ std::optional<Flavour> recorded_flavour(const std::string& path) {
 std::optional<Flavour> weight_flavour(const std::string& architecture, const WeightFile& file,
                                       const std::string& path) {
   const auto& table = architectures();
-  const auto rows =
-      std::count_if(table.begin(), table.end(), [&](const auto& row) { return row.name == architecture; });
+  const auto rows = std::count_if(table.begin(), table.end(), [&](const auto& row) {
+    return plain_spelling(row.name) == plain_spelling(architecture);
+  });
   if (rows < 2) {
     return std::nullopt;
   }

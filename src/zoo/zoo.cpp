@@ -47,11 +47,19 @@ void check_options(const Architecture& architecture, const ArchitectureOptions& 
 
 }  // namespace
 
+bool is_zoo_name(const std::string& name) {
+  const auto& table = architectures();
+  return std::any_of(table.begin(), table.end(), [wanted = plain_spelling(name)](const auto& row) {
+    return plain_spelling(row.name) == wanted;
+  });
+}
+
 const Architecture& architecture(const std::string& name, std::optional<Flavour> flavour) {
   const Architecture* found = nullptr;
+  const std::string wanted = plain_spelling(name);
   std::vector<std::string> names;
   for (const Architecture& candidate : architectures()) {
-    if (candidate.name == name && (found == nullptr || candidate.flavour == flavour)) {
+    if (plain_spelling(candidate.name) == wanted && (found == nullptr || candidate.flavour == flavour)) {
       found = &candidate;
     }
     names.push_back(candidate.name);

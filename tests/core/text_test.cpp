@@ -26,6 +26,8 @@ TEST(NearestNames, NearestFirstAndFarOnesLeftOut) {
 }
 
 TEST(NearestNames, ASubstringIsNear) {
+  EXPECT_EQ(nearest_names("vgg17", {"vgg16", "vgg16", "vgg19"}),
+            (std::vector<std::string>{"vgg16", "vgg19"}));
   EXPECT_EQ(nearest_names("squeezenet", zoo_names()), std::vector<std::string>{"squeezenet1_1"});
   EXPECT_EQ(nearest_names("block5_conv1", {"vgg16/block5_conv1", "dense"}),
             std::vector<std::string>{"vgg16/block5_conv1"});

@@ -168,6 +168,9 @@ TEST(Registry, NamesAreUnique) {
 
 TEST(Registry, TheFlavourChoosesBetweenNetworksOfOneName) {
   EXPECT_EQ(architecture("resnet50").parameters, 25'636'712);
+  EXPECT_EQ(architecture("ResNet-50").name, "resnet50");
+  EXPECT_TRUE(is_zoo_name("InceptionResNetV2"));
+  EXPECT_FALSE(is_zoo_name("resnet51"));
   EXPECT_EQ(architecture("resnet50", Flavour::keras).parameters, 25'636'712);
   EXPECT_EQ(architecture("resnet50", Flavour::torch).parameters, 25'557'032);
   EXPECT_EQ(architecture("resnet18", Flavour::keras).flavour, Flavour::torch);
@@ -176,7 +179,7 @@ TEST(Registry, TheFlavourChoosesBetweenNetworksOfOneName) {
 
 TEST(Registry, OffersNearNames) {
   try {
-    architecture("mobilenetv2");
+    architecture("mobilnet_v2");
     FAIL() << "expected an Error";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("mobilenet_v2"), std::string::npos) << error.what();
