@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "augment_options.h"
+#include "checks.h"
 #include "commands.h"
 #include "headstart/image.h"
 
@@ -42,13 +43,13 @@ void add_augment(CLI::App& program) {
   command->add_option("--out", options->output, "The grid")->type_name("GRID.png")->required();
   command->add_option("--views", options->views, fmt::format("Views beside the photo ({})", options->views))
       ->type_name("N")
-      ->check(CLI::Range(1, 1000));
+      ->check(whole_number(1, 1000));
   command->add_option("--columns", options->columns, fmt::format("In a row ({})", options->columns))
       ->type_name("N")
-      ->check(CLI::Range(1, 100));
+      ->check(whole_number(1, 100));
   command->add_option("--input-size", options->size, fmt::format("Side of a view ({})", options->size))
       ->type_name("N")
-      ->check(CLI::Range(1, 2048));
+      ->check(whole_number(1, 2048));
   command->add_option("--seed", options->seed, "Of the views (0)")->type_name("N");
   add_augment_options(*command, options->augment);
   command->footer(

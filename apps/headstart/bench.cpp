@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "commands.h"
 #include "headstart/engine.h"
 #include "headstart/progress.h"
@@ -153,13 +154,13 @@ void add_bench(CLI::App& program) {
   add_model_options(*command, options->request);
   command->add_option("--program", options->program, "frozen, training or both (both)")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"frozen", "training", "both"}));
+      ->check(one_of({"frozen", "training", "both"}));
   command->add_option("--batch-size", options->batch_size, "Images at once (20)")
       ->type_name("N")
-      ->check(CLI::Range(1, 65536));
+      ->check(whole_number(1, 65536));
   command->add_option("--runs", options->runs, "Measured runs, of which the median counts (10)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(whole_number(1, 1'000'000));
   add_precision_option(*command, options->precision);
   add_parsed_option(*command, "--memory",
                     "For the activations of the training program: 4GB, 512MB (no limit)",

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "commands.h"
 #include "headstart/text.h"
 #include "output.h"
@@ -154,16 +155,16 @@ void add_check(CLI::App& program, Outcome& outcome) {
       ->add_option("--tiny", options->check.tiny_side,
                    fmt::format("A shorter side below this is tiny ({})", options->check.tiny_side))
       ->type_name("PIXELS")
-      ->check(CLI::Range(0, 65536));
+      ->check(whole_number(0, 65536));
   command
       ->add_option(
           "--aspect", options->check.extreme_ratio,
           fmt::format("Sides further apart than this are extreme ({})", options->check.extreme_ratio))
       ->type_name("RATIO")
-      ->check(CLI::Range(1.0, 1e6));
+      ->check(number_between(1.0, 1e6));
   command->add_option("--threads", options->check.threads, "Cores to use (all)")
       ->type_name("N")
-      ->check(CLI::Range(0, 4096));
+      ->check(whole_number(0, 4096));
   command->add_flag("--json", options->json, "One JSON document");
   command->footer(
       "Every file is decoded once. Exit status: 1 when a measurement would be wrong (unreadable files, the "

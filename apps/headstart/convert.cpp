@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "commands.h"
 #include "comparison.h"
 #include "headstart/convert.h"
@@ -127,7 +128,7 @@ void add_convert(CLI::App& program, Outcome& outcome) {
           "In a .safetensors file: headstart (a model file) or torch (tensors alone, for PyTorch) "
           "(headstart)")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"headstart", "torch"}));
+      ->check(one_of({"headstart", "torch"}));
   command->add_flag("--verbose", options->verbose, "A line for every tensor");
   auto* input =
       command->add_option("--input", options->input, "float32 tensor (N, H, W, C) to compute for --against")

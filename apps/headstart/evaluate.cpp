@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "commands.h"
 #include "headstart/predict.h"
 #include "headstart/progress.h"
@@ -170,12 +171,12 @@ void add_evaluate(CLI::App& program) {
       ->add_option("--split", options->split,
                    "train, validation, test or all (test, else validation, else what there is)")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"train", "validation", "test", "all"}));
+      ->check(one_of({"train", "validation", "test", "all"}));
   command->add_flag("--strict", options->predict.strict, "An unreadable image is an error");
   command
       ->add_option("--top", options->predict.top, "Also count a label among the K most probable as right (5)")
       ->type_name("K")
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(whole_number(1, 1'000'000));
   add_test_time_augmentation_option(*command, options->predict);
   add_no_unknown_option(*command, options->predict);
   add_class_index_option(*command, options->request);

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "commands.h"
 #include "explain_maps.h"
 #include "explain_network.h"
@@ -60,7 +61,7 @@ void add_map_options(CLI::App& command, ExplainCommand& options) {
       ->type_name("NAME");
   command.add_option("--opacity", options.overlay.alpha, "How much of the heat map's colour is seen (0.4)")
       ->type_name("0..1")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_between(0.0, 1.0));
   command.add_option("--heatmap", options.heatmap, "The maps as numbers from 0 to 1, (pictures, h, w)")
       ->type_name("FILE.npy");
 }
@@ -73,14 +74,14 @@ void add_kind_options(CLI::App& command, ExplainCommand& options) {
           "a filter or --class), neighbours (the nearest photos of --data), gradients (of a batch of the "
           "data set IMAGE, layer by layer) (gradcam)")
       ->type_name("KIND")
-      ->check(CLI::IsMember({"gradcam", "filters", "activations", "maximize", "neighbours", "gradients"}));
+      ->check(one_of({"gradcam", "filters", "activations", "maximize", "neighbours", "gradients"}));
   command
       .add_option("--filter", options.filters,
                   "maximize: numbers of filters, such as 0,5,12 (the first nine)")
       ->type_name("N,...");
   command.add_option("--steps", options.steps, "maximize: steps of gradient ascent (200)")
       ->type_name("N")
-      ->check(CLI::Range(1, 100'000));
+      ->check(whole_number(1, 100'000));
   command.add_option("--data", options.train_data, "neighbours: the data set, as `train` takes it")
       ->type_name("DATA");
   command
@@ -88,7 +89,7 @@ void add_kind_options(CLI::App& command, ExplainCommand& options) {
           "--count", options.count,
           "How many kernels (256), feature maps a layer (16), neighbours (8), images of the batch (32)")
       ->type_name("N")
-      ->check(CLI::Range(1, 100'000));
+      ->check(whole_number(1, 100'000));
   command.add_option("--lr", options.learning_rate, "gradients: the rate that the update is told for (0.01)")
       ->type_name("RATE");
 }
@@ -110,7 +111,7 @@ void add_explain(CLI::App& program, Outcome& outcome) {
   add_precision_option(*command, options->explain.precision);
   command->add_option("--threads", options->explain.threads, "Cores to use (all)")
       ->type_name("N")
-      ->check(CLI::Range(0, 4096));
+      ->check(whole_number(0, 4096));
   command->add_flag("--json", options->json, "One JSON document");
   command->footer(
       "Examples:\n"

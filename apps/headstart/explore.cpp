@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "commands.h"
 #include "headstart/image.h"
 #include "headstart/predict.h"
@@ -84,12 +85,12 @@ void add_explore(CLI::App& program) {
       ->add_option("--channels", options->explore.channels,
                    fmt::format("Feature maps of a layer, at most ({})", options->explore.channels))
       ->type_name("N")
-      ->check(CLI::Range(1, 65536));
+      ->check(whole_number(1, 65536));
   command
       ->add_option("--max-size", options->megabytes,
                    fmt::format("Size of the page; large maps keep fewer channels ({})", options->megabytes))
       ->type_name("MB")
-      ->check(CLI::Range(1, 1000));
+      ->check(whole_number(1, 1000));
   add_class_index_option(*command, options->request);
   add_threads_option(*command);
   command->add_flag("--json", options->json, "One JSON document: what the page holds");

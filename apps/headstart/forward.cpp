@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "commands.h"
 #include "comparison.h"
 #include "headstart/npy.h"
@@ -52,7 +53,7 @@ void add_forward(CLI::App& program, Outcome& outcome) {
   command
       ->add_option("--batch-size", options->batch_size, fmt::format("Rows at once ({})", options->batch_size))
       ->type_name("N")
-      ->check(CLI::Range(1, 65536));
+      ->check(whole_number(1, 65536));
   add_precision_option(*command, options->precision);
   add_threads_option(*command);
   command->footer(

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "commands.h"
 #include "headstart/dataset.h"
 #include "headstart/open_model.h"
@@ -162,21 +163,21 @@ void add_labels(CLI::App& program, Outcome& outcome) {
   command
       ->add_option("--split", options->labels.split, "train, validation, test or all, judged together (all)")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"train", "validation", "test", "all"}));
+      ->check(one_of({"train", "validation", "test", "all"}));
   command->add_option("--folds", options->labels.folds, fmt::format("({})", options->labels.folds))
       ->type_name("N")
-      ->check(CLI::Range(2, 100));
+      ->check(whole_number(2, 100));
   command->add_flag("--group-duplicates", options->labels.group_duplicates,
                     "Pictures that look alike are judged without each other; decodes every file once more");
   command
       ->add_option("--most", options->most_on_page,
                    fmt::format("Photos on the page ({})", options->most_on_page))
       ->type_name("N")
-      ->check(CLI::Range(1, 100'000));
+      ->check(whole_number(1, 100'000));
   command->add_option("--seed", options->labels.heads.seed, "Of the folds and heads (0)")->type_name("N");
   command->add_option("--threads", options->labels.heads.threads, "Cores to use (all)")
       ->type_name("N")
-      ->check(CLI::Range(0, 4096));
+      ->check(whole_number(0, 4096));
   command->add_flag("--json", options->json, "One JSON document");
   command->footer(
       "The frozen base sees every photo once (a later `train` with the same base finds that in the cache); "

@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
+#include "headstart/text.h"
+
 namespace headstart::app {
 namespace {
 
@@ -18,15 +21,19 @@ int parse_side(std::string_view text) {
   return whole && side <= kLargestSide ? side : 0;
 }
 
-// "150" or "150x200" (height first).
+// "150", "150x200" (height first) or "28x28x1" (gray).
 void parse_input_size(const std::string& text, ArchitectureOptions& options) {
-  const auto cross = text.find('x');
-  options.height = parse_side(std::string_view(text).substr(0, cross));
-  options.width =
-      cross == std::string::npos ? options.height : parse_side(std::string_view(text).substr(cross + 1));
-  if (options.height <= 0 || options.width <= 0) {
+  const auto parts = split(text, 'x');
+  options.height = parse_side(parts.front());
+  options.width = parts.size() > 1 ? parse_side(parts[1]) : options.height;
+  options.channels = parts.size() > 2 ? parse_side(parts[2]) : 0;
+  const bool gray_or_colour = parts.size() < 3 || options.channels == 1 || options.channels == 3;
+  if (options.height <= 0 || options.width <= 0 || parts.size() > 3 || !gray_or_colour) {
     throw CLI::ValidationError(
-        "--input-size", fmt::format("expected N or HEIGHTxWIDTH up to {}; received {}", kLargestSide, text));
+        "--input-size",
+        fmt::format("expected N, HEIGHTxWIDTH or HEIGHTxWIDTHxCHANNELS with sides up to {} and "
+                    "1 channel (gray) or 3; received {}",
+                    kLargestSide, text));
   }
 }
 
@@ -36,8 +43,8 @@ void add_size_options(CLI::App& command, ArchitectureOptions& options) {
   command
       .add_option_function<std::string>(
           "--input-size", [&options](const std::string& text) { parse_input_size(text, options); },
-          "Input of the network, when it is not the usual one")
-      ->type_name("N|HxW");
+          "Input of the network, when it is not the usual one; 28x28x1 is gray")
+      ->type_name("N|HxW|HxWxC");
   command.add_option("--alpha", options.alpha, "Width multiplier of MobileNets (1)")->type_name("A");
 }
 
@@ -50,7 +57,7 @@ void add_flavour_option(CLI::App& command, ArchitectureOptions& options) {
           },
           "Whose network of that name, where no weight file tells: keras or torch (keras)")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"keras", "torch"}));
+      ->check(one_of({"keras", "torch"}));
 }
 
 void add_architecture_options(CLI::App& command, ArchitectureOptions& options) {
@@ -60,7 +67,7 @@ void add_architecture_options(CLI::App& command, ArchitectureOptions& options) {
       "--no-top", [&options] { options.include_top = false; }, "Without the classifier at its end");
   command.add_option("--classes", options.classes, "Number of classes at its end")
       ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(whole_number(1, 1'000'000));
 }
 
 void add_weights_option(CLI::App& command, ModelRequest& request) {

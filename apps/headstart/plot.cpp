@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "commands.h"
 
 namespace headstart::app {
@@ -40,7 +41,7 @@ void add_plot(CLI::App& program) {
       ->add_option("--smooth", options->plot.smoothing,
                    "Share of the smoothed value before in each value, 0 to below 1 (0); the courses take 0.8")
       ->type_name("SHARE")
-      ->check(CLI::Range(0.0, 0.999));
+      ->check(number_between(0.0, 0.999));
   command->footer(
       "Training is drawn as dots, validation as a line.\n"
       "Examples:\n"

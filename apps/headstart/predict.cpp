@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "commands.h"
 #include "headstart/predict.h"
 #include "headstart/progress.h"
@@ -61,7 +62,9 @@ void predict(const PredictCommand& options, Outcome& outcome) {
   }
   for (const auto& prediction : predictions) {
     if (!prediction.error.empty()) {
-      fmt::print(stderr, "error: {}: {}\n", prediction.path, prediction.error);
+      const bool names_it = prediction.error.find(prediction.path) != std::string::npos;
+      fmt::print(stderr, "error: {}{}{}\n", names_it ? "" : prediction.path, names_it ? "" : ": ",
+                 prediction.error);
       outcome.exit_status = 1;
     } else if (!options.json) {
       print_prediction(model, labels, prediction);
@@ -81,7 +84,7 @@ void add_predict(CLI::App& program, Outcome& outcome) {
   command->add_option("IMAGE", options->inputs, "Photos, or folders of photos")->required();
   command->add_option("--top", options->top, "How many classes (5)")
       ->type_name("K")
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(whole_number(1, 1'000'000));
   add_class_index_option(*command, options->request);
   add_predict_options(*command, options->predict);
   add_test_time_augmentation_option(*command, options->predict);

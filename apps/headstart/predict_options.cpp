@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "headstart/engine.h"
 #include "parsed_option.h"
 
@@ -13,7 +14,7 @@ void add_threads_option(CLI::App& command) {
       .add_option_function<int>(
           "--threads", [](int threads) { set_engine_threads(threads); }, "Cores for the network (all)")
       ->type_name("N")
-      ->check(CLI::Range(0, 4096));
+      ->check(whole_number(0, 4096));
 }
 
 void add_precision_option(CLI::App& command, Precision& precision) {
@@ -28,7 +29,7 @@ void add_predict_options(CLI::App& command, PredictOptions& options) {
   add_precision_option(command, options.precision);
   command.add_option("--threads", options.threads, "Cores to use (all)")
       ->type_name("N")
-      ->check(CLI::Range(0, 4096));
+      ->check(whole_number(0, 4096));
 }
 
 void add_no_unknown_option(CLI::App& command, PredictOptions& options) {

@@ -1,8 +1,10 @@
 #include "program.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <map>
 #include <new>
 #include <string>
 #include <utility>
@@ -60,6 +62,32 @@ std::vector<std::string> command_names(const CLI::App& program) {
   return names;
 }
 
+// What other tools call an option: the name here, where the command has it.
+std::string known_elsewhere(const std::string& name, const std::vector<std::string>& known) {
+  const std::map<std::string, std::string> others{{"learningrate", "--lr"},
+                                                  {"model", "--base"},
+                                                  {"arch", "--base"},
+                                                  {"network", "--base"},
+                                                  {"imagesize", "--input-size"},
+                                                  {"imgsize", "--input-size"},
+                                                  {"targetsize", "--input-size"},
+                                                  {"inputshape", "--input-size"},
+                                                  {"size", "--input-size"},
+                                                  {"output", "--out"},
+                                                  {"outdir", "--out"},
+                                                  {"outputdir", "--out"},
+                                                  {"numclasses", "--classes"},
+                                                  {"topk", "--top"},
+                                                  {"workers", "--threads"},
+                                                  {"earlystopping", "--patience"},
+                                                  {"dtype", "--precision"},
+                                                  {"dropout", "--head"}};
+  const auto found = others.find(plain_spelling(name));
+  const bool here =
+      found != others.end() && std::find(known.begin(), known.end(), found->second) != known.end();
+  return here ? fmt::format("; did you mean {}?", found->second) : "";
+}
+
 // What the command line holds that nobody asked for: "--epoch; did you mean --epochs?".
 std::string unexpected(const CLI::App& program) {
   const auto commands = program.get_subcommands();
@@ -72,7 +100,8 @@ std::string unexpected(const CLI::App& program) {
   const std::string help = fmt::format("; see `headstart{}{} --help`", commands.empty() ? "" : " ",
                                        commands.empty() ? "" : reader.get_name());
   const auto suggestion = [&](const std::string& name, const std::vector<std::string>& known) {
-    const std::string near = did_you_mean(name, known);
+    const std::string elsewhere = known_elsewhere(name, known);
+    const std::string near = elsewhere.empty() ? did_you_mean(name, known) : elsewhere;
     return near.empty() ? help : near;
   };
   if (commands.empty() && !word.starts_with('-')) {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "commands.h"
 #include "headstart/progress.h"
 #include "headstart/serve.h"
@@ -49,13 +50,13 @@ void add_serve(CLI::App& program) {
       ->type_name("ADDRESS");
   command->add_option("--port", options->http.port, "The port; 0: any that is free (8080)")
       ->type_name("PORT")
-      ->check(CLI::Range(0, 65535));
+      ->check(whole_number(0, 65535));
   command->add_option("--top", options->top, "How many classes (5)")
       ->type_name("K")
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(whole_number(1, 1'000'000));
   command->add_option("--max-size", options->megabytes, "The largest request that is read (32)")
       ->type_name("MB")
-      ->check(CLI::Range(1, 4096));
+      ->check(whole_number(1, 4096));
   add_class_index_option(*command, options->request);
   add_predict_options(*command, options->predict);
   command->footer(

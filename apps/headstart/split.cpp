@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "commands.h"
 #include "headstart/check.h"
 #include "headstart/progress.h"
@@ -95,7 +96,7 @@ void add_split(CLI::App& program) {
   auto* validation = command->add_option("--validation", options->validation, "(0.2)");
   auto* test = command->add_option("--test", options->test, "(0)");
   for (auto* option : {train, validation, test}) {
-    option->type_name("N|SHARE")->check(CLI::NonNegativeNumber);
+    option->type_name("N|SHARE")->check(number_from_zero());
   }
   command->add_option("--seed", options->seed, "Of the choice (0)")->type_name("N");
   command

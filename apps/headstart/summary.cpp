@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "commands.h"
+#include "headstart/head.h"
 #include "headstart/summary.h"
 #include "model_options.h"
 #include "output.h"
@@ -14,6 +15,7 @@ namespace {
 
 struct SummaryOptions {
   ModelRequest request{};
+  std::string head, freeze = "all";
   bool expand = false;
   bool json = false;
 };
@@ -37,17 +39,36 @@ Json summary_json(const Summary& summary) {
           {"layers", layers},
           {"parameters", summary.parameters},
           {"trainable_parameters", summary.trainable_parameters},
-          {"non_trainable_parameters", summary.non_trainable_parameters}};
+          {"non_trainable_parameters", summary.non_trainable_parameters},
+          {"trainable_weights", summary.trainable_tensors}};
+}
+
+// The network that `train` would make with this head.
+Graph with_new_head(const SummaryOptions& options) {
+  const ArchitectureOptions& architecture = options.request.architecture;
+  const HeadOptions head{.head = options.head,
+                         .classes = architecture.classes == 0 ? 2 : architecture.classes};
+  if (options.request.model == "none") {
+    return attach_head(input_only(architecture).graph, head);
+  }
+  ModelRequest request = options.request;
+  request.architecture.classes = 0;
+  request.architecture.include_top = !is_zoo_name(request.model);
+  const Model described = describe_model(request);
+  const Graph base = is_zoo_name(request.model) ? described.graph : without_head(described).graph;
+  Graph graph = attach_head(base, head);
+  freeze_base(graph, base.name(), options.freeze);
+  return graph;
 }
 
 void print_summary(const SummaryOptions& options) {
-  const Model model = describe_model(options.request);
-  const Summary summary =
-      summarize(model.graph, options.expand ? NestedModels::expanded : NestedModels::collapsed);
+  const Graph graph = options.head.empty() ? describe_model(options.request).graph : with_new_head(options);
+  const Summary summary = summarize(graph, options.expand ? NestedModels::expanded : NestedModels::collapsed);
   if (options.json) {
     print_json(summary_json(summary));
   } else {
-    fmt::print("{}", to_text(summary));
+    fmt::print("{}Layers: {}\nTrainable weights: {}\n", to_text(summary), summary.rows.size(),
+               summary.trainable_tensors);
   }
 }
 
@@ -59,9 +80,22 @@ void add_summary(CLI::App& program) {
   auto options = std::make_shared<SummaryOptions>();
   add_model_argument(*command, options->request);
   add_architecture_options(*command, options->request.architecture);
+  command
+      ->add_option("--head", options->head,
+                   "With these layers on it, as `train --head` has them; MODEL may be none then")
+      ->type_name("LAYERS");
+  command
+      ->add_option("--freeze", options->freeze,
+                   "With --head: all of the base, none, or the base up to a layer (all)")
+      ->type_name("all|none|NAME");
   command->add_flag("--expand", options->expand, "The layers of a nested base in place of one row for it");
   command->add_flag("--json", options->json, "One JSON document");
-  command->footer("Example:\n  headstart summary vgg16 --no-top --input-size 150");
+  command->footer(
+      "Examples:\n"
+      "  headstart summary vgg16 --no-top --input-size 150\n"
+      "  headstart summary vgg16 --input-size 150 --head flatten,dense:256:relu,dense\n"
+      "  headstart summary none --input-size 28x28x1 --classes 10 \\\n"
+      "      --head conv:8:5:same,maxpool,dropout:0.25,flatten,dense:256:relu,dense");
   command->callback([options] { print_summary(*options); });
 }
 

@@ -105,15 +105,21 @@ void print_plan(const std::vector<PlanRow>& plan, bool json) {
     return;
   }
   const auto size = [](std::int64_t bytes) { return bytes == 0 ? std::string("-") : bytes_text(bytes); };
-  fmt::print("{:<38} {:<9} {:>12} {:>12} {:>12} {:>8} {:>8}\n", "trained", "features", "before", "an epoch",
-             "in all", "memory", "disk");
+  std::vector<std::vector<std::string>> cells;
   for (const PlanRow& row : plan) {
-    fmt::print("{:<38} {:<9} {:>12} {:>12} {:>12} {:>8} {:>8}\n",
-               row.fine_tune_from.empty() ? "head only" : "head, then from " + row.fine_tune_from,
-               row.cached ? "cached" : "each time", duration_text(row.seconds_features),
-               duration_text(row.seconds_per_epoch), duration_text(row.seconds_total), size(row.memory_bytes),
-               size(row.disk_bytes));
+    cells.push_back({row.fine_tune_from.empty() ? "head only" : "head, then from " + row.fine_tune_from,
+                     row.cached ? "cached" : "each time", duration_text(row.seconds_features),
+                     duration_text(row.seconds_per_epoch), duration_text(row.seconds_total),
+                     size(row.memory_bytes), size(row.disk_bytes)});
   }
+  print_table({{"trained", Align::left},
+               {"features", Align::left},
+               {"before"},
+               {"an epoch"},
+               {"in all"},
+               {"memory"},
+               {"disk"}},
+              cells);
 }
 
 // The command's options, or those that keep to its budget.

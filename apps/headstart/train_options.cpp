@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "headstart/losses.h"
 #include "headstart/optimizer.h"
 #include "headstart/plan.h"
@@ -66,7 +67,7 @@ void add_schedule_options(CLI::App& command, TrainOptions& train) {
   command
       .add_option("--epochs", train.head.epochs, fmt::format("With a frozen base ({})", train.head.epochs))
       ->type_name("N")
-      ->check(CLI::Range(0, kMany));
+      ->check(whole_number(0, kMany));
   command
       .add_option("--fine-tune-from", train.fine_tune_from,
                   "Then this layer and all after it are trained too; several with commas: one stage each")
@@ -74,40 +75,40 @@ void add_schedule_options(CLI::App& command, TrainOptions& train) {
   command
       .add_option("--fine-tune-epochs", train.fine_tune.epochs, fmt::format("({})", train.fine_tune.epochs))
       ->type_name("N")
-      ->check(CLI::Range(0, kMany));
+      ->check(whole_number(0, kMany));
   command
       .add_option("--fine-tune-lr", train.fine_tune.optimizer.learning_rate,
                   fmt::format("({})", train.fine_tune.optimizer.learning_rate))
       ->type_name("RATE")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   command
       .add_option("--fine-tune-head-lr", train.fine_tune.head_learning_rate,
                   "Of the new layers while fine-tuning (the same)")
       ->type_name("RATE")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   command
       .add_option(
           "--layer-decay", train.fine_tune.layer_decay,
           "Fine-tuning: each of up to 12 groups of layers learns at this share of the next's rate (1)")
       ->type_name("F")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_between(0.0, 1.0));
   command.add_option("--steps-per-epoch", train.steps_per_epoch, "(every image once)")
       ->type_name("N")
-      ->check(CLI::Range(0, kMany));
+      ->check(whole_number(0, kMany));
   command
       .add_option("--validation-steps", train.validation_steps,
                   "Batches, spread over the validation images (every image once)")
       ->type_name("N")
-      ->check(CLI::Range(0, kMany));
+      ->check(whole_number(0, kMany));
   command.add_option("--accumulate", train.accumulate, "Batches for one step of the optimizer (1)")
       ->type_name("N")
-      ->check(CLI::Range(1, kMany));
+      ->check(whole_number(1, kMany));
   command.add_option("--batch-size", train.batch_size, fmt::format("Images a step ({})", train.batch_size))
       ->type_name("N")
-      ->check(CLI::Range(1, kMany));
+      ->check(whole_number(1, kMany));
   command.add_option("--patience", train.patience, "Epochs without a better one that end a stage (off)")
       ->type_name("N")
-      ->check(CLI::Range(0, kMany));
+      ->check(whole_number(0, kMany));
 }
 
 void add_optimizer_options(CLI::App& command, TrainOptions& train) {
@@ -120,26 +121,26 @@ void add_optimizer_options(CLI::App& command, TrainOptions& train) {
       .add_option("--lr", optimizer.learning_rate,
                   "Learning rate (auto 0.003 for a new head; else Keras's: 0.001, sgd 0.01)")
       ->type_name("RATE")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   command.add_option("--momentum", optimizer.momentum, "Of sgd and rmsprop (0)")
       ->type_name("M")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_between(0.0, 1.0));
   command.add_flag("--nesterov", optimizer.nesterov, "With sgd and momentum");
   command
       .add_option("--weight-decay", optimizer.weight_decay,
                   "Decoupled, on kernels (auto 1 for a new head; adamw 0.004, else 0)")
       ->type_name("D")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from_zero());
   command
       .add_option("--clip-norm", optimizer.clip_norm,
                   "Gradients are scaled to this global norm at most (off)")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from_zero());
   command
       .add_option("--average-decay", train.average_decay,
                   "A moving average of the parameters is validated and kept: 0.99, 0.999 (off)")
       ->type_name("D")
-      ->check(CLI::Range(0.0, 0.999999));
+      ->check(number_between(0.0, 0.999999));
   add_parsed_option(command, "--schedule",
                     "constant, cosine, step:10:0.1, exponential:1:0.9, one-cycle, plateau:5:0.1 (cosine with "
                     "auto, else constant)",
@@ -153,13 +154,13 @@ void add_optimizer_options(CLI::App& command, TrainOptions& train) {
   command
       .add_option("--label-smoothing", train.label_smoothing, "Share of a label that goes to all classes (0)")
       ->type_name("E")
-      ->check(CLI::Range(0.0, 0.999));
+      ->check(number_between(0.0, 0.999));
   command.add_option("--mixup", train.mixup, "Mixes pairs of images or features: alpha, 0.2 say (off)")
       ->type_name("A")
-      ->check(CLI::Range(0.0, 4.0));
+      ->check(number_between(0.0, 4.0));
   command.add_option("--cutmix", train.cutmix, "Pastes parts of images or feature maps: alpha, 1 say (off)")
       ->type_name("A")
-      ->check(CLI::Range(0.0, 4.0));
+      ->check(number_between(0.0, 4.0));
   command.add_flag("--balanced-sampling", train.balanced_sampling, "Every class as often as the others");
   command
       .add_option_function<std::string>(
@@ -174,7 +175,7 @@ void add_run_options(CLI::App& command, TrainCommand& options) {
       .add_option("--validation-fraction", train.validation_fraction,
                   "Of the images, when there is no validation folder (0.2)")
       ->type_name("F")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_between(0.0, 1.0));
   train.accepted_share = 0.99;
   command
       .add_option(
@@ -182,7 +183,7 @@ void add_run_options(CLI::App& command, TrainCommand& options) {
           "Share of the classes' photos that predict accepts; what is further away than those it calls "
           "unknown; 0: nothing is unknown (0.99)")
       ->type_name("SHARE")
-      ->check(CLI::Range(0.0, 0.9999));
+      ->check(number_between(0.0, 0.9999));
   const auto monitor = [&train](const std::string& name) {
     train.monitor = name == "val_loss" ? Monitor::val_loss : Monitor::val_accuracy;
   };
@@ -190,7 +191,7 @@ void add_run_options(CLI::App& command, TrainCommand& options) {
       .add_option_function<std::string>(
           "--monitor", monitor, "What makes an epoch the best: val_accuracy or val_loss (val_accuracy)")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"val_accuracy", "val_loss"}));
+      ->check(one_of({"val_accuracy", "val_loss"}));
   const auto cache = [&train](const std::string& text) {
     train.cache = text == "off" ? CacheMode::off : CacheMode::automatic;
     if (text != "off" && text != "auto") {
@@ -203,10 +204,10 @@ void add_run_options(CLI::App& command, TrainCommand& options) {
           "What the frozen layers give is kept on disk; with augmentation K views of an image, 0: new "
           "ones every epoch (auto: 8)")
       ->type_name("auto|off|K")
-      ->check(CLI::IsMember({"auto", "off"}) | CLI::Range(0, 1000));
+      ->check(one_of_or_whole_number({"auto", "off"}, 0, 1000));
   command.add_option("--seed", train.seed, "Of the new layers, the order, the split (0)")->type_name("N");
   add_precision_option(command, train.precision);
-  command.add_option("--threads", train.threads, "Cores (all)")->type_name("N")->check(CLI::Range(0, 4096));
+  command.add_option("--threads", train.threads, "Cores (all)")->type_name("N")->check(whole_number(0, 4096));
   add_parsed_option(command, "--memory",
                     "For the activations of a step, beyond which parts of the forward pass run again: 4GB, "
                     "512MB (most of what is free)",

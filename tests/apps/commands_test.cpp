@@ -12,6 +12,7 @@
 #include "headstart/image.h"
 #include "headstart/npy.h"
 #include "run_program.h"
+#include "support/file_size_limit.h"
 #include "support/markup.h"
 #include "support/paths.h"
 #include "support/temporary_folder.h"
@@ -93,6 +94,49 @@ TEST_F(CommandsTest, SummaryOfTheNotesBase) {
   EXPECT_TRUE(has_keys(layer, {"name", "type", "output_shape", "parameters", "trainable", "inputs"}));
   EXPECT_EQ(layer["name"], "block5_pool");
   EXPECT_EQ(layer["output_shape"], json::parse("[null, 4, 4, 512]"));
+}
+
+// The networks of the course notes: a head on a base, and a network of layers alone.
+TEST_F(CommandsTest, SummaryWithAHead) {
+  const std::vector<std::string> vgg{
+      "summary", "VGG-16", "--input-size", "150", "--json", "--head", "flatten,dense:256:relu,dense"};
+  auto open = vgg;
+  open.insert(open.end(), {"--freeze", "none"});
+  const auto frozen = document(vgg), trainable = document(open);
+  EXPECT_EQ(frozen["parameters"], 16'812'353);
+  EXPECT_EQ(frozen["trainable_parameters"], 2'097'665);
+  EXPECT_EQ(frozen["trainable_weights"], 4);
+  EXPECT_EQ(trainable["trainable_parameters"], 16'812'353);
+  EXPECT_EQ(trainable["trainable_weights"], 30);
+  const auto inception = document({"summary", "InceptionV3", "--input-size", "160", "--json", "--head",
+                                   "flatten,dense:512:relu,dropout:0.5,dense:softmax"});
+  EXPECT_EQ(inception["parameters"], 31'241'506);
+  EXPECT_EQ(inception["trainable_parameters"], 9'438'722);
+  const auto small =
+      document({"summary", "none", "--input-size", "28x28x1", "--classes", "10", "--json", "--head",
+                "conv:8:5:same,maxpool,dropout:0.25,conv:16:3:same,maxpool,dropout:0.25,"
+                "flatten,dense:256:relu,dropout:0.5,dense"});
+  EXPECT_EQ(small["parameters"], 204'906);
+  EXPECT_EQ(small["layers"][7]["output_shape"], json::parse("[null, 784]"));
+}
+
+TEST_F(CommandsTest, TheFolderOfARunIsItsModel) {
+  HEADSTART_NEEDS_SHARED();
+  std::filesystem::create_directories(path("run"));
+  const std::vector<std::string> convert{"convert", shared_path("weights/cifar10_resnet20.th"),
+                                         path("run/model.safetensors"), "--arch", "resnet20_cifar"};
+  ASSERT_EQ(run_program(convert).status, 0);
+  EXPECT_EQ(document({"summary", path("run"), "--json"})["parameters"],
+            document({"summary", "resnet20_cifar", "--json"})["parameters"]);
+}
+
+TEST_F(CommandsTest, AFullDiskIsAnErrorForAKerasFile) {
+  HEADSTART_NEEDS_SHARED();
+  const FileSizeLimit limit(300'000);
+  const auto result = run_program(
+      {"convert", shared_path("weights/cifar10_resnet20.th"), path("w.h5"), "--arch", "resnet20_cifar"});
+  EXPECT_EQ(result.status, 1) << result.errors;  // -1: a signal ended it
+  EXPECT_FALSE(std::filesystem::exists(path("w.h5")));
 }
 
 TEST_F(CommandsTest, PredictGoesOnAfterABrokenImage) {

@@ -55,6 +55,29 @@ TEST(Usage, SuggestsCommandsAndOptions) {
   EXPECT_TRUE(has(option.errors, "did you mean --json?")) << option.errors;
 }
 
+TEST(Usage, KnowsWhatOptionsAreCalledElsewhere) {
+  EXPECT_TRUE(has(run_program({"train", "x", "--learning_rate", "1"}).errors, "did you mean --lr?"));
+  EXPECT_TRUE(has(run_program({"train", "x", "--output=run"}).errors, "did you mean --out?"));
+  EXPECT_FALSE(has(run_program({"models", "--learning-rate", "1"}).errors, "--lr"));
+}
+
+TEST(Usage, WrongValuesSayWhatWasExpected) {
+  const auto message = [](std::vector<std::string> arguments) {
+    const auto result = run_program(arguments);
+    EXPECT_EQ(result.status, 2) << result.errors;
+    return result.errors;
+  };
+  const auto rate = message({"train", "x", "--lr", "fast"});
+  EXPECT_TRUE(has(rate, "--lr: expected a number above 0; received fast; see")) << rate;
+  EXPECT_EQ(message({"train", "x", "--lr", "inf"}).find("received inf") == std::string::npos, false);
+  EXPECT_TRUE(has(message({"predict", "x", "y", "--top", "0"}),
+                  "--top: expected a whole number from 1 to 1000000; received 0"));
+  EXPECT_TRUE(
+      has(message({"train", "x", "--momentum", "1.5"}), "expected a number from 0 to 1; received 1.5"));
+  EXPECT_TRUE(has(message({"train", "x", "--monitor", "val_los"}), "did you mean val_loss"));
+  EXPECT_TRUE(has(message({"train", "x", "--cache", "of"}), "expected auto, off or a whole number"));
+}
+
 TEST(Usage, WrongValuesAreWrongUsage) {
   EXPECT_EQ(run_program({"summary", "vgg16", "--input-size", "huge"}).status, 2);
   EXPECT_EQ(run_program({"predict", "vgg16", "x.jpg", "--top", "0"}).status, 2);
@@ -67,6 +90,22 @@ TEST(Usage, UnknownNetworkFailsWithTheNearestNames) {
   const auto result = run_program({"summary", "vgg17"});
   EXPECT_EQ(result.status, 1);
   EXPECT_TRUE(has(result.errors, "vgg16")) << result.errors;
+  EXPECT_TRUE(has(run_program({"summary", "vgg17"}).errors, "did you mean vgg16, vgg19, vgg11?"));
+}
+
+TEST(Usage, NamesOfNetworksAsTheirPapersAndKerasSpellThem) {
+  for (const char* name : {"MobileNetV2", "ResNet-50", "InceptionResNetV2", "EfficientNetV2B0", "VGG16"}) {
+    EXPECT_EQ(run_program({"summary", name}).status, 0) << name;
+  }
+}
+
+TEST(Usage, AModelThatIsNotThere) {
+  const auto file = run_program({"summary", "run/model.safetensors"});
+  EXPECT_EQ(file.status, 1);
+  EXPECT_TRUE(has(file.errors, "there is no such file")) << file.errors;
+  EXPECT_TRUE(has(run_program({"summary", "/"}).errors, "a folder without model.safetensors"));
+  EXPECT_TRUE(has(run_program({"predict", "vgg16", "--weights", "imagnet", "x.jpg"}).errors,
+                  "did you mean imagenet?"));
 }
 
 TEST(Usage, InputBelowTheMinimumSaysTheMinimum) {
