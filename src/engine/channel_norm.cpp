@@ -310,6 +310,18 @@ Sums summed(std::int64_t count, std::int64_t channels, const Add& add) {
   return std::move(sums[0]);
 }
 
+// Sums of the values' distances from `origin` and of their squares.
+Sums moment_sums(const Rows& src, const std::vector<float>& origin) {
+  return summed(
+      src.count, src.channels, [&](std::int64_t first, std::int64_t rows, float* sum, float* squares) {
+        if (src.bf16) {
+          add_moments_bf16(row_at<Bf16>(src, first), rows, src.channels, origin.data(), sum, squares);
+        } else {
+          add_moments_f32(row_at<float>(src, first), rows, src.channels, origin.data(), sum, squares);
+        }
+      });
+}
+
 std::vector<float> repeated(const float* values, std::int64_t channels, std::int64_t times) {
   std::vector<float> result;
   result.reserve(static_cast<std::size_t>(channels * times));
@@ -342,6 +354,13 @@ void scale_and_activate(const Rows& src, const float* scale, const float* shift,
   });
 }
 
+void channel_sums(const Rows& src, float* sum) {
+  const std::vector<float> origin(static_cast<std::size_t>(src.channels), 0.0F);
+  const auto sums = moment_sums(src, origin);
+  std::transform(sums.first.begin(), sums.first.end(), sum,
+                 [](double total) { return static_cast<float>(total); });
+}
+
 // The first row is the origin of the sums, so that a mean far from zero costs the variance no digits.
 void channel_moments(const Rows& src, float* mean, float* variance) {
   const auto channels = src.channels;
@@ -349,14 +368,7 @@ void channel_moments(const Rows& src, float* mean, float* variance) {
   for (std::int64_t c = 0; c < channels; ++c) {
     origin[static_cast<std::size_t>(c)] = src.bf16 ? load(row_at<Bf16>(src, 0)[c]) : row_at<float>(src, 0)[c];
   }
-  const Sums sums =
-      summed(src.count, channels, [&](std::int64_t first, std::int64_t rows, float* sum, float* squares) {
-        if (src.bf16) {
-          add_moments_bf16(row_at<Bf16>(src, first), rows, channels, origin.data(), sum, squares);
-        } else {
-          add_moments_f32(row_at<float>(src, first), rows, channels, origin.data(), sum, squares);
-        }
-      });
+  const Sums sums = moment_sums(src, origin);
   const auto count = static_cast<double>(src.count);
   for (std::int64_t c = 0; c < channels; ++c) {
     const auto i = static_cast<std::size_t>(c);

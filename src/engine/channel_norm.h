@@ -30,6 +30,8 @@ constexpr RowActivation kHardSwish{.kind = RowActivation::Kind::hard_swish};
 void scale_and_activate(const Rows& src, const float* scale, const float* shift,
                         const RowActivation& activation, const Rows& dst);
 
+void channel_sums(const Rows& src, float* sum);
+
 // Of every channel; the variance is the biased one.
 void channel_moments(const Rows& src, float* mean, float* variance);
 

@@ -149,8 +149,8 @@ void Emitter::emit(const std::string& node, const std::string& kind,
 }
 
 void Emitter::emit(const std::string& node, const std::string& kind, const Access& access,
-                   std::function<void()> function) {
-  ProgramOutline::Step outline;
+                   std::function<void()> function, const OwnWork& work) {
+  ProgramOutline::Step outline{.work = work.multiplications};
   const auto add = [&outline](const std::vector<Value>& values, std::vector<int>& buffers) {
     for (const auto& value : values) {
       buffers.push_back(value.buffer);
@@ -161,7 +161,7 @@ void Emitter::emit(const std::string& node, const std::string& kind, const Acces
   add(access.writes, outline.writes);
   steps_.push_back({.node = node,
                     .kind = kind,
-                    .implementation = "headstart",
+                    .implementation = work.implementation,
                     .function = std::move(function),
                     .outline = std::move(outline)});
 }

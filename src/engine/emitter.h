@@ -34,6 +34,12 @@ struct Access {
   std::vector<Value> reads{}, writes{};
 };
 
+// What a function does beside moving what it reads and writes.
+struct OwnWork {
+  std::string implementation = "headstart";
+  double multiplications = 0.0;
+};
+
 // One primitive with its arguments, or a function of our own over bound memory.
 struct Step {
   std::string node;
@@ -77,7 +83,7 @@ class Emitter {
   void emit(const std::string& node, const std::string& kind, const dnnl::primitive_desc_base& descriptor,
             Arguments arguments);
   void emit(const std::string& node, const std::string& kind, const Access& access,
-            std::function<void()> function);
+            std::function<void()> function, const OwnWork& work = {});
   // The value itself when it has the layout already, else a reordered copy.
   Value reorder(const std::string& node, const Value& value, const onednn::Desc& desc);
   void copy(const std::string& node, const dnnl::memory& from, const dnnl::memory& to);

@@ -213,6 +213,12 @@ Value FrozenLowering::convolution(const FusedLayer& layer, const ConvolutionGeom
                                   const PaddedInput& input, const WeightNames& names) {
   const auto shape = convolution_shape(geometry, input.shape, input.zeros, weights_type(input.value));
   const auto dst = destination(layer, input.value);
+  if (const auto tiled = by_tiles(shape, input.value, dst.value)) {
+    if (const auto ending = tiled_ending(layer, dst)) {
+      emit_by_tiles(label(layer), tiled, shape, input.value, dst.value, names, *ending);
+      return finish(layer, dst.value);
+    }
+  }
   Arguments arguments;
   const auto attr = post_operations(layer, dst, arguments);
   emit_layer(label(layer), LayerKind::convolution, shape, input.value, dst.value, names, attr, arguments);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "engine/int8_plan.h"
 #include "engine/layout.h"
 #include "engine/ranges.h"
+#include "engine/winograd.h"
 #include "headstart/engine.h"
 #include "headstart/graph.h"
 #include "headstart/parameters.h"
@@ -85,6 +87,11 @@ class FrozenLowering {
     NodeId add = -1;                 // whose summand that is
   };
   Destination destination(const FusedLayer& layer, const Value& src);
+  // What a convolution by tiles does with a sum before it is stored.
+  struct TiledEnding {
+    WinogradEnding ending{};
+    std::optional<Value> summand{};
+  };
   bool may_overwrite(const FusedLayer& layer, const Value& summand, const Value& result) const;
   bool is_read_later(const FusedLayer& layer, int buffer) const;
   dnnl::primitive_attr post_operations(const FusedLayer& layer, const Destination& destination,
@@ -94,6 +101,12 @@ class FrozenLowering {
   std::string label(const FusedLayer& layer) const;
   Value convolution(const FusedLayer& layer, const ConvolutionGeometry& geometry, const PaddedInput& input,
                     const WeightNames& names);
+  std::shared_ptr<WinogradConvolution> by_tiles(const LayerShape& shape, const Value& src,
+                                                const Value& dst) const;
+  std::optional<TiledEnding> tiled_ending(const FusedLayer& layer, const Destination& destination);
+  void emit_by_tiles(const std::string& name, const std::shared_ptr<WinogradConvolution>& convolution,
+                     const LayerShape& shape, const Value& src, const Value& dst, const WeightNames& names,
+                     const TiledEnding& tiled);
   Value separable(const FusedLayer& layer, const SeparableConv2D& op, WeightNames names);
   Value transposed(const Node& node, const Conv2DTranspose& op);
   enum class LayerKind { convolution, dense };

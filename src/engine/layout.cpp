@@ -30,6 +30,10 @@ Desc activation_desc(const Shape& shape, std::int64_t batch, DataType type) {
 
 Desc vector_desc(std::int64_t count) { return {Dims{count}, DataType::f32, Tag::a}; }
 
+Desc bytes_desc(std::size_t count) {
+  return {{static_cast<std::int64_t>(count)}, DataType::u8, dnnl::memory::format_tag::a};
+}
+
 Desc matrix_desc(const Desc& desc, std::int64_t columns) {
   std::int64_t count = 1;
   for (const auto extent : onednn::dims_of(desc)) {

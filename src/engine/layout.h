@@ -14,6 +14,7 @@ namespace headstart {
 // (H, W, C) -> N x C x H x W in channels-last memory; (C) -> N x C; (T, C) -> N x T x C.
 onednn::Desc activation_desc(const Shape& shape, std::int64_t batch, DataType type);
 onednn::Desc vector_desc(std::int64_t count);  // f32
+onednn::Desc bytes_desc(std::size_t count);
 
 // Other readings of a channels-last value, for primitives that care for the last axis only: rows of
 // `columns`, and the 4-dimensional form of an image.

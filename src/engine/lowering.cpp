@@ -49,15 +49,8 @@ std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& n
   return absorbed;
 }
 
-namespace {
-
-// Activations that a pass over rows of channels can do, forwards and backwards.
-std::optional<RowActivation> as_row_activation(const Op& op) {
-  const auto* layer = std::get_if<ActivationLayer>(&op);
-  if (layer == nullptr) {
-    return std::nullopt;
-  }
-  switch (layer->activation.kind) {
+std::optional<RowActivation> as_row_activation(const Activation& activation) {
+  switch (activation.kind) {
     case Activation::Kind::relu:
       return RowActivation{.low = 0.0F};
     case Activation::Kind::relu6:
@@ -69,6 +62,13 @@ std::optional<RowActivation> as_row_activation(const Op& op) {
     default:
       return std::nullopt;
   }
+}
+
+namespace {
+
+std::optional<RowActivation> as_row_activation(const Op& op) {
+  const auto* layer = std::get_if<ActivationLayer>(&op);
+  return layer == nullptr ? std::nullopt : as_row_activation(layer->activation);
 }
 
 }  // namespace

@@ -31,6 +31,9 @@ std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& n
                                                       const std::vector<std::vector<NodeId>>& consumers,
                                                       const std::vector<bool>& must_exist);
 
+// Activations that a pass over rows of channels can do, forwards and backwards.
+std::optional<RowActivation> as_row_activation(const Activation& activation);
+
 // For each node that scales and shifts channels: the activation that can run in its pass (its only consumer).
 std::vector<std::optional<NodeId>> absorbable_activations(const std::vector<Node>& nodes,
                                                           const std::vector<std::vector<NodeId>>& consumers,

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <omp.h>
 
+#include "engine/compiled_for_threads.h"
 #include "headstart/engine.h"
 #include "headstart/error.h"
 
@@ -37,18 +38,6 @@ std::int64_t bytes_of_value(Precision precision) {
       return sizeof(float);
   }
 }
-
-// What is compiled while it lives runs on so many threads.
-class CompiledForThreads {
- public:
-  explicit CompiledForThreads(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
-  CompiledForThreads(const CompiledForThreads&) = delete;
-  CompiledForThreads& operator=(const CompiledForThreads&) = delete;
-  ~CompiledForThreads() { omp_set_num_threads(before_); }
-
- private:
-  int before_ = 1;
-};
 
 }  // namespace
 

@@ -171,11 +171,13 @@ LayerDescs TrainingLowering::plain_descs(const Layer& layer) const {
           .dst = layer.dst_desc};
 }
 
+Value TrainingLowering::master_weights(const Layer& layer) {
+  return layer.kernel_scale.empty() ? parameter(layer.kernel, layer.shape.user_weights) : layer.normalized;
+}
+
 // The parameter in the primitive's layout and precision, refreshed at every pass.
 dnnl::memory TrainingLowering::packed_weights(const Layer& layer, const Desc& packed) {
-  const auto master =
-      layer.kernel_scale.empty() ? parameter(layer.kernel, layer.shape.user_weights) : layer.normalized;
-  return emitter_.memory(emitter_.reorder(node_at(layer.id).name, master, packed));
+  return emitter_.memory(emitter_.reorder(node_at(layer.id).name, master_weights(layer), packed));
 }
 
 Value TrainingLowering::layer_forward(const Layer& layer) {
@@ -194,6 +196,9 @@ Value TrainingLowering::layer_forward(const Layer& layer) {
     attr.set_post_ops(post_ops);
   }
   const auto dst = emitter_.value(descs.dst);
+  if (forward_by_tiles(layer, dst)) {
+    return dst;
+  }
   const auto emit = [&](const auto& pd, const char* kind) {
     Arguments arguments{{DNNL_ARG_SRC, emitter_.memory(layer.src)},
                         {DNNL_ARG_WEIGHTS, packed_weights(layer, pd.weights_desc())},
@@ -234,9 +239,20 @@ void TrainingLowering::layer_backward(const Layer& layer, const Value& diff) {
 }
 
 void TrainingLowering::backward_data(const Layer& layer, const Value& diff) {
+  const auto diff_src = emitter_.value(layer.src.desc);
+  if (!backward_data_by_tiles(layer, diff, diff_src)) {
+    emit_backward_data(layer, diff, diff_src);
+  }
+  if (layer.on_diff_src) {
+    layer.on_diff_src(diff_src);
+  } else {
+    add_gradient(layer.input, view(diff_src, shape_of(layer.input)));
+  }
+}
+
+void TrainingLowering::emit_backward_data(const Layer& layer, const Value& diff, const Value& diff_src) {
   const auto descs = plain_descs(layer);
   const auto attr = emitter_.attributes();
-  const auto diff_src = emitter_.value(layer.src.desc);
   const auto emit = [&](const auto& pd, const char* kind) {
     emitter_.emit(node_at(layer.id).name, kind, pd,
                   {{DNNL_ARG_DIFF_DST, emitter_.memory(diff)},
@@ -264,11 +280,6 @@ void TrainingLowering::backward_data(const Layer& layer, const Value& diff) {
                onednn::deconvolution_forward(engine, kForward, descs, window, attr)),
            "transposed convolution backward data");
       break;
-  }
-  if (layer.on_diff_src) {
-    layer.on_diff_src(diff_src);
-  } else {
-    add_gradient(layer.input, view(diff_src, shape_of(layer.input)));
   }
 }
 
@@ -334,6 +345,9 @@ void TrainingLowering::keep_factors(const Layer& layer, const Value& diff) {
 void TrainingLowering::backward_weights(const Layer& layer, const Value& diff) {
   if (is_factored(layer)) {
     keep_factors(layer, diff);
+    return;
+  }
+  if (backward_weights_by_tiles(layer, diff)) {
     return;
   }
   const auto descs = plain_descs(layer);

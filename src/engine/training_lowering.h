@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "engine/emitter.h"
 #include "engine/layout.h"
 #include "engine/lowering.h"
+#include "engine/winograd.h"
 #include "headstart/engine.h"
 #include "headstart/graph.h"
 #include "headstart/parameters.h"
@@ -116,6 +118,7 @@ class TrainingLowering {
   Value layer_forward(const Layer& layer);
   void layer_backward(const Layer& layer, const Value& diff);
   void backward_data(const Layer& layer, const Value& diff);
+  void emit_backward_data(const Layer& layer, const Value& diff, const Value& diff_src);
   void backward_weights(const Layer& layer, const Value& diff);
   bool is_factored(const Layer& layer) const;
   void keep_factors(const Layer& layer, const Value& diff);
@@ -123,8 +126,24 @@ class TrainingLowering {
   void depthwise_backward_weights(const Layer& layer, const Value& diff);
   onednn::LayerDescs plain_descs(const Layer& layer) const;
   dnnl::memory packed_weights(const Layer& layer, const onednn::Desc& packed);
+  Value master_weights(const Layer& layer);
   void normalize_kernel(Layer& layer, bool weight_normalization);
   void normalize_kernel_backward(const Layer& layer, const Value& diff);
+
+  // training_tiles.cpp
+  struct TiledPass {
+    std::shared_ptr<WinogradConvolution> convolution{};
+    Value src{}, dst{};
+    std::optional<Value> bias{};
+    Clip clip = WinogradEnding{}.first;
+  };
+  Value tiled_kernel(const Layer& layer, const std::shared_ptr<WinogradConvolution>& convolution);
+  void emit_by_tiles(const Layer& layer, const std::string& kind, const TiledPass& pass);
+  std::optional<WinogradShape> tiled_shape(const Layer& layer, const Value& src, const Value& dst) const;
+  // Whether they did it.
+  bool forward_by_tiles(const Layer& layer, const Value& dst);
+  bool backward_data_by_tiles(const Layer& layer, const Value& diff, const Value& diff_src);
+  bool backward_weights_by_tiles(const Layer& layer, const Value& diff);
 
   // A result and how its gradient becomes the source's.
   struct Activated {

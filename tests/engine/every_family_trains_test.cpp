@@ -191,6 +191,7 @@ TEST_P(EveryFamilyTrains, TheLossFallsWithoutReferenceImplementations) {
   }
   const Tensor input = pictures();
   const std::vector<int> labels = read_idx_labels(kLabels);
+  double exact_start = 0.0;
   for (const Precision precision : test::floating_precisions()) {
     SCOPED_TRACE(to_string(precision));
     Parameters parameters = initialize(graph_, 1);
@@ -209,9 +210,13 @@ TEST_P(EveryFamilyTrains, TheLossFallsWithoutReferenceImplementations) {
       program.backward(gradient.data());
       descend(parameters, program.gradients(), losses.back());
     }
-    // In bf16 the loss of the deepest networks is noisy: their last batch norms see sixteen values.
-    const double reached = precision == Precision::f32 ? losses.back() : *std::ranges::min_element(losses);
-    EXPECT_LT(reached, losses.front());
+    if (precision == Precision::f32) {
+      exact_start = losses.front();
+      EXPECT_LT(losses.back(), exact_start);
+    } else {
+      // The loss of the deepest networks is noisy: their last batch norms see sixteen values.
+      EXPECT_LT(*std::min_element(losses.begin() + 1, losses.end()), exact_start);
+    }
     RecordProperty("losses_" + to_string(precision),
                    std::to_string(losses.front()) + " to " + std::to_string(losses.back()));
     expect_no_reference(program.report(0), "training");

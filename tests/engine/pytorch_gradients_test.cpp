@@ -69,9 +69,8 @@ class PytorchGradients : public testing::TestWithParam<GoldenCase> {
 // another maximum, the gradients of what lies before are off by some per mille. Batch norms over few values
 // amplify rounding so that it happens often: PyTorch's own f32 is then off by `rounding` of a gradient's
 // norm. Some gradients are 0 in theory (a shift in front of a batch norm): what is left there is rounding of
-// the largest ones. So most gradients have to agree closely and all of them well. On CPUs without AVX-512
-// sums are rounded otherwise, and two ResNets then pass a kink near their end: there a tenth has to agree
-// closely.
+// the largest ones. So most gradients have to agree closely and all of them well. Residual networks pass a
+// kink near their end when sums are rounded otherwise (AVX2, Winograd): there a tenth has to agree closely.
 TEST_P(PytorchGradients, Agree) {
   const json& golden = GetParam().stored;
   const Graph graph = graph_of(golden);
@@ -107,7 +106,8 @@ TEST_P(PytorchGradients, Agree) {
     agreeing += error <= close ? 1 : 0;
     worst = std::max(worst, error);
   }
-  EXPECT_GE(agreeing, is_supported(Precision::bf16) ? 3 * expected.size() / 4 : expected.size() / 10);
+  const bool passes_kink = golden.at("network").get<std::string>().starts_with("resne");
+  EXPECT_GE(agreeing, passes_kink ? expected.size() / 10 : 3 * expected.size() / 4);
   RecordProperty("worst", std::to_string(worst));
 }
 

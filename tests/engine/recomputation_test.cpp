@@ -427,12 +427,12 @@ INSTANTIATE_TEST_SUITE_P(Engine, RecomputationOfZoo,
 TEST(Recomputation, OfResNet50TakesAThirdOfTheMemory) {
   const Graph graph = build_architecture(architecture("resnet50"), {.height = 128, .width = 128});
   auto parameters = initialize(graph, 1);
-  const TrainingProgram smallest(graph, parameters, {.batch = 8, .activation_limit = 1});
+  const TrainingProgram smallest(graph, parameters, {.batch = 64, .activation_limit = 1});
   const auto unlimited = smallest.unlimited_activation_bytes();
   EXPECT_LT(smallest.activation_bytes(), unlimited / 3);
   EXPECT_LE(smallest.recomputed_share(), 1.0);
   const auto limit = unlimited * 2 / 3;
-  const TrainingProgram fits(graph, parameters, {.batch = 8, .activation_limit = limit});
+  const TrainingProgram fits(graph, parameters, {.batch = 64, .activation_limit = limit});
   EXPECT_LE(fits.activation_bytes(), limit);
   EXPECT_LT(fits.recomputed_share(), smallest.recomputed_share());
 }

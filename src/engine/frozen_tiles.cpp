@@ -1,0 +1,91 @@
+// 3x3 convolutions of the inference program by Winograd's filtering, with what is fused into them.
+#include <algorithm>
+#include <variant>
+#include <vector>
+
+#include "engine/frozen_lowering.h"
+#include "engine/lowering.h"
+#include "engine/winograd_choice.h"
+
+namespace headstart {
+
+std::shared_ptr<WinogradConvolution> FrozenLowering::by_tiles(const LayerShape& shape, const Value& src,
+                                                              const Value& dst) const {
+  auto tiled = winograd_shape(shape, src.desc, dst.desc);
+  if (!tiled) {
+    return nullptr;
+  }
+  tiled->tile = winograd_tile(*tiled);
+  return tiled->tile == 0 ? nullptr : WinogradConvolution::make(emitter_.engine(), *tiled);
+}
+
+// Nothing when the layer does more than an addition with a clip before and after it.
+std::optional<FrozenLowering::TiledEnding> FrozenLowering::tiled_ending(const FusedLayer& layer,
+                                                                        const Destination& destination) {
+  TiledEnding result;
+  const auto append = [&result](const Activation& activation) {
+    const auto rows = as_row_activation(activation);
+    if (!rows || rows->kind != RowActivation::Kind::clip) {
+      return activation.kind == Activation::Kind::linear;
+    }
+    auto& clip = result.summand ? result.ending.second : result.ending.first;
+    clip = {clip(rows->low), clip(rows->high)};
+    return true;
+  };
+  if (!append(own_activation(layer))) {
+    return std::nullopt;
+  }
+  for (const auto& follow_up : layer.follow_ups) {
+    if (follow_up.other < 0) {
+      if (!append(std::get<ActivationLayer>(node_at(follow_up.node).op).activation)) {
+        return std::nullopt;
+      }
+      continue;
+    }
+    if (result.summand) {
+      return std::nullopt;
+    }
+    result.summand = follow_up.node == destination.add ? *destination.summand : value_of(follow_up.other);
+    if (result.summand->desc != destination.value.desc) {
+      return std::nullopt;
+    }
+  }
+  return result;
+}
+
+void FrozenLowering::emit_by_tiles(const std::string& name,
+                                   const std::shared_ptr<WinogradConvolution>& convolution,
+                                   const LayerShape& shape, const Value& src, const Value& dst,
+                                   const WeightNames& names, const TiledEnding& tiled) {
+  const auto weights = emitter_.persistent(convolution->weights_desc());
+  const auto bias = emitter_.persistent(vector_desc(shape.filters));
+  const auto scratch = emitter_.value(convolution->scratch_desc());
+  const std::optional<Node> affine = names.affine != nullptr ? std::optional(*names.affine) : std::nullopt;
+  result_.loaders.push_back([=, kernel = emitter_.memory(weights), sums = emitter_.memory(bias),
+                             filters = shape.filters](const Parameters& parameters) {
+    auto own = names;
+    own.affine = affine ? &*affine : nullptr;
+    const auto folded_weights = folded(own, filters, parameters);
+    std::vector<char> room(convolution->kernel_scratch_desc().get_size());
+    convolution->load_kernel(folded_weights.kernel.data(), room.data(), kernel.get_data_handle());
+    std::copy(folded_weights.bias.begin(), folded_weights.bias.end(), floats(sums));
+  });
+  Access access{.reads = {src, weights, bias}, .writes = {dst, scratch}};
+  dnnl::memory summand;
+  if (tiled.summand) {
+    access.reads.push_back(*tiled.summand);
+    summand = emitter_.memory(*tiled.summand);
+  }
+  emitter_.emit(name, "convolution", access,
+                [convolution, ending = tiled.ending, summand, from = emitter_.memory(src),
+                 weights = emitter_.memory(weights), bias = emitter_.memory(bias),
+                 scratch = emitter_.memory(scratch), to = emitter_.memory(dst)]() mutable {
+                  ending.bias = floats(bias);
+                  ending.summand = summand ? summand.get_data_handle() : nullptr;
+                  convolution->run(from.get_data_handle(), weights.get_data_handle(), ending,
+                                   scratch.get_data_handle(), to.get_data_handle());
+                },
+                {.implementation = convolution->name(), .multiplications = convolution->multiplications()});
+}
+
+}  // namespace headstart

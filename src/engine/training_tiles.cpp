@@ -1,0 +1,120 @@
+// 3x3 convolutions of the training program by Winograd's filtering: forwards, and the gradient of their
+// source, which is such a convolution too.
+#include "engine/training_lowering.h"
+#include "engine/winograd.h"
+#include "engine/winograd_choice.h"
+#include "engine/winograd_gradient.h"
+
+namespace headstart {
+
+// The kernel transformed anew at every pass.
+Value TrainingLowering::tiled_kernel(const Layer& layer,
+                                     const std::shared_ptr<WinogradConvolution>& convolution) {
+  const auto master = master_weights(layer);
+  const auto weights = emitter_.value(convolution->weights_desc());
+  const auto scratch = emitter_.value(convolution->kernel_scratch_desc());
+  emitter_.emit(node_at(layer.id).name, "kernel transform", {.reads = {master}, .writes = {weights, scratch}},
+                [convolution, kernel = emitter_.memory(master), scratch = emitter_.memory(scratch),
+                 weights = emitter_.memory(weights)] {
+                  convolution->load_kernel(floats(kernel), scratch.get_data_handle(),
+                                           weights.get_data_handle());
+                });
+  return weights;
+}
+
+void TrainingLowering::emit_by_tiles(const Layer& layer, const std::string& kind, const TiledPass& pass) {
+  const auto weights = tiled_kernel(layer, pass.convolution);
+  const auto scratch = emitter_.value(pass.convolution->scratch_desc());
+  Access access{.reads = {pass.src, weights}, .writes = {pass.dst, scratch}};
+  dnnl::memory bias;
+  if (pass.bias) {
+    access.reads.push_back(*pass.bias);
+    bias = emitter_.memory(*pass.bias);
+  }
+  emitter_.emit(
+      node_at(layer.id).name, kind, access,
+      [convolution = pass.convolution, clip = pass.clip, bias, from = emitter_.memory(pass.src),
+       weights = emitter_.memory(weights), scratch = emitter_.memory(scratch),
+       to = emitter_.memory(pass.dst)] {
+        const WinogradEnding ending{.bias = bias ? floats(bias) : nullptr, .first = clip};
+        convolution->run(from.get_data_handle(), weights.get_data_handle(), ending, scratch.get_data_handle(),
+                         to.get_data_handle());
+      },
+      {.implementation = pass.convolution->name(), .multiplications = pass.convolution->multiplications()});
+}
+
+// The shape of the convolution from `src` to `dst` where it is faster by tiles.
+std::optional<WinogradShape> TrainingLowering::tiled_shape(const Layer& layer, const Value& src,
+                                                           const Value& dst) const {
+  const auto shape =
+      layer.kind == Layer::Kind::convolution ? winograd_shape(layer.shape, src.desc, dst.desc) : std::nullopt;
+  return shape && is_worth_tiles_in_training(*shape) ? shape : std::nullopt;
+}
+
+bool TrainingLowering::forward_by_tiles(const Layer& layer, const Value& dst) {
+  const auto activation = layer.fused ? as_row_activation(*layer.fused) : std::optional(RowActivation{});
+  const auto shape = tiled_shape(layer, layer.src, dst);
+  if (!activation || activation->kind != RowActivation::Kind::clip || !shape) {
+    return false;
+  }
+  const auto convolution = WinogradConvolution::make(emitter_.engine(), *shape);
+  if (!convolution) {
+    return false;
+  }
+  TiledPass pass{
+      .convolution = convolution, .src = layer.src, .dst = dst, .clip = {activation->low, activation->high}};
+  if (!layer.bias.empty()) {
+    pass.bias = parameter(layer.bias, vector_desc(layer.shape.filters));
+  }
+  emit_by_tiles(layer, "convolution forward", pass);
+  return true;
+}
+
+bool TrainingLowering::backward_data_by_tiles(const Layer& layer, const Value& diff, const Value& diff_src) {
+  auto shape = tiled_shape(layer, diff, diff_src);
+  if (!shape) {
+    return false;
+  }
+  shape->zeros_above = 2 - shape->zeros_above;
+  shape->zeros_left = 2 - shape->zeros_left;
+  const auto convolution = WinogradConvolution::make(emitter_.engine(), *shape, true);
+  if (!convolution) {
+    return false;
+  }
+  emit_by_tiles(layer, "convolution backward data",
+                {.convolution = convolution, .src = diff, .dst = diff_src});
+  return true;
+}
+
+bool TrainingLowering::backward_weights_by_tiles(const Layer& layer, const Value& diff) {
+  const auto shape = tiled_shape(layer, layer.src, diff);
+  if (!shape || !layer.kernel_scale.empty()) {
+    return false;
+  }
+  const auto tiled = WinogradGradient::make(emitter_.engine(), *shape);
+  if (!tiled) {
+    return false;
+  }
+  const auto& name = node_at(layer.id).name;
+  const auto kernel = gradient(layer.kernel, layer.shape.user_weights);
+  const auto scratch = emitter_.value(tiled->scratch_desc());
+  emitter_.emit(
+      name, "convolution backward weights", {.reads = {layer.src, diff}, .writes = {kernel, scratch}},
+      [tiled, src = emitter_.memory(layer.src), diff = emitter_.memory(diff),
+       scratch = emitter_.memory(scratch), kernel = emitter_.memory(kernel)] {
+        tiled->run(src.get_data_handle(), diff.get_data_handle(), scratch.get_data_handle(), floats(kernel));
+      },
+      {.implementation = "winograd:2", .multiplications = tiled->multiplications()});
+  if (!layer.bias.empty()) {
+    const auto bias = gradient(layer.bias, vector_desc(layer.shape.filters));
+    emitter_.emit(name, "bias gradient", {.reads = {diff}, .writes = {bias}},
+                  [rows = rows_of(emitter_.memory(diff), layer.shape.filters), diff = emitter_.memory(diff),
+                   bias = emitter_.memory(bias)]() mutable {
+                    rows.data = diff.get_data_handle();
+                    channel_sums(rows, floats(bias));
+                  });
+  }
+  return true;
+}
+
+}  // namespace headstart

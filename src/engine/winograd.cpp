@@ -1,0 +1,157 @@
+#include "engine/winograd.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <omp.h>
+
+#include "engine/compiled_for_threads.h"
+#include "engine/winograd_choice.h"
+#include "engine/winograd_matrices.h"
+
+namespace headstart {
+namespace {
+
+using onednn::Desc;
+
+// As many tiles at once as a core's second cache holds, in equal parts.
+constexpr std::int64_t kCacheBytes = 1 << 20;
+constexpr std::int64_t kFewestRows = 32, kMostRows = 128;
+constexpr std::int64_t kHeavyKernel = 1 << 18;  // is worth more rows
+
+std::int64_t rows_at_once(const WinogradShape& s) {
+  const std::int64_t bytes_of_row =
+      s.positions() * (s.channels * (s.bf16 ? 2 : 4) + s.filters * std::int64_t{sizeof(float)});
+  const std::int64_t fewest = s.channels * s.filters >= kHeavyKernel ? 2 * kFewestRows : kFewestRows;
+  const std::int64_t most = std::clamp(kCacheBytes / bytes_of_row, fewest, kMostRows);
+  const std::int64_t blocks = (s.tiles() + most - 1) / most;
+  return (s.tiles() + blocks - 1) / blocks;
+}
+
+}  // namespace
+
+std::shared_ptr<WinogradConvolution> WinogradConvolution::make(const dnnl::engine& engine,
+                                                               const WinogradShape& shape, bool transposed) {
+  const std::int64_t rows = rows_at_once(shape);
+  const auto type = shape.bf16 ? DataType::bf16 : DataType::f32;
+  using Tag = dnnl::memory::format_tag;
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const int threads = omp_get_max_threads();
+  const CompiledForThreads one(1);
+  const auto product = onednn::matmul(engine, Desc({rows, shape.channels}, type, Tag::ab),
+                                      Desc({shape.channels, shape.filters}, type, Tag::any),
+                                      Desc({rows, shape.filters}, DataType::f32, Tag::ab), attributes);
+  if (!is_worth_transforming(product)) {
+    return nullptr;
+  }
+  return std::shared_ptr<WinogradConvolution>(
+      new WinogradConvolution(engine, shape, rows, product, transposed, threads));
+}
+
+WinogradConvolution::WinogradConvolution(const dnnl::engine& engine, const WinogradShape& shape,
+                                         std::int64_t rows, const dnnl::matmul::primitive_desc& product,
+                                         bool transposed, int threads)
+    : engine_(engine),
+      shape_(shape),
+      rows_(rows),
+      product_desc_(product),
+      product_(product),
+      plain_kernel_({shape.channels, shape.filters}, shape.bf16 ? DataType::bf16 : DataType::f32,
+                    transposed ? dnnl::memory::format_tag::ba : dnnl::memory::format_tag::ab),
+      pack_(dnnl::reorder::primitive_desc(engine, plain_kernel_, engine, product.weights_desc())),
+      transposed_(transposed),
+      threads_(threads) {}
+
+double WinogradConvolution::multiplications() const {
+  return static_cast<double>(shape_.positions() * shape_.tiles() * shape_.channels * shape_.filters);
+}
+
+Desc WinogradConvolution::weights_desc() const {
+  return bytes_desc(static_cast<std::size_t>(shape_.positions()) *
+                    aligned(product_desc_.weights_desc().get_size()));
+}
+
+Desc WinogradConvolution::kernel_scratch_desc() const {
+  return bytes_desc(static_cast<std::size_t>(shape_.side()) * plain_kernel_.get_size());
+}
+
+Desc WinogradConvolution::scratch_desc() const {
+  return bytes_desc(static_cast<std::size_t>(threads_) *
+                    (bytes_of_matrices(shape_, product_desc_.src_desc()) +
+                     bytes_of_matrices(shape_, product_desc_.dst_desc()) +
+                     aligned(product_desc_.scratchpad_desc().get_size())));
+}
+
+void WinogradConvolution::load_kernel(const float* kernel, void* scratch, void* weights) const {
+  const WinogradKernel values{.values = kernel,
+                              .channels = transposed_ ? shape_.filters : shape_.channels,
+                              .filters = transposed_ ? shape_.channels : shape_.filters,
+                              .flipped = transposed_};
+  for (int row = 0; row < shape_.side(); ++row) {
+#pragma omp parallel for schedule(static)
+    for (std::int64_t channel = 0; channel < values.channels; ++channel) {
+      winograd_kernel(shape_, values, channel, row, scratch);
+    }
+    pack_row(row, scratch, weights);
+  }
+}
+
+void WinogradConvolution::pack_row(int row, void* plain, void* weights) const {
+  const std::size_t packed_bytes = aligned(product_desc_.weights_desc().get_size());
+#pragma omp parallel for schedule(static)
+  for (int column = 0; column < shape_.side(); ++column) {
+    const auto at = static_cast<std::size_t>(column);
+    const auto position = static_cast<std::size_t>(row) * static_cast<std::size_t>(shape_.side()) + at;
+    dnnl::stream stream(engine_);
+    dnnl::memory from(plain_kernel_, engine_, static_cast<char*>(plain) + at * plain_kernel_.get_size());
+    dnnl::memory to(product_desc_.weights_desc(), engine_,
+                    static_cast<char*>(weights) + position * packed_bytes);
+    pack_.execute(stream, from, to);
+    stream.wait();
+  }
+}
+
+void WinogradConvolution::bind(void* weights, void* scratch) {
+  auto* next = static_cast<char*>(scratch);
+  const auto take = [&next](std::size_t bytes) { return std::exchange(next, next + bytes); };
+  const std::size_t packed = aligned(product_desc_.weights_desc().get_size());
+  for (int thread = 0; thread < threads_; ++thread) {
+    auto* source = take(bytes_of_matrices(shape_, product_desc_.src_desc()));
+    auto* sums = take(bytes_of_matrices(shape_, product_desc_.dst_desc()));
+    const dnnl::memory scratchpad(product_desc_.scratchpad_desc(), engine_,
+                                  take(aligned(product_desc_.scratchpad_desc().get_size())));
+    Worker worker{.stream = dnnl::stream(engine_), .source = source, .sums = reinterpret_cast<float*>(sums)};
+    for (std::int64_t position = 0; position < shape_.positions(); ++position) {
+      worker.arguments.push_back(
+          {{DNNL_ARG_SRC, matrix_at(engine_, product_desc_.src_desc(), source, position)},
+           {DNNL_ARG_WEIGHTS,
+            dnnl::memory(product_desc_.weights_desc(), engine_,
+                         static_cast<char*>(weights) + static_cast<std::size_t>(position) * packed)},
+           {DNNL_ARG_DST, matrix_at(engine_, product_desc_.dst_desc(), sums, position)},
+           {DNNL_ARG_SCRATCHPAD, scratchpad}});
+    }
+    workers_.push_back(std::move(worker));
+  }
+}
+
+void WinogradConvolution::run(const void* src, void* weights, const WinogradEnding& ending, void* scratch,
+                              void* dst) {
+  if (workers_.empty()) {
+    bind(weights, scratch);
+  }
+  const std::int64_t blocks = (shape_.tiles() + rows_ - 1) / rows_;
+#pragma omp parallel for schedule(dynamic) num_threads(threads_)
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    const auto& worker = workers_[static_cast<std::size_t>(omp_get_thread_num())];
+    const TileRange tiles{.first = block * rows_, .count = std::min(rows_, shape_.tiles() - block * rows_)};
+    winograd_source(shape_, src, tiles, rows_, worker.source);
+    clear_rows(shape_, shape_.channels, tiles.count, rows_, worker.source);
+    for (const auto& arguments : worker.arguments) {
+      product_.execute(worker.stream, arguments);
+    }
+    winograd_result(shape_, worker.sums, tiles, rows_, ending, dst);
+  }
+}
+
+}  // namespace headstart

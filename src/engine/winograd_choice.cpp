@@ -1,0 +1,91 @@
+#include "engine/winograd_choice.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace headstart {
+namespace {
+
+using onednn::Desc;
+
+// Estimates in multiplications, measured on a CPU with AVX-512: what it costs to read a weight from memory,
+// to make it from the kernel and to transform a value, and how much faster direct convolutions multiply than
+// matrix products.
+constexpr double kReadWeight = 24.0;
+constexpr double kMakeWeight = 10.0;
+constexpr double kTransformValue = 16.0;
+constexpr double kSlowerProducts = 1.15;
+constexpr double kWorthIt = 0.95;
+
+// For every one of `weights` matrices of channels x filters, `rows` products and a cost of their own, and the
+// transforms of the rows.
+struct Cost {
+  double weights = 0.0, rows = 0.0, weight = 0.0, transform = 0.0;
+};
+double total(const WinogradShape& s, const Cost& cost) {
+  const auto kernel = static_cast<double>(s.channels * s.filters);
+  return cost.weights * (kernel * (cost.rows + cost.weight) +
+                         cost.transform * cost.rows * static_cast<double>(s.channels + s.filters));
+}
+
+double direct_cost(const WinogradShape& s, double weight) {
+  const auto pixels = static_cast<double>(s.batch * s.result_height * s.result_width);
+  return total(s, {.weights = 9.0, .rows = pixels, .weight = weight});
+}
+
+double tiled_cost(WinogradShape s, int tile, double weight) {
+  s.tile = tile;
+  return total(s, {.weights = static_cast<double>(s.positions()),
+                   .rows = kSlowerProducts * static_cast<double>(s.tiles()),
+                   .weight = weight,
+                   .transform = kTransformValue / kSlowerProducts});
+}
+
+}  // namespace
+
+std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const Desc& src, const Desc& dst) {
+  const auto& window = layer.window;
+  const auto floating = [](DataType type) { return type == DataType::f32 || type == DataType::bf16; };
+  if (onednn::dims_of(layer.user_weights).size() != 4 || window.kernel != onednn::Dims{3, 3} ||
+      window.strides != onednn::Dims{1, 1} || window.dilates != onednn::Dims{0, 0} ||
+      !floating(onednn::type_of(src)) || !floating(onednn::type_of(dst))) {
+    return std::nullopt;
+  }
+  const auto from = onednn::dims_of(src), to = onednn::dims_of(dst);
+  if (from[1] % kWinogradLanes != 0 || to[1] % kWinogradLanes != 0) {
+    return std::nullopt;
+  }
+  return WinogradShape{.batch = from[0],
+                       .height = from[2],
+                       .width = from[3],
+                       .channels = from[1],
+                       .result_height = to[2],
+                       .result_width = to[3],
+                       .filters = to[1],
+                       .zeros_above = window.padding_begin[0],
+                       .zeros_left = window.padding_begin[1],
+                       .bf16 = onednn::type_of(src) == DataType::bf16,
+                       .result_bf16 = onednn::type_of(dst) == DataType::bf16};
+}
+
+int winograd_tile(const WinogradShape& shape) {
+  const double direct = kWorthIt * direct_cost(shape, kReadWeight);
+  const double of_2 = tiled_cost(shape, 2, kReadWeight);
+  const bool rounds = shape.bf16 || shape.result_bf16;
+  if (const double of_4 = tiled_cost(shape, 4, kReadWeight); !rounds && of_4 < std::min(direct, of_2)) {
+    return 4;
+  }
+  return of_2 < direct ? 2 : 0;
+}
+
+bool is_worth_tiles_in_training(const WinogradShape& shape) {
+  constexpr double kWeight = kReadWeight + kMakeWeight;
+  return tiled_cost(shape, 2, kWeight) < kWorthIt * direct_cost(shape, kWeight);
+}
+
+bool is_worth_transforming(const dnnl::matmul::primitive_desc& product) {
+  const std::string_view name = product.impl_info_str();
+  return name.find("ref") == std::string_view::npos && name.find("amx") == std::string_view::npos;
+}
+
+}  // namespace headstart

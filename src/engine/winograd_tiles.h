@@ -1,0 +1,86 @@
+// The three transforms of Winograd's minimal filtering F(tile x tile, 3x3) (Lavin and Gray, "Fast Algorithms
+// for Convolutional Neural Networks", 2016), over 16 channels at a time.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+#include "engine/curves.h"
+
+namespace headstart {
+
+constexpr std::int64_t kWinogradLanes = 16;
+
+// A 3x3 convolution of stride 1 over a batch of channels-last images, its result cut into square tiles.
+// Channels and filters are multiples of kWinogradLanes.
+struct WinogradShape {
+  std::int64_t batch = 1;
+  std::int64_t height = 0, width = 0, channels = 0;
+  std::int64_t result_height = 0, result_width = 0, filters = 0;
+  std::int64_t zeros_above = 0, zeros_left = 0;
+  bool bf16 = false;         // what is multiplied, and the source; else f32
+  bool result_bf16 = false;  // the result and a summand
+  int tile = 2;              // side of a tile: 2 or 4
+
+  std::int64_t tiles_down() const { return (result_height + tile - 1) / tile; }
+  std::int64_t tiles_across() const { return (result_width + tile - 1) / tile; }
+  std::int64_t tiles() const { return batch * tiles_down() * tiles_across(); }
+  // Products that stand for a tile, in place of 9 tile * tile.
+  int side() const { return tile + 2; }
+  std::int64_t positions() const { return std::int64_t{tile + 2} * (tile + 2); }
+};
+
+// What becomes of a sum of products before it is stored.
+struct WinogradEnding {
+  static constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const float* bias = nullptr;
+  Clip first{-kInfinity, kInfinity};
+  const void* summand = nullptr;  // like the result, of which it may be the memory
+  Clip second{-kInfinity, kInfinity};
+};
+
+// From the matrix of one position, rows x columns, to that of the next. Were it a power of two, as the
+// extents often are, all positions would compete for the same places in the cache.
+constexpr std::int64_t matrix_stride(std::int64_t rows, std::int64_t columns) {
+  return rows * columns + 2 * kWinogradLanes;
+}
+
+// Some tiles, counted over the batch row by row.
+struct TileRange {
+  std::int64_t first = 0, count = 0;
+};
+
+// `transformed`: matrices of rows x channels, of the type that is multiplied; a row for every tile is
+// written.
+void winograd_source(const WinogradShape& shape, const void* src, const TileRange& tiles, std::int64_t rows,
+                     void* transformed);
+
+// The same of the gradient of a result, as far as its tiles of 2x2 lie within it: matrices of rows x filters.
+void winograd_diff(const WinogradShape& shape, const void* diff, const TileRange& tiles, std::int64_t rows,
+                   void* transformed);
+
+// Zeros from row `first` on.
+void clear_rows(const WinogradShape& shape, std::int64_t columns, std::int64_t first, std::int64_t rows,
+                void* transformed);
+
+// `sums`: matrices of rows x filters.
+void winograd_result(const WinogradShape& shape, const float* sums, const TileRange& tiles, std::int64_t rows,
+                     const WinogradEnding& ending, void* dst);
+
+// `kernel`: 3 x 3 x channels x filters. `transformed`: the positions of one row, tile + 2 of them, x channels
+// x filters, of the type that is multiplied. `flipped`: the kernel turned by 180 degrees. Of one input
+// channel.
+struct WinogradKernel {
+  const float* values = nullptr;
+  std::int64_t channels = 0, filters = 0;
+  bool flipped = false;
+};
+void winograd_kernel(const WinogradShape& shape, const WinogradKernel& kernel, std::int64_t channel, int row,
+                     void* transformed);
+
+// From the gradient of a transformed kernel, positions x channels x filters, to the kernel's, 3 x 3 x
+// channels x filters. Of one input channel.
+void winograd_kernel_gradient(const WinogradShape& shape, const float* transformed, std::int64_t channel,
+                              float* gradient);
+
+}  // namespace headstart
