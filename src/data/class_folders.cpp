@@ -54,6 +54,20 @@ Dataset* part(DatasetSplits& splits, SplitRole role) {
   return nullptr;
 }
 
+// An archive often has one folder around those of the classes.
+void refuse_wrapped_classes(const fs::path& folder, const FolderEntries& entries) {
+  if (entries.folders.size() != 1) {
+    return;
+  }
+  const FolderEntries inner = list_folder(entries.folders.front());
+  if (inner.folders.size() > 1) {
+    throw Error(fmt::format(
+        "[dataset] a folder for each class was expected; received {} with the one folder {} in it, which "
+        "has {} folders; give that one",
+        folder.string(), entries.folders.front().string(), inner.folders.size()));
+  }
+}
+
 }  // namespace
 
 std::map<SplitRole, fs::path> split_folders(const fs::path& folder) {
@@ -74,6 +88,9 @@ DatasetSplits read_class_folders(const fs::path& folder, int fewest_classes) {
   const FolderEntries entries = list_folder(folder);
   auto by_role = split_folders(folder);
   if (by_role.empty()) {
+    if (fewest_classes > 1) {
+      refuse_wrapped_classes(folder, entries);
+    }
     by_role.emplace(SplitRole::train, folder);
   }
   std::vector<LabelledFile> files;

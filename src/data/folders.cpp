@@ -5,6 +5,7 @@
 #include <array>
 #include <fstream>
 #include <set>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -19,6 +20,13 @@ namespace fs = std::filesystem;
 
 constexpr std::array<const char*, 9> kExtensions{".jpg",  ".jpeg", ".jpe", ".jfif", ".png",
                                                  ".webp", ".bmp",  ".dib", ".gif"};
+
+// What systems leave in folders and archives of people: hidden files, and folders of their own.
+bool is_no_users(std::string_view name) {
+  constexpr std::array<std::string_view, 4> kSystems{"__MACOSX", "@eaDir", "$RECYCLE.BIN",
+                                                     "System Volume Information"};
+  return name.starts_with('.') || std::find(kSystems.begin(), kSystems.end(), name) != kSystems.end();
+}
 
 void sort_bytewise(std::vector<fs::path>& paths) {
   std::sort(paths.begin(), paths.end(),
@@ -61,7 +69,7 @@ FolderEntries list_folder(const fs::path& folder) {
   }
   for (const auto& entry : iterator) {
     std::error_code unknown;  // a dangling link is neither
-    if (entry.path().filename().native().starts_with('.')) {
+    if (is_no_users(entry.path().filename().native())) {
       entries.hidden.push_back(entry.path());
     } else if (entry.is_directory(unknown)) {
       entries.folders.push_back(entry.path());

@@ -30,16 +30,26 @@ std::vector<std::string> names_of(const Dataset& dataset) {
 
 TEST(ClassFolders, SortsBytewiseAndSkipsWhatIsNoPicture) {
   const FolderTree tree;
-  for (const auto* name : {"dog/2.jpg", "dog/10.JPEG", "Cat/b.png", "Cat/inner/a.webp", "Cat/notes.txt",
-                           "Cat/.hidden.jpg", "README.md", ".git/config", "dog/Thumbs.db"}) {
+  for (const auto* name :
+       {"dog/2.jpg", "dog/10.JPEG", "Cat/b.png", "Cat/inner/a.webp", "Cat/notes.txt", "Cat/.hidden.jpg",
+        "README.md", ".git/config", "dog/Thumbs.db", "__MACOSX/dog/._2.jpg"}) {
     tree.file(name);
   }
   const auto splits = read_dataset(tree.path());
   EXPECT_THAT(splits.train.class_names, ElementsAre("Cat", "dog"));
   EXPECT_THAT(names_of(splits.train), ElementsAre("b.png:Cat", "a.webp:Cat", "10.JPEG:dog", "2.jpg:dog"));
-  EXPECT_EQ(splits.train.skipped.size(), 5U);
+  EXPECT_EQ(splits.train.skipped.size(), 6U);
   EXPECT_FALSE(splits.validation);
   EXPECT_FALSE(splits.test);
+}
+
+TEST(ClassFolders, OneFolderAroundThoseOfTheClassesIsNamed) {
+  const FolderTree tree;
+  tree.file("flower_photos/daisy/1.jpg");
+  tree.file("flower_photos/roses/2.jpg");
+  EXPECT_THAT(message_of([&] { read_dataset(tree.path()); }),
+              HasSubstr("flower_photos in it, which has 2 folders"));
+  EXPECT_EQ(read_dataset(tree.path("flower_photos")).train.class_names.size(), 2U);
 }
 
 TEST(ClassFolders, AFileWithoutExtensionIsToldByContent) {
