@@ -13,6 +13,7 @@
 #include "engine/core_limit.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
+#include "train/class_sizes.h"
 #include "train/known_photos.h"
 #include "train/rate_factors.h"
 #include "train/session.h"
@@ -371,6 +372,9 @@ TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& gi
   const std::size_t classes = splits.train.class_names.size();
   observer.message(found_line(splits.train.samples.size(), classes));
   observer.message(found_line(splits.validation->samples.size(), classes));
+  if (const auto note = class_sizes_note(splits.train, options); !note.empty()) {
+    observer.message(note);
+  }
   if (model.class_names.empty()) {
     model.class_names = splits.train.class_names;
   }

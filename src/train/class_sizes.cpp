@@ -1,0 +1,40 @@
+#include "train/class_sizes.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace headstart {
+
+std::string class_sizes_note(const Dataset& train, const TrainOptions& options) {
+  constexpr int kTimes = 3;
+  std::vector<int> sizes(train.class_names.size());
+  for (const auto& sample : train.samples) {
+    ++sizes.at(static_cast<std::size_t>(sample.label));
+  }
+  if (sizes.empty()) {
+    return "";
+  }
+  const auto [least, most] = std::minmax_element(sizes.begin(), sizes.end());
+  if (*least == 0 || *most < kTimes * *least) {
+    return "";
+  }
+  const auto name = [&](auto size) {
+    return train.class_names[static_cast<std::size_t>(size - sizes.begin())];
+  };
+  const auto weight = [&](int size) {
+    return static_cast<double>(train.samples.size()) / (static_cast<double>(sizes.size()) * size);
+  };
+  const std::string answer = options.balanced_sampling ? "every class is drawn as often as the others"
+                             : options.balanced_class_weights
+                                 ? fmt::format("an image of {} weighs {:.2f}, of {} {:.2f}", name(most),
+                                               weight(*most), name(least), weight(*least))
+                             : !options.class_weights.empty()
+                                 ? "the given class weights hold"
+                                 : "--class-weights balanced or --balanced-sampling make them count alike";
+  return fmt::format("classes of different sizes: {} images of {}, {} of {}; {}", *most, name(most), *least,
+                     name(least), answer);
+}
+
+}  // namespace headstart
