@@ -11,6 +11,7 @@
 #include "checks.h"
 #include "commands.h"
 #include "headstart/image.h"
+#include "photo_output.h"
 
 namespace headstart::app {
 namespace {
@@ -23,6 +24,7 @@ struct GridOptions {
 };
 
 void write_grid(const GridOptions& options) {
+  require_png_name(options.output);
   const Augmentation augmentation = augmentation_of(options.augment);
   const Preprocessing size{.height = options.size, .width = options.size};
   const Image photo = fit_image(read_image(options.image, decode_options_for(size)), size);

@@ -25,6 +25,10 @@ AugmentRange parse_range(const std::string& text) {
   const auto comma = text.find(',');
   if (comma == std::string::npos) {
     const float reach = parse_number(text);
+    if (!(reach >= 0.0F && reach <= 1.0F)) {
+      throw Error(
+          fmt::format("[augment] a part from 0 to 1, or LOW,HIGH was expected; received \"{}\"", text));
+    }
     return {1.0F - reach, 1.0F + reach};
   }
   return {parse_number(text.substr(0, comma)), parse_number(text.substr(comma + 1))};

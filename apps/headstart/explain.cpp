@@ -12,6 +12,7 @@
 #include "headstart/progress.h"
 #include "model_options.h"
 #include "parsed_option.h"
+#include "photo_output.h"
 #include "predict_options.h"
 
 namespace headstart::app {
@@ -22,7 +23,7 @@ void explain(ExplainCommand options, Outcome& outcome) {
   if (options.overlay.colormap.empty()) {
     options.overlay.colormap = options.kind == "activations" ? "viridis" : "jet";
   }
-  check_picture_path(options.output);
+  require_png_name(options.output);
   const auto progress = make_console_progress();
   const Model model = open_model(options.request, *progress);
   if (options.data.empty() && options.kind != "filters" && options.kind != "maximize") {

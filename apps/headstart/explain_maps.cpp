@@ -13,6 +13,7 @@
 #include "headstart/npy.h"
 #include "headstart/text.h"
 #include "output.h"
+#include "photo_output.h"
 
 namespace headstart::app {
 namespace {
@@ -194,12 +195,6 @@ void print_results(const ExplainCommand& options, const Model& model, const Shee
 
 }  // namespace
 
-void check_picture_path(const std::string& path) {
-  if (lower(std::filesystem::path(path).extension().string()) != ".png") {
-    throw Error(fmt::format("[explain] expected --out FILE.png; received {}", path));
-  }
-}
-
 std::vector<int> chosen_classes(const Model& model, const std::string& text) {
   std::vector<int> classes;
   const auto labels = class_labels(model);
@@ -223,7 +218,7 @@ void explain_maps(const ExplainCommand& options, const Model& model, Progress& p
   });
   for (const auto& explanation : explanations) {
     if (!explanation.error.empty()) {
-      fmt::print(stderr, "error: {}: {}\n", explanation.path, explanation.error);
+      print_photo_error(explanation.path, explanation.error);
       outcome.exit_status = 1;
     }
     say_zero_maps(text, explanation, progress);

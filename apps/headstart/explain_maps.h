@@ -21,8 +21,6 @@ struct ExplainCommand {
   bool json = false;
 };
 
-// Throws Error, before any work, for an --out that is no .png.
-void check_picture_path(const std::string& path);
 // What --class says, as columns of class_probabilities: names or indices with commas between them.
 std::vector<int> chosen_classes(const Model& model, const std::string& text);
 

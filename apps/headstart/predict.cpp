@@ -11,6 +11,7 @@
 #include "headstart/predict.h"
 #include "headstart/progress.h"
 #include "model_options.h"
+#include "photo_output.h"
 #include "predict_options.h"
 
 namespace headstart::app {
@@ -62,9 +63,7 @@ void predict(const PredictCommand& options, Outcome& outcome) {
   }
   for (const auto& prediction : predictions) {
     if (!prediction.error.empty()) {
-      const bool names_it = prediction.error.find(prediction.path) != std::string::npos;
-      fmt::print(stderr, "error: {}{}{}\n", names_it ? "" : prediction.path, names_it ? "" : ": ",
-                 prediction.error);
+      print_photo_error(prediction.path, prediction.error);
       outcome.exit_status = 1;
     } else if (!options.json) {
       print_prediction(model, labels, prediction);

@@ -7,6 +7,7 @@
 #include <map>
 #include <new>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -151,8 +152,14 @@ void add_commands(CLI::App& program, Outcome& outcome) {
 }
 
 int parse_and_run(CLI::App& program, Outcome& outcome, int argc, char** argv) {
+  char help[] = "--help";
+  std::vector<char*> words(argv, argv + argc);
+  if (argc > 1 && std::string_view(words[1]) == "help") {  // as `headstart help train` is said elsewhere
+    words.erase(words.begin() + 1);
+    words.push_back(help);
+  }
   try {
-    program.parse(argc, argv);
+    program.parse(static_cast<int>(words.size()), words.data());
   } catch (const CLI::Success& success) {  // --help, --version
     return program.exit(success);
   } catch (const CLI::ParseError& error) {

@@ -42,6 +42,13 @@ TEST(Usage, VersionAndHelpOfTheProgram) {
   EXPECT_TRUE(has(help.output, "summary"));
 }
 
+TEST(Usage, HelpIsACommandToo) {
+  EXPECT_EQ(run_program({"help"}).output, run_program({"--help"}).output);
+  const auto train = run_program({"help", "train"});
+  EXPECT_EQ(train.status, 0);
+  EXPECT_EQ(train.output, run_program({"train", "--help"}).output);
+}
+
 TEST(Usage, NothingGivenIsWrongUsage) {
   const auto result = run_program({});
   EXPECT_EQ(result.status, 2);
@@ -75,6 +82,8 @@ TEST(Usage, WrongValuesSayWhatWasExpected) {
   EXPECT_TRUE(
       has(message({"train", "x", "--momentum", "1.5"}), "expected a number from 0 to 1; received 1.5"));
   EXPECT_TRUE(has(message({"train", "x", "--monitor", "val_los"}), "did you mean val_loss"));
+  EXPECT_TRUE(
+      has(message({"augment", "x", "--out", "y.png", "--zoom", "2"}), "a part from 0 to 1, or LOW,HIGH"));
   EXPECT_TRUE(has(message({"train", "x", "--cache", "of"}), "expected auto, off or a whole number"));
 }
 
@@ -97,6 +106,12 @@ TEST(Usage, NamesOfNetworksAsTheirPapersAndKerasSpellThem) {
   for (const char* name : {"MobileNetV2", "ResNet-50", "InceptionResNetV2", "EfficientNetV2B0", "VGG16"}) {
     EXPECT_EQ(run_program({"summary", name}).status, 0) << name;
   }
+}
+
+TEST(Usage, PicturesAreCalledPng) {
+  const auto result = run_program({"augment", "photo.jpg", "--out", "views.bmp"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_TRUE(has(result.errors, "expected --out FILE.png; received views.bmp")) << result.errors;
 }
 
 TEST(Usage, AModelThatIsNotThere) {
