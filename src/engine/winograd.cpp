@@ -13,6 +13,7 @@ namespace headstart {
 namespace {
 
 using onednn::Desc;
+using Tag = dnnl::memory::format_tag;
 
 // As many tiles at once as a core's second cache holds, in equal parts.
 constexpr std::int64_t kCacheBytes = 1 << 20;
@@ -34,14 +35,17 @@ std::shared_ptr<WinogradConvolution> WinogradConvolution::make(const dnnl::engin
                                                                const WinogradShape& shape, bool transposed) {
   const std::int64_t rows = rows_at_once(shape);
   const auto type = shape.bf16 ? DataType::bf16 : DataType::f32;
-  using Tag = dnnl::memory::format_tag;
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const int threads = omp_get_max_threads();
   const CompiledForThreads one(1);
-  const auto product = onednn::matmul(engine, Desc({rows, shape.channels}, type, Tag::ab),
-                                      Desc({shape.channels, shape.filters}, type, Tag::any),
-                                      Desc({rows, shape.filters}, DataType::f32, Tag::ab), attributes);
+  // A row of pixels that are tiles. Without AVX-512 oneDNN's matrix products pack their operands at each
+  // call.
+  const onednn::LayerDescs descs{.src = {{1, shape.channels, 1, rows}, type, Tag::nhwc},
+                                 .weights = {{shape.filters, shape.channels, 1, 1}, type, Tag::any},
+                                 .dst = {{1, shape.filters, 1, rows}, DataType::f32, Tag::nhwc}};
+  const auto product = onednn::convolution_forward(engine, dnnl::prop_kind::forward_inference, descs,
+                                                   {.kernel = {1, 1}, .strides = {1, 1}}, attributes);
   if (!is_worth_transforming(product)) {
     return nullptr;
   }
@@ -50,15 +54,15 @@ std::shared_ptr<WinogradConvolution> WinogradConvolution::make(const dnnl::engin
 }
 
 WinogradConvolution::WinogradConvolution(const dnnl::engine& engine, const WinogradShape& shape,
-                                         std::int64_t rows, const dnnl::matmul::primitive_desc& product,
+                                         std::int64_t rows, const onednn::ConvolutionForward& product,
                                          bool transposed, int threads)
     : engine_(engine),
       shape_(shape),
       rows_(rows),
       product_desc_(product),
       product_(product),
-      plain_kernel_({shape.channels, shape.filters}, shape.bf16 ? DataType::bf16 : DataType::f32,
-                    transposed ? dnnl::memory::format_tag::ba : dnnl::memory::format_tag::ab),
+      plain_kernel_({shape.filters, shape.channels, 1, 1}, shape.bf16 ? DataType::bf16 : DataType::f32,
+                    transposed ? Tag::oihw : Tag::hwio),
       pack_(dnnl::reorder::primitive_desc(engine, plain_kernel_, engine, product.weights_desc())),
       transposed_(transposed),
       threads_(threads) {}

@@ -11,7 +11,7 @@
 namespace headstart {
 
 // A tile of the result comes from as many products as its source has pixels: both the source and the kernel
-// are transformed, multiplied pixel by pixel (matrices of channels x filters, by oneDNN), and the products
+// are transformed, multiplied pixel by pixel (by oneDNN, a 1x1 convolution each), and the products
 // transformed to the result. bf16 takes tiles of 2x2, whose transforms add and subtract only: its errors grow
 // by half; f32 tiles of 4x4 where they are faster, with errors of 1e-5 of the largest value.
 class WinogradConvolution {
@@ -42,15 +42,15 @@ class WinogradConvolution {
   };
 
   WinogradConvolution(const dnnl::engine& engine, const WinogradShape& shape, std::int64_t rows,
-                      const dnnl::matmul::primitive_desc& product, bool transposed, int threads);
+                      const onednn::ConvolutionForward& product, bool transposed, int threads);
   void pack_row(int row, void* plain, void* weights) const;
   void bind(void* weights, void* scratch);
 
   dnnl::engine engine_;
   WinogradShape shape_;
   std::int64_t rows_;  // tiles that are transformed and multiplied together
-  dnnl::matmul::primitive_desc product_desc_;
-  dnnl::matmul product_;
+  onednn::ConvolutionForward product_desc_;
+  dnnl::convolution_forward product_;
   onednn::Desc plain_kernel_;
   dnnl::reorder pack_;
   bool transposed_;

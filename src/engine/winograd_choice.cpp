@@ -83,7 +83,7 @@ bool is_worth_tiles_in_training(const WinogradShape& shape) {
   return tiled_cost(shape, 2, kWeight) < kWorthIt * direct_cost(shape, kWeight);
 }
 
-bool is_worth_transforming(const dnnl::matmul::primitive_desc& product) {
+bool is_worth_transforming(const dnnl::primitive_desc_base& product) {
   const std::string_view name = product.impl_info_str();
   return name.find("ref") == std::string_view::npos && name.find("amx") == std::string_view::npos;
 }

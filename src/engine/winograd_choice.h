@@ -22,6 +22,6 @@ bool is_worth_tiles_in_training(const WinogradShape& shape);
 
 // Not where oneDNN has a reference kernel only, nor where tile registers (AMX) multiply faster than anything
 // transforms.
-bool is_worth_transforming(const dnnl::matmul::primitive_desc& product);
+bool is_worth_transforming(const dnnl::primitive_desc_base& product);
 
 }  // namespace headstart

@@ -9,8 +9,11 @@ namespace headstart {
 
 // Bytes from one matrix to the next.
 inline std::size_t matrix_step(const onednn::Desc& matrix) {
-  const auto dims = onednn::dims_of(matrix);
-  return static_cast<std::size_t>(matrix_stride(dims[0], dims[1])) *
+  std::int64_t count = 1;
+  for (const auto extent : onednn::dims_of(matrix)) {
+    count *= extent;
+  }
+  return static_cast<std::size_t>(matrix_stride(count)) *
          dnnl::memory::data_type_size(onednn::type_of(matrix));
 }
 

@@ -130,7 +130,7 @@ template <int kTile, typename T>
                                                     const TileRange& tiles, std::int64_t rows,
                                                     T* transformed) {
   constexpr int kSide = kTile + 2;
-  const std::int64_t stride = matrix_stride(rows, s.channels);
+  const std::int64_t stride = matrix_stride(rows * s.channels);
   for (std::int64_t t = 0; t < tiles.count; ++t) {
     const Place place = place_of(s, tiles.first + t);
     const T* image = src + place.image * s.height * s.width * s.channels;
@@ -191,7 +191,7 @@ template <int kTile, typename T>
                                                     const TileRange& tiles, std::int64_t rows,
                                                     const WinogradEnding& ending, T* dst) {
   constexpr int kSide = kTile + 2;
-  const std::int64_t stride = matrix_stride(rows, s.filters);
+  const std::int64_t stride = matrix_stride(rows * s.filters);
   for (std::int64_t t = 0; t < tiles.count; ++t) {
     const Cut cut = cut_of<kTile>(s, tiles.first + t);
     for (std::int64_t c = 0; c < s.filters; c += kWinogradLanes) {
@@ -226,7 +226,7 @@ template <typename T>
 [[gnu::always_inline]] inline void transform_diff(const WinogradShape& s, const T* diff,
                                                   const TileRange& tiles, std::int64_t rows, T* transformed) {
   constexpr int kTile = 2, kSide = 4;
-  const std::int64_t stride = matrix_stride(rows, s.filters);
+  const std::int64_t stride = matrix_stride(rows * s.filters);
   for (std::int64_t t = 0; t < tiles.count; ++t) {
     const Cut cut = cut_of<kTile>(s, tiles.first + t);
     for (std::int64_t c = 0; c < s.filters; c += kWinogradLanes) {
@@ -285,7 +285,7 @@ template <int kTile, typename T>
                                                                           std::int64_t channel,
                                                                           float* gradient) {
   constexpr int kSide = 4;
-  const std::int64_t stride = matrix_stride(s.channels, s.filters), plane = s.channels * s.filters;
+  const std::int64_t stride = matrix_stride(s.channels * s.filters), plane = s.channels * s.filters;
   for (std::int64_t k = 0; k < s.filters; k += kWinogradLanes) {
     const std::int64_t offset = channel * s.filters + k;
     Lanes g[9] = {};
@@ -399,7 +399,7 @@ void clear_rows(const WinogradShape& shape, std::int64_t columns, std::int64_t f
   const auto bytes = static_cast<std::int64_t>(shape.bf16 ? sizeof(Bf16) : sizeof(float));
   for (std::int64_t p = 0; p < shape.positions(); ++p) {
     std::memset(
-        static_cast<char*>(transformed) + (p * matrix_stride(rows, columns) + first * columns) * bytes, 0,
+        static_cast<char*>(transformed) + (p * matrix_stride(rows * columns) + first * columns) * bytes, 0,
         static_cast<std::size_t>((rows - first) * columns * bytes));
   }
 }

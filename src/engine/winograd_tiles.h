@@ -39,11 +39,9 @@ struct WinogradEnding {
   Clip second{-kInfinity, kInfinity};
 };
 
-// From the matrix of one position, rows x columns, to that of the next. Were it a power of two, as the
+// From the matrix of one position, of so many values, to that of the next. Were it a power of two, as the
 // extents often are, all positions would compete for the same places in the cache.
-constexpr std::int64_t matrix_stride(std::int64_t rows, std::int64_t columns) {
-  return rows * columns + 2 * kWinogradLanes;
-}
+constexpr std::int64_t matrix_stride(std::int64_t values) { return values + 2 * kWinogradLanes; }
 
 // Some tiles, counted over the batch row by row.
 struct TileRange {
