@@ -107,14 +107,14 @@ void add_add_classes(CLI::App& program, Outcome& outcome) {
                       "As for train: photos of the new classes, and of the old ones what there is");
   command
       ->add_option("--out", options->options.train.out_directory,
-                   "Gets model.safetensors, history.csv, config.json, report.html")
+                   "Gets model.safetensors, history.csv, config.json, report.html, model_card.md")
       ->type_name("DIR");
   add_training_options(*command, options->options.train);
   command
       ->add_option("--config", *config,
                    "config.json of such a run, which is repeated; options given here come before it")
       ->type_name("FILE");
-  command->add_flag("--no-report", options->no_report, "Do not write report.html");
+  command->add_flag("--no-report", options->no_report, "Do not write report.html and model_card.md");
   command->add_flag("--json", options->json, "One JSON document");
   command->add_flag("--quiet", options->quiet, "No progress");
   command->footer(

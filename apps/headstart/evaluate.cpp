@@ -70,13 +70,24 @@ Json evaluation_json(const DatasetEvaluation& measured) {
                 {"reliability", bins},
                 {"classes", classes},
                 {"confusion", evaluation.confusion}};
-  if (measured.unknown) {
-    document["unknown"] = *measured.unknown;
+  if (measured.known) {
+    document["unknown"] = unknown_share(measured.known->accepted, measured.known->images);
+    for (std::size_t c = 0; c < evaluation.classes.size(); ++c) {
+      const KnownShare& one = measured.known->classes[c];
+      document["classes"][c]["unknown"] = unknown_share(one.accepted, one.images);
+    }
   }
   return document;
 }
 
-void print_classes(const Evaluation& evaluation) {
+void print_classes(const DatasetEvaluation& measured) {
+  const Evaluation& evaluation = measured.evaluation;
+  std::vector<Column> columns{{"class", Align::left},   {"precision", Align::right},
+                              {"recall", Align::right}, {"95 % interval", Align::right},
+                              {"f1", Align::right},     {"images", Align::right}};
+  if (measured.known) {
+    columns.push_back({"unknown", Align::right});
+  }
   std::vector<std::vector<std::string>> rows;
   for (std::size_t c = 0; c < evaluation.classes.size(); ++c) {
     const ClassMetrics& one = evaluation.classes[c];
@@ -84,14 +95,12 @@ void print_classes(const Evaluation& evaluation) {
     rows.push_back({one.name, fmt::format("{:.4f}", one.precision), fmt::format("{:.4f}", one.recall),
                     fmt::format("{:.4f}-{:.4f}", recall.low, recall.high), fmt::format("{:.4f}", one.f1),
                     fmt::format("{}", one.support)});
+    if (measured.known) {
+      const KnownShare& known = measured.known->classes[c];
+      rows.back().push_back(fmt::format("{:.4f}", unknown_share(known.accepted, known.images)));
+    }
   }
-  print_table({{"class", Align::left},
-               {"precision", Align::right},
-               {"recall", Align::right},
-               {"95 % interval", Align::right},
-               {"f1", Align::right},
-               {"images", Align::right}},
-              rows);
+  print_table(columns, rows);
 }
 
 void print_confusion(const Evaluation& evaluation) {
@@ -132,11 +141,12 @@ void print_evaluation(const DatasetEvaluation& measured) {
   fmt::print("balanced accuracy  {:.4f}\n", evaluation.balanced_accuracy);
   fmt::print("macro F1           {:.4f}\n", evaluation.macro_f1);
   fmt::print("calibration error  {:.4f}\n", evaluation.calibration_error);
-  if (measured.unknown) {
-    fmt::print("called unknown     {:.4f}\n", *measured.unknown);
+  if (measured.known) {
+    fmt::print("called unknown     {:.4f}\n",
+               unknown_share(measured.known->accepted, measured.known->images));
   }
   fmt::print("\n");
-  print_classes(evaluation);
+  print_classes(measured);
   fmt::print("\n");
   evaluation.classes.size() <= kLargestMatrix ? print_confusion(evaluation)
                                               : print_confused_pairs(evaluation);
@@ -178,7 +188,7 @@ void add_evaluate(CLI::App& program) {
       ->type_name("K")
       ->check(whole_number(1, 1'000'000));
   add_test_time_augmentation_option(*command, options->predict);
-  add_no_unknown_option(*command, options->predict);
+  add_no_unknown_option(*command, options->predict.accept_all);
   add_class_index_option(*command, options->request);
   add_predict_options(*command, options->predict);
   command->add_flag("--json", options->json, "One JSON document");

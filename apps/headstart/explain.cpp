@@ -113,6 +113,7 @@ void add_explain(CLI::App& program, Outcome& outcome) {
   command->add_option("--threads", options->explain.threads, "Cores to use (all)")
       ->type_name("N")
       ->check(whole_number(0, 4096));
+  add_no_unknown_option(*command, options->explain.accept_all);
   command->add_flag("--json", options->json, "One JSON document");
   command->footer(
       "Examples:\n"

@@ -66,7 +66,12 @@ Json explanation_json(const Model& model, const SheetText& text, const Explanati
                        {"height", each.map.values.shape()[0]},
                        {"width", each.map.values.shape()[1]}});
   }
-  return {{"image", explanation.path}, {"classes", classes}};
+  Json document{{"image", explanation.path}, {"classes", classes}};
+  if (explanation.strangeness) {
+    document["unknown"] = explanation.unknown();
+    document["strangeness"] = number(*explanation.strangeness);
+  }
+  return document;
 }
 
 // (maps, h, w), one after the other.
@@ -115,10 +120,11 @@ std::vector<CaptionedPicture> overlay_cells(const ExplainCommand& options, const
   std::vector<CaptionedPicture> cells;
   cells.reserve(shown.size());
   for (std::size_t i = 0; i < shown.size(); ++i) {
-    const auto& ranked = shown[i].classes.front().ranked;
+    const auto& ranked = shown[i].unknown() ? shown[i].ranking.front() : shown[i].classes.front().ranked;
+    const auto& label = text.labels[static_cast<std::size_t>(ranked.index)];
     cells.push_back({.picture = std::move(pictures[i]),
-                     .caption = fmt::format("{} {:.2f}", text.labels[static_cast<std::size_t>(ranked.index)],
-                                            ranked.probability)});
+                     .caption = shown[i].unknown() ? unknown_text(label, ranked.probability)
+                                                   : fmt::format("{} {:.2f}", label, ranked.probability)});
   }
   return cells;
 }
@@ -164,6 +170,22 @@ void report_classes(const SheetText& text, const std::vector<ClassEvidence>& cla
   }
 }
 
+void print_explanation(const ExplainCommand& options, const SheetText& text, const Explanation& explanation) {
+  const auto label = [&](const RankedClass& ranked) {
+    return text.labels[static_cast<std::size_t>(ranked.index)];
+  };
+  if (explanation.unknown()) {
+    const RankedClass& nearest = explanation.ranking.front();
+    fmt::print("{}  {}\n", explanation.path, unknown_text(label(nearest), nearest.probability));
+    if (options.classes.empty()) {
+      return;
+    }
+  }
+  for (const auto& each : explanation.classes) {
+    fmt::print("{}  {:6.4f}  {}\n", explanation.path, each.ranked.probability, label(each.ranked));
+  }
+}
+
 void print_results(const ExplainCommand& options, const Model& model, const SheetText& text,
                    const std::vector<Explanation>& explanations, const std::vector<ClassEvidence>& classes) {
   if (options.json) {
@@ -185,10 +207,7 @@ void print_results(const ExplainCommand& options, const Model& model, const Shee
     return;
   }
   for (const auto& explanation : explanations) {
-    for (const auto& each : explanation.classes) {
-      fmt::print("{}  {:6.4f}  {}\n", explanation.path, each.ranked.probability,
-                 text.labels[static_cast<std::size_t>(each.ranked.index)]);
-    }
+    print_explanation(options, text, explanation);
   }
   fmt::print("{} -> {}\n", text.method, options.output);
 }

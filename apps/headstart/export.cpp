@@ -43,6 +43,10 @@ void run_export(const ExportCommand& command) {
   fmt::print("        {}\n", document["input"]["description"].get<std::string>());
   print_tensor("output", summary.output);
   fmt::print("        {}\n", document["output"]["description"].get<std::string>());
+  if (summary.strangeness) {
+    print_tensor("output", *summary.strangeness);
+    fmt::print("        {}\n", document["strangeness"]["description"].get<std::string>());
+  }
   fmt::print("{}: ONNX, operator set {}, {} operations, {:.1f} MB\n", command.path, summary.opset,
              summary.nodes, static_cast<double>(summary.bytes) / 1e6);
 }
@@ -59,6 +63,9 @@ void add_export(CLI::App& program) {
       ->required();
   command->add_flag("--logits", options->options.logits,
                     "End in logits, without the last softmax or sigmoid");
+  command->add_flag_callback(
+      "--no-unknown", [options] { options->options.unknown = false; },
+      "Leave out the second output, which tells photos that are none of the classes");
   command->add_flag_callback(
       "--no-preprocessing", [options] { options->options.preprocessing = false; },
       "Take the network's own normalised input; else scale, mean and order of the channels are part of the "
@@ -78,6 +85,7 @@ void add_export(CLI::App& program) {
   command->footer(
       "The file takes RGB values from 0 to 255 of the network's size and gives the probabilities of the "
       "classes.\n"
+      "Of a model that tells unknown photos, a second output says how strange a picture is.\n"
       "How a picture is resized, the names of the classes and more stand in its metadata.\n"
       "Examples:\n"
       "  headstart export run/model.safetensors --out flowers.onnx\n"

@@ -35,8 +35,7 @@ void print_prediction(const Model& model, const std::vector<std::string>& labels
   fmt::print("{}\n", prediction.path);
   if (prediction.strangeness && is_unknown(*prediction.strangeness)) {
     const RankedClass& nearest = prediction.classes.front();
-    fmt::print("  unknown (nearest: {} {:.2f})\n", labels[static_cast<std::size_t>(nearest.index)],
-               nearest.probability);
+    fmt::print("  {}\n", unknown_text(labels[static_cast<std::size_t>(nearest.index)], nearest.probability));
     return;
   }
   for (const auto& entry : prediction.classes) {
@@ -87,7 +86,7 @@ void add_predict(CLI::App& program, Outcome& outcome) {
   add_class_index_option(*command, options->request);
   add_predict_options(*command, options->predict);
   add_test_time_augmentation_option(*command, options->predict);
-  add_no_unknown_option(*command, options->predict);
+  add_no_unknown_option(*command, options->predict.accept_all);
   command->add_flag("--json", options->json, "One JSON document");
   command->footer(
       "A model that `headstart train` wrote says \"unknown\" of photos that are unlike those of its "

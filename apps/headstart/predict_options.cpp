@@ -32,9 +32,9 @@ void add_predict_options(CLI::App& command, PredictOptions& options) {
       ->check(whole_number(0, 4096));
 }
 
-void add_no_unknown_option(CLI::App& command, PredictOptions& options) {
+void add_no_unknown_option(CLI::App& command, bool& accept_all) {
   command.add_flag(
-      "--no-unknown", options.accept_all,
+      "--no-unknown", accept_all,
       "Every photo is one of the classes, also what is unlike those that the model was trained on");
 }
 

@@ -13,7 +13,7 @@ void add_precision_option(CLI::App& command, Precision& precision);
 // --precision, --threads.
 void add_predict_options(CLI::App& command, PredictOptions& options);
 // --no-unknown.
-void add_no_unknown_option(CLI::App& command, PredictOptions& options);
+void add_no_unknown_option(CLI::App& command, bool& accept_all);
 // --tta.
 void add_test_time_augmentation_option(CLI::App& command, PredictOptions& options);
 

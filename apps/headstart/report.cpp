@@ -1,4 +1,4 @@
-// `headstart report`: the page of a run.
+// `headstart report`: the page of a run, and its model card.
 #include "headstart/report.h"
 
 #include <memory>
@@ -11,7 +11,7 @@
 namespace headstart::app {
 
 void add_report(CLI::App& program) {
-  auto* command = program.add_subcommand("report", "Write a run's report.html");
+  auto* command = program.add_subcommand("report", "Write a run's report.html and model_card.md");
   auto request = std::make_shared<ReportRequest>();
   request->version = HEADSTART_VERSION;
   command->add_option("RUN", request->run, "Folder that train wrote")->required();
@@ -21,12 +21,15 @@ void add_report(CLI::App& program) {
   command->footer(
       "One file that opens offline: curves, confusion matrix, classes with confidence intervals, "
       "reliability,\n"
-      "mistakes as thumbnails, and the command that repeats the run.\n"
+      "mistakes as thumbnails, and the command that repeats the run. And a model card in Markdown, with the "
+      "front\n"
+      "matter of the Hugging Face Hub (there its name is README.md).\n"
       "Example:\n"
       "  headstart report run/");
   command->callback([request] {
     const auto progress = make_console_progress();
-    fmt::print("report: {}\n", write_report(*request, *progress));
+    const WrittenReport written = write_report(*request, *progress);
+    fmt::print("report: {}\nmodel card: {}\n", written.page, written.card);
   });
 }
 

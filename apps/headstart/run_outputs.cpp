@@ -29,13 +29,16 @@ void write_run_report(const TrainOptions& options, const std::string& data, cons
                         .version = HEADSTART_VERSION,
                         .seconds = result.seconds,
                         .frozen = result.frozen,
-                        .validation_logits = result.validation_logits};
+                        .validation_logits = result.validation_logits,
+                        .validation_strangeness = result.validation_strangeness};
   request.predict.precision = options.precision == Precision::int8 && result.model.ranges.empty()
                                   ? Precision::automatic
                                   : options.precision;
   request.predict.threads = options.threads;
   try {
-    observer.message("report: " + write_report(request, observer.progress()));
+    const WrittenReport written = write_report(request, observer.progress());
+    observer.message("report: " + written.page);
+    observer.message("model card: " + written.card);
   } catch (const Error& error) {
     observer.message(std::string("no report: ") + error.what());
   }

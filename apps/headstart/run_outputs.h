@@ -1,5 +1,5 @@
-// What `train` and `add-classes` leave for people beside the model: the page of the run, TensorBoard's
-// events.
+// What `train` and `add-classes` leave for people beside the model: the page and the card of the run,
+// TensorBoard's events.
 #pragma once
 
 #include <string>
@@ -24,8 +24,8 @@ class EventObserver : public TrainObserver {
   EventWriter writer_;
 };
 
-// RUN/report.html; a run is not lost for a report that cannot be written: the observer hears why.
-// Nothing for a run without an epoch.
+// RUN/report.html and RUN/model_card.md; a run is not lost for a report that cannot be written: the observer
+// hears why. Nothing for a run without an epoch.
 void write_run_report(const TrainOptions& options, const std::string& data, const TrainResult& result,
                       TrainObserver& observer);
 

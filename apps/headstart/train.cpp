@@ -187,7 +187,7 @@ void add_train(CLI::App& program, Outcome& outcome) {
                    "config.json of a run, which is repeated; options given here come before it")
       ->type_name("FILE");
   command->add_flag("--tensorboard", options->tensorboard, "Write TensorBoard's event files into --out");
-  command->add_flag("--no-report", options->no_report, "Do not write report.html");
+  command->add_flag("--no-report", options->no_report, "Do not write report.html and model_card.md");
   command->footer(
       "Examples:\n"
       "  headstart train photos/ --base mobilenet_v2 --out run/\n"

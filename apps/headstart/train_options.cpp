@@ -59,7 +59,7 @@ void add_network_options(CLI::App& command, TrainCommand& options) {
       ->type_name("all|none|NAME");
   command
       .add_option("--out", options.train.out_directory,
-                  "Gets model.safetensors, history.csv, config.json, checkpoint/")
+                  "Gets model.safetensors, history.csv, config.json, report.html, model_card.md, checkpoint/")
       ->type_name("DIR");
 }
 

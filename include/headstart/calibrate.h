@@ -31,20 +31,11 @@ struct Calibration {
 Calibration calibrate(Model& model, const Dataset& dataset, const PredictOptions& options,
                       Progress& progress);
 
-// What the limits of Model::acceptance do to photos.
-struct KnownShare {
-  std::string name;
-  std::int64_t images = 0, accepted = 0;
-};
-struct LimitsReport {
-  std::vector<KnownShare> classes;  // by label, of the held-out photos
-  std::int64_t images = 0, accepted = 0;
-};
-
 // Sets the limits of model.acceptance so that `share` of photos like those of `held_out`, which the model
-// must not have been trained on, are accepted. A model without it gets it: from the photos of `training`, or,
-// when there are none, from every second photo of `held_out`, and the limits from the others. Throws Error
-// where fit_limits and evaluate do, and for a network without a source of features.
+// must not have been trained on, are accepted; returned is what they do to the held-out photos. A model
+// without it gets it: from the photos of `training`, or, when there are none, from every second photo of
+// `held_out`, and the limits from the others. Throws Error where fit_limits and evaluate do, and for a
+// network without a source of features.
 LimitsReport fit_limits(Model& model, const Dataset* training, const Dataset& held_out, double share,
                         const PredictOptions& options, Progress& progress);
 

@@ -56,6 +56,8 @@ struct ExplainOptions {
   int square = 0;  // side of the gray square of `occlusion` in the input's pixels; 0: a quarter of its side
   Precision precision = Precision::automatic;
   int threads = 0;  // 0: all cores
+  // Nothing is unknown, although the model has limits (Model::acceptance).
+  bool accept_all = false;
 };
 
 struct ExplainedClass {
@@ -67,6 +69,9 @@ struct Explanation {
   std::string error{};                 // not empty: why the picture could not be read
   std::vector<RankedClass> ranking{};  // the most probable classes first, at most five
   std::vector<ExplainedClass> classes{};
+  std::optional<float> strangeness{};  // as ImagePrediction's
+
+  bool unknown() const { return strangeness && is_unknown(*strangeness); }
 };
 using ExplanationSink = std::function<void(std::size_t picture, Explanation explanation)>;
 

@@ -36,7 +36,8 @@ struct SheetText {
   std::string method{};               // "gradcam at block5_pool"
 };
 
-// The photo, and beside it the overlay of each explained class, with the prediction over them; at the photo's
+// The photo, and beside it the overlay of each explained class, with the prediction over them, or that it is
+// unknown; at the photo's
 // own size, or whole times larger when it is below 224 pixels wide.
 Image explanation_sheet(const Image& photo, const Explanation& explanation, const SheetText& text,
                         const Preprocessing& preprocessing, const OverlayOptions& options);
@@ -58,7 +59,7 @@ struct ClassEvidence {
 double border_share(const Tensor& values);
 // Beyond this the network looks at the surroundings rather than at a thing in the middle.
 inline constexpr double kBorderWarning = 0.55;
-// By class index; pictures without a map and maps of zeros are left out.
+// By class index; pictures without a map, unknown ones and maps of zeros are left out.
 std::vector<ClassEvidence> evidence_by_class(std::span<const Explanation> explanations);
 
 // One cell of a contact sheet: a picture and a line of text under it.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct ExportOptions {
   // RGB values from 0 to 255. Without: the network's own, normalised input.
   bool preprocessing = true;
   ImageLayout layout = ImageLayout::channels_first;
+  // Where the model tells unknown photos (Model::acceptance): a second output that does.
+  bool unknown = true;
 };
 
 // All are float32 with a batch of any size in front.
@@ -30,6 +33,7 @@ struct ExportedTensor {
 
 struct ExportSummary {
   ExportedTensor input{}, output{};
+  std::optional<ExportedTensor> strangeness{};  // see is_unknown
   int opset = 0, nodes = 0;
   std::uint64_t bytes = 0;
   std::string
@@ -37,11 +41,11 @@ struct ExportSummary {
   std::vector<std::string> notes{};  // what the file leaves out of the model
 };
 
-// A classifier ends in what `predict` says: probabilities of the classes, a single sigmoid as two of them.
-// Another network ends in its output. Parameters keep their names, so the file is a source of weights for
-// Headstart too. Written atomically. Throws Error for a name that does not end in .onnx, a model beyond the
-// format's 2 GB, an input that is no picture while `preprocessing` is on, or a layer that ONNX cannot
-// express.
+// A classifier ends in what `predict` says: probabilities of the classes, a single sigmoid as two of them,
+// and how strange a photo is where the model tells. Another network ends in its output. Parameters keep their
+// names, so the file is a source of weights for Headstart too. Written atomically. Throws Error for a name
+// that does not end in .onnx, a model beyond the format's 2 GB, an input that is no picture while
+// `preprocessing` is on, or a layer that ONNX cannot express.
 ExportSummary export_onnx(const Model& model, const std::string& path, const ExportOptions& options = {});
 
 }  // namespace headstart

@@ -1,6 +1,7 @@
 // A model at work: tensors or image files in, layer outputs, class probabilities or an evaluation out.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <span>
@@ -121,12 +122,30 @@ std::vector<ImagePrediction> classify(const Model& model, const std::vector<std:
 std::string predictions_json(const Model& model, const std::string& name,
                              const std::vector<ImagePrediction>& predictions);
 
+// "unknown (nearest: cat 0.41)": of a photo that is_unknown, with its most probable class.
+std::string unknown_text(const std::string& label, float probability);
+
+// Which photos of the classes are taken for known ones.
+struct KnownShare {
+  std::string name;
+  std::int64_t images = 0, accepted = 0;
+};
+struct LimitsReport {
+  std::vector<KnownShare> classes;  // by label
+  std::int64_t images = 0, accepted = 0;
+};
+// `strangeness` and `labels` (columns of class_probabilities) of the same photos.
+LimitsReport count_accepted(const Model& model, std::span<const float> strangeness,
+                            std::span<const int> labels);
+// Of the photos of a class, or of all; 0 without photos.
+double unknown_share(std::int64_t accepted, std::int64_t images);
+
 struct DatasetEvaluation {
   Evaluation evaluation{};
   ClassTable table{};
   std::vector<int> labels;              // the model's class index of each row
   std::vector<std::string> unreadable;  // "path: reason"
-  std::optional<double> unknown{};      // share of the images that would be called so
+  std::optional<LimitsReport> known{};  // where the model tells unknown photos
 };
 // Of some samples of a data set, by index, the model's class; classes are matched by name. Throws Error for a
 // class that the model does not have.

@@ -1,4 +1,4 @@
-// A run as one page for people: report.html, self-contained.
+// A run for people: report.html, self-contained, and model_card.md.
 #pragma once
 
 #include <optional>
@@ -19,13 +19,19 @@ struct ReportRequest {
   // What only the training itself knows.
   std::optional<SecondsByPhase> seconds{};
   std::vector<FrozenReport> frozen{};
-  Tensor validation_logits{};  // TrainResult's; saves measuring the validation part once more
+  Tensor validation_logits{};  // TrainResult's; they save measuring the validation part once more
+  std::vector<float> validation_strangeness{};
+};
+
+// The paths of what was written.
+struct WrittenReport {
+  std::string page, card;
 };
 
 // Measures the run's model on the data's test part, else on its validation part (held out again as training
-// did when there is none), and writes RUN/report.html. When `data` is empty and what config.json names is not
-// there any more, the page says so and has no measurement. Returns the page's path; throws Error for a folder
+// did when there is none), and writes RUN/report.html and RUN/model_card.md. When `data` is empty and what
+// config.json names is not there any more, both say so and have no measurement. Throws Error for a folder
 // that is no run.
-std::string write_report(const ReportRequest& request, Progress& progress);
+WrittenReport write_report(const ReportRequest& request, Progress& progress);
 
 }  // namespace headstart

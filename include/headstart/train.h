@@ -166,6 +166,9 @@ struct TrainResult {
   // (validation images, units) of the best epoch, in the order of the split; empty when not all of them were
   // looked at, or when that epoch was before a resumption.
   Tensor validation_logits{};
+  // Of Model::acceptance, as the rows above; empty when not all of the validation images were looked at for
+  // it.
+  std::vector<float> validation_strangeness{};
 };
 
 // Trains `model` on files (decoded with model.preprocessing) or on tensors. Class names are taken over from

@@ -77,21 +77,6 @@ Acceptance fitted(const Model& model, NodeId node, const Tensor& features, const
   return result;
 }
 
-LimitsReport report_of(const Model& model, const std::vector<float>& strange,
-                       const std::vector<int>& labels) {
-  LimitsReport report;
-  for (const auto& name : class_labels(model)) {
-    report.classes.push_back({.name = name});
-  }
-  for (std::size_t row = 0; row < strange.size(); ++row) {
-    KnownShare& one = report.classes.at(static_cast<std::size_t>(labels[row]));
-    const std::int64_t accepted = is_unknown(strange[row]) ? 0 : 1;
-    ++one.images, ++report.images;
-    one.accepted += accepted, report.accepted += accepted;
-  }
-  return report;
-}
-
 }  // namespace
 
 LimitsReport fit_limits(Model& model, const Dataset* training, const Dataset& held_out, double share,
@@ -115,7 +100,7 @@ LimitsReport fit_limits(Model& model, const Dataset* training, const Dataset& he
   const auto predicted = chosen(seen.predicted, rows);
   const auto far = distances(acceptance, chosen(seen.features, rows));
   fit_limits(acceptance, far, predicted, share);
-  LimitsReport report = report_of(model, strangeness(acceptance, far, predicted), chosen(labels, rows));
+  LimitsReport report = count_accepted(model, strangeness(acceptance, far, predicted), chosen(labels, rows));
   model.acceptance = std::move(acceptance);
   return report;
 }

@@ -330,6 +330,29 @@ std::vector<int> labels_in_model(const Model& model, const Dataset& dataset,
   return labels;
 }
 
+std::string unknown_text(const std::string& label, float probability) {
+  return fmt::format("unknown (nearest: {} {:.2f})", label, probability);
+}
+
+LimitsReport count_accepted(const Model& model, std::span<const float> strangeness,
+                            std::span<const int> labels) {
+  LimitsReport report;
+  for (const auto& name : class_labels(model)) {
+    report.classes.push_back({.name = name});
+  }
+  for (std::size_t row = 0; row < strangeness.size(); ++row) {
+    KnownShare& one = report.classes.at(static_cast<std::size_t>(labels[row]));
+    const std::int64_t accepted = is_unknown(strangeness[row]) ? 0 : 1;
+    ++one.images, ++report.images;
+    one.accepted += accepted, report.accepted += accepted;
+  }
+  return report;
+}
+
+double unknown_share(std::int64_t accepted, std::int64_t images) {
+  return images == 0 ? 0.0 : static_cast<double>(images - accepted) / static_cast<double>(images);
+}
+
 DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, ClassTable table, int top) {
   DatasetEvaluation result;
   result.labels = labels_in_model(model, dataset, table.samples);
@@ -339,9 +362,8 @@ DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, Cla
     throw Error(
         fmt::format("[evaluate] expected images; none of the {} could be read", dataset.samples.size()));
   }
-  if (const auto& strange = computed.strangeness; !strange.empty()) {
-    result.unknown = static_cast<double>(std::count_if(strange.begin(), strange.end(), is_unknown)) /
-                     static_cast<double>(strange.size());
+  if (!computed.strangeness.empty()) {
+    result.known = count_accepted(model, computed.strangeness, result.labels);
   }
   result.evaluation = measure(computed.probabilities, result.labels, class_labels(model), top);
   for (const auto& unreadable : computed.unreadable) {

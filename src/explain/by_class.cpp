@@ -48,7 +48,7 @@ double border_share(const Tensor& values) {
 std::vector<ClassEvidence> evidence_by_class(std::span<const Explanation> explanations) {
   std::map<int, ClassEvidence> classes;
   for (const auto& explanation : explanations) {
-    if (explanation.classes.empty() || explanation.classes.front().map.is_zero()) {
+    if (explanation.classes.empty() || explanation.unknown() || explanation.classes.front().map.is_zero()) {
       continue;
     }
     const auto& first = explanation.classes.front();

@@ -2,6 +2,7 @@
 // batch on all cores; the part above it forwards and backwards.
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -29,15 +30,21 @@ class Explaining {
  public:
   Explaining(const Model& model, const ExplainOptions& options, std::size_t pictures,
              const ExplanationSink& sink)
-      : model_(model), options_(options), sink_(sink) {
+      : model_(model), options_(options), sink_(sink), features_(node_for_strangeness(model, options)) {
     if (options.method == ExplainMethod::rollout) {
       outputs_ = attention_inputs(model.graph);
       outputs_.push_back(model.graph.output());
-      return;
+    } else {
+      const auto batch = static_cast<int>(std::clamp<std::size_t>(pictures, 1, kBatch));
+      program_ = std::make_unique<EvidenceProgram>(model, *layer_of(model, options), batch);
+      outputs_ = program_->boundary();
     }
-    const auto batch = static_cast<int>(std::clamp<std::size_t>(pictures, 1, kBatch));
-    program_ = std::make_unique<EvidenceProgram>(model, *layer_of(model, options), batch);
-    outputs_ = program_->boundary();
+    explained_from_ = outputs_.size();
+    place_ = static_cast<std::size_t>(std::find(outputs_.begin(), outputs_.end(), features_.value_or(-1)) -
+                                      outputs_.begin());
+    if (features_ && place_ == outputs_.size()) {
+      outputs_.push_back(*features_);
+    }
   }
 
   // The nodes whose values a picture is added with.
@@ -71,7 +78,7 @@ class Explaining {
     }
     auto explanations = explain_rows(model_, *program_, rows, options_);
     for (std::size_t row = 0; row < rows.size(); ++row) {
-      sink_(pictures_[row], std::move(explanations[row]));
+      finish(pictures_[row], rows[row], std::move(explanations[row]));
     }
     pictures_.clear();
     rows_.clear();
@@ -80,11 +87,20 @@ class Explaining {
  private:
   void roll_out(std::size_t picture, std::span<const float* const> values) {
     const auto units = model_.graph.output_shape()[0];
-    const Tensor output({1, units}, std::span(values.back(), static_cast<std::size_t>(units)));
+    const float* logits = values[explained_from_ - 1];
+    const Tensor output({1, units}, std::span(logits, static_cast<std::size_t>(units)));
     Explanation explanation = begun_explanation(class_probabilities(model_, output), 0, options_);
-    const HeatMap map = attention_rollout(model_.graph, values.first(values.size() - 1));
+    const HeatMap map = attention_rollout(model_.graph, values.first(explained_from_ - 1));
     for (auto& each : explanation.classes) {
       each.map = map;
+    }
+    finish(picture, values, std::move(explanation));
+  }
+
+  void finish(std::size_t picture, std::span<const float* const> values, Explanation explanation) {
+    if (features_) {
+      const auto size = element_count(model_.graph.node(*features_).shape);
+      add_strangeness(model_, {values[place_], static_cast<std::size_t>(size)}, explanation);
     }
     sink_(picture, std::move(explanation));
   }
@@ -92,7 +108,10 @@ class Explaining {
   const Model& model_;
   const ExplainOptions& options_;
   const ExplanationSink& sink_;
+  std::optional<NodeId> features_;  // that say how strange a picture is
   std::vector<NodeId> outputs_;
+  std::size_t explained_from_ = 0;  // the first outputs
+  std::size_t place_ = 0;           // of the features among the outputs
   std::unique_ptr<EvidenceProgram> program_;
   std::vector<std::size_t> pictures_;
   std::vector<std::vector<std::vector<float>>> rows_;
@@ -122,8 +141,12 @@ Tensor first_row(const Tensor& input, std::int64_t row) {
 
 Explanation occluded(const Model& model, Predictor& predictor, const Tensor& input,
                      const ExplainOptions& options, Progress& progress) {
-  const Tensor whole = class_probabilities(model, predictor.run(input).front());
+  const auto outputs = predictor.run(input);
+  const Tensor whole = class_probabilities(model, outputs.front());
   Explanation explanation = begun_explanation(whole, 0, options);
+  if (outputs.size() > 1) {
+    add_strangeness(model, outputs[1].values(), explanation);
+  }
   std::vector<int> classes;
   classes.reserve(explanation.classes.size());
   for (const auto& each : explanation.classes) {
@@ -138,7 +161,8 @@ Explanation occluded(const Model& model, Predictor& predictor, const Tensor& inp
 
 // For all pictures: it is compiled once.
 Predictor whole_network(const Model& model, const ExplainOptions& options) {
-  return Predictor(model, {model.graph.output()}, precision_of(options, 1), kSquaresAtOnce);
+  return Predictor(model, nodes_for_classes(model, {.accept_all = options.accept_all}),
+                   precision_of(options, 1), kSquaresAtOnce);
 }
 
 void occlude_files(const Model& model, const std::vector<std::string>& paths, const ExplainOptions& options,

@@ -22,6 +22,18 @@ Explanation begun_explanation(const Tensor& probabilities, std::size_t row, cons
   return explanation;
 }
 
+std::optional<NodeId> node_for_strangeness(const Model& model, const ExplainOptions& options) {
+  return model.acceptance && !options.accept_all ? std::optional(model.graph.require(model.acceptance->node))
+                                                 : std::nullopt;
+}
+
+void add_strangeness(const Model& model, std::span<const float> values, Explanation& explanation) {
+  const Acceptance& acceptance = model.acceptance.value();
+  const Tensor features = unit_features(values, 1, acceptance.centroids.shape()[1]);
+  const std::vector<int> predicted{explanation.ranking.front().index};
+  explanation.strangeness = strangeness(acceptance, distances(acceptance, features), predicted).front();
+}
+
 std::vector<Explanation> explain_rows(const Model& model, EvidenceProgram& program,
                                       const std::vector<std::vector<const float*>>& rows,
                                       const ExplainOptions& options) {

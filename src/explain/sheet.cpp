@@ -65,7 +65,12 @@ Image explanation_sheet(const Image& original, const Explanation& explanation, c
     canvas.put(picture, x, head);
   };
   std::string ranking;
-  for (std::size_t i = 0; i < std::min<std::size_t>(3, explanation.ranking.size()); ++i) {
+  if (explanation.unknown()) {
+    const RankedClass& nearest = explanation.ranking.front();
+    ranking = unknown_text(label_of(text, nearest.index), nearest.probability);
+  }
+  for (std::size_t i = 0; !explanation.unknown() && i < std::min<std::size_t>(3, explanation.ranking.size());
+       ++i) {
     ranking += (i > 0 ? ", " : "") + ranked_text(text, explanation.ranking[i]);
   }
   panel(0, photo, std::filesystem::path(explanation.path).filename().string(), ranking);

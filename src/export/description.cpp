@@ -1,8 +1,6 @@
 #include "export/description.h"
 
-#include <algorithm>
-
-#include <fmt/format.h>
+#include "image/resize_sentence.h"
 
 namespace headstart {
 namespace {
@@ -12,44 +10,6 @@ using nlohmann::ordered_json;
 constexpr bool is_antialiased(ResizeKernel kernel) {
   return kernel == ResizeKernel::bilinear_aa || kernel == ResizeKernel::bicubic_aa ||
          kernel == ResizeKernel::area;
-}
-
-// The kernel in the words of the libraries that compute it in the same way (image/resize.cpp).
-const char* same_kernel(ResizeKernel kernel) {
-  switch (kernel) {
-    case ResizeKernel::nearest:
-      return "Pillow's NEAREST";
-    case ResizeKernel::bilinear:
-      return "OpenCV's INTER_LINEAR, without antialiasing";
-    case ResizeKernel::bilinear_aa:
-      return "Pillow's BILINEAR, which antialiases";
-    case ResizeKernel::bicubic_aa:
-      return "Pillow's BICUBIC, which antialiases";
-    case ResizeKernel::area:
-      return "OpenCV's INTER_AREA";
-  }
-  return "";
-}
-
-std::string fit_sentence(const Preprocessing& p) {
-  const auto shorter = p.resize_to == 0 ? std::min(p.height, p.width) : p.resize_to;
-  switch (p.fit) {
-    case ResizeFit::squash:
-      return fmt::format("both sides are resized to {}x{} (height x width), whatever the proportions",
-                         p.height, p.width);
-    case ResizeFit::crop:
-      return fmt::format(
-          "the shorter side is resized to {}, then the central {}x{} (height x width) is cut out", shorter,
-          p.height, p.width);
-    case ResizeFit::pad:
-      return fmt::format("the longer side is resized to fit {}x{} (height x width), centred on black",
-                         p.height, p.width);
-  }
-  return "";
-}
-
-std::string resize_sentence(const Preprocessing& p) {
-  return fmt::format("The picture, upright and in RGB: {}, by {}.", fit_sentence(p), same_kernel(p.kernel));
 }
 
 ordered_json resize_json(const Preprocessing& p) {
@@ -129,6 +89,12 @@ std::string describe_output(const Model& model, const ExportOptions& options) {
   return "Probabilities of the classes, in the order of \"class_names\".";
 }
 
+std::string describe_strangeness() {
+  return "How far the picture lies from those that the model was trained on, by the limit for its class: "
+         "above "
+         "1, or no number, it is unknown.";
+}
+
 ordered_json describe_export(const Model& model, const ExportOptions& options, const ExportSummary& summary) {
   ordered_json document{{"headstart_version", headstart_version()}, {"network", model.graph.name()}};
   document["input"] = port_json(summary.input, options, describe_input(model, options));
@@ -140,6 +106,11 @@ ordered_json describe_export(const Model& model, const ExportOptions& options, c
     document["preprocessing"] = preprocessing_json(model.preprocessing, options);
   }
   document["output"] = port_json(summary.output, options, describe_output(model, options));
+  if (summary.strangeness) {
+    document["strangeness"] = port_json(*summary.strangeness, options, describe_strangeness());
+    document["strangeness"]["unknown_above"] = 1.0;
+    document["strangeness"]["accepted_share"] = model.acceptance->share;
+  }
   document["temperature"] = model.temperature;
   document["class_names"] = model.class_names;
   document["class_ids"] = model.class_ids;

@@ -17,6 +17,7 @@ nlohmann::ordered_json describe_export(const Model& model, const ExportOptions& 
 // In a sentence: how a picture becomes the input, and what comes out.
 std::string describe_input(const Model& model, const ExportOptions& options);
 std::string describe_output(const Model& model, const ExportOptions& options);
+std::string describe_strangeness();
 
 // A text for text, JSON for everything else; bytes that are not UTF-8 are replaced.
 std::string as_metadata(const nlohmann::ordered_json& value);

@@ -1,6 +1,7 @@
 // From a model to an ONNX document: preprocessing, every layer, probabilities.
 #include "headstart/export.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "export/description.h"
 #include "export/lowering.h"
 #include "export/onnx_document.h"
+#include "export/strangeness.h"
 #include "graph/ancestors.h"
 #include "graph/overloaded.h"
 #include "headstart/error.h"
@@ -21,7 +23,7 @@ namespace {
 
 constexpr const char *kImageName = "image", *kInputName = "input";
 constexpr const char *kProbabilitiesName = "probabilities", *kLogitsName = "logits",
-                     *kFeaturesName = "features";
+                     *kFeaturesName = "features", *kStrangenessName = "strangeness";
 
 bool is_picture(const Shape& shape) { return shape.size() == 3 && (shape[2] == 1 || shape[2] == 3); }
 
@@ -99,10 +101,19 @@ class Exporter {
         values_[static_cast<std::size_t>(id)] = lowered(id);
       }
     }
-    summary.output = output(values_[static_cast<std::size_t>(model_.graph.output())]);
+    const OnnxValue& last = values_[static_cast<std::size_t>(model_.graph.output())];
+    // Before the output, which gives the value a name of its own.
+    if (model_.acceptance && options_.unknown && is_classifier()) {
+      summary.strangeness = strangeness(last);
+    }
+    summary.output = output(last);
     OnnxDocument result{.name = model_.graph.name(), .version = headstart_version()};
     result.input = {summary.input.name, describe_input(model_, options_), summary.input.shape};
-    result.output = {summary.output.name, describe_output(model_, options_), summary.output.shape};
+    result.outputs.push_back({summary.output.name, describe_output(model_, options_), summary.output.shape});
+    if (summary.strangeness) {
+      result.outputs.push_back(
+          {summary.strangeness->name, describe_strangeness(), summary.strangeness->shape});
+    }
     result.operations = builder_.take_operations();
     result.constants = builder_.take_constants();
     return result;
@@ -110,7 +121,8 @@ class Exporter {
 
  private:
   static std::set<std::string> reserved_names(const Model& model) {
-    std::set<std::string> names{kImageName, kInputName, kProbabilitiesName, kLogitsName, kFeaturesName};
+    std::set<std::string> names{kImageName,  kInputName,    kProbabilitiesName,
+                                kLogitsName, kFeaturesName, kStrangenessName};
     for (const auto& [name, tensor] : model.parameters) {
       names.insert(name);
     }
@@ -162,8 +174,42 @@ class Exporter {
       }
     };
     auto value = std::visit(of, node.op);
-    value.name = builder_.rename_last(value.name, node.name);
+    const bool passed_on = std::any_of(node.inputs.begin(), node.inputs.end(), [&](NodeId input) {
+      return values_[static_cast<std::size_t>(input)].name == value.name;
+    });
+    if (!passed_on) {  // else it has the name of the layer that made it, which others may read too
+      value.name = builder_.rename_last(value.name, node.name);
+    }
     return value;
+  }
+
+  // (N, channels): the mean over the positions, of a Flatten those that went into it.
+  std::string features() {
+    NodeId id = model_.graph.require(model_.acceptance->node);
+    if (std::holds_alternative<Flatten>(model_.graph.node(id).op)) {
+      id = model_.graph.node(id).inputs.at(0);
+    }
+    const auto axes = model_.graph.node(id).shape.size();
+    const OnnxValue& value = values_[static_cast<std::size_t>(id)];
+    if (axes == 1) {
+      return value.name;
+    }
+    if (value.order == AxisOrder::channels_first) {
+      return builder_.add("Flatten", {builder_.add("GlobalAveragePool", {value.name})},
+                          {{"axis", std::int64_t{1}}});
+    }
+    const auto positions = axes == 3 ? std::vector<std::int64_t>{1, 2} : std::vector<std::int64_t>{1};
+    return builder_.add("ReduceMean", {value.name}, {{"axes", positions}, {"keepdims", std::int64_t{0}}});
+  }
+
+  ExportedTensor strangeness(const OnnxValue& logits) {
+    builder_.begin_layer(kStrangenessName);
+    const bool one = model_.graph.output_shape()[0] == 1;
+    const auto scores = one ? builder_.add("Concat", {builder_.add("Neg", {logits.name}), logits.name},
+                                           {{"axis", std::int64_t{1}}})
+                            : logits.name;
+    return {named(lower_strangeness(builder_, *model_.acceptance, features(), scores), kStrangenessName),
+            {1}};
   }
 
   ExportedTensor output(const OnnxValue& value) {
@@ -229,7 +275,7 @@ ExportSummary export_onnx(const Model& model, const std::string& path, const Exp
   if (!model.ranges.empty()) {
     summary.notes.push_back("the ranges of int8 are left out: the file computes in float32");
   }
-  if (model.acceptance) {
+  if (model.acceptance && !summary.strangeness) {
     summary.notes.push_back("the limits of what is known are left out: the file calls no photo unknown");
   }
   summary.nodes = static_cast<int>(document.operations.size());

@@ -113,7 +113,9 @@ std::string graph_message(const OnnxDocument& document) {
   }
   message.bytes(kGraphName, document.name);
   message.bytes(kGraphInput, port_message(document.input));
-  message.bytes(kGraphOutput, port_message(document.output));
+  for (const auto& output : document.outputs) {
+    message.bytes(kGraphOutput, port_message(output));
+  }
   return message.text();
 }
 

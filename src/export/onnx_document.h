@@ -41,7 +41,8 @@ struct OnnxPort {
 
 struct OnnxDocument {
   std::string name{}, description{}, version{};
-  OnnxPort input{}, output{};
+  OnnxPort input{};
+  std::vector<OnnxPort> outputs{};
   std::vector<OnnxOperation> operations{};  // in topological order
   std::vector<OnnxConstant> constants{};
   std::vector<std::pair<std::string, std::string>> metadata{};

@@ -50,6 +50,10 @@ std::string headline(const RunReport& report) {
   out += tile(per_cent(e.calibration_error), "calibration error",
               report.temperature == 1.0 ? std::string("not calibrated")
                                         : fmt::format("temperature {:.3f}", report.temperature));
+  if (report.known) {
+    out += tile(per_cent(unknown_share(report.known->accepted, report.known->images)), "called unknown",
+                "unlike the training photos");
+  }
   return out + fmt::format("</div>\n<p class=\"note\">Measured on {} images: {}.</p>\n",
                            with_thousands(e.images), escape_markup(report.measured_on));
 }
@@ -65,11 +69,14 @@ std::string share_cells(double share, const Interval& interval, std::int64_t ima
                       : fmt::format("<td>{:.3f}&ndash;{:.3f}</td>", interval.low, interval.high));
 }
 
-std::string class_table(const Evaluation& evaluation) {
+std::string class_table(const RunReport& report) {
+  const Evaluation& evaluation = *report.evaluation;
   std::string out =
       "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">class</th><th scope=\"col\">images</th>"
       "<th scope=\"col\">recall</th><th scope=\"col\">95&nbsp;% interval</th><th scope=\"col\">precision</th>"
-      "<th scope=\"col\">95&nbsp;% interval</th><th scope=\"col\">F1</th></tr></thead>\n<tbody>\n";
+      "<th scope=\"col\">95&nbsp;% interval</th><th scope=\"col\">F1</th>";
+  out += report.known ? "<th scope=\"col\">called unknown</th>" : "";
+  out += "</tr></thead>\n<tbody>\n";
   for (std::size_t c = 0; c < evaluation.classes.size(); ++c) {
     const ClassMetrics& one = evaluation.classes[c];
     const std::int64_t right = evaluation.confusion[c][c];
@@ -79,9 +86,12 @@ std::string class_table(const Evaluation& evaluation) {
     }
     const Interval recall = wilson_interval(right, one.support);
     const Interval precision = wilson_interval(right, predicted);
-    out += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td>{}{}{}</tr>\n", escape_markup(one.name),
+    const KnownShare known = report.known ? report.known->classes.at(c) : KnownShare{};
+    const auto unknown = figure_cell(unknown_share(known.accepted, known.images), known.images);
+    out += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td>{}{}{}{}</tr>\n", escape_markup(one.name),
                        one.support, share_cells(one.recall, recall, one.support),
-                       share_cells(one.precision, precision, predicted), figure_cell(one.f1, one.support));
+                       share_cells(one.precision, precision, predicted), figure_cell(one.f1, one.support),
+                       report.known ? unknown : "");
   }
   return out + "</tbody></table></div>\n";
 }
@@ -156,7 +166,7 @@ std::string measurement(const RunReport& report) {
     return "";
   }
   const Evaluation& e = *report.evaluation;
-  std::string out = section("Classes", class_table(e));
+  std::string out = section("Classes", class_table(report));
   out += section("Confusion", e.classes.size() <= kLargestMatrix ? confusion_matrix(e) : confused_pairs(e));
   out += section(
       "Reliability",

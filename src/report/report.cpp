@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include "core/files.h"
 #include "data/fewest_classes.h"
@@ -16,84 +15,27 @@
 #include "headstart/explain_pictures.h"
 #include "headstart/image.h"
 #include "headstart/losses.h"
-#include "headstart/summary.h"
 #include "headstart/text.h"
 #include "headstart/versions.h"
+#include "report/run_facts.h"
 #include "report/run_report.h"
 #include "report/thumbnail.h"
-#include "weights/safe_json.h"
 
 namespace headstart {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 constexpr std::size_t kShown = 12;  // thumbnails of a kind
 constexpr DecodeOptions kThumbnail{.minimum_width = 288, .minimum_height = 288};
 
-struct RunConfig {
-  std::string subcommand = "train";
-  std::map<std::string, std::string> command{};
-  TrainOptions train{};
-
-  bool adds_classes() const { return subcommand == "add-classes"; }
-};
-
-RunConfig read_config(const std::string& run) {
-  constexpr std::uint64_t kMaximumBytes = std::uint64_t{1} << 24;
-  const std::string path = (fs::path(run) / "config.json").string();
-  const auto bytes = read_file(path, kMaximumBytes);
-  const json document = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, "report");
-  const json& command = json_member(document, "command", "report");
-  RunConfig config{.train = train_options_from_json(json_member(document, "train", "report").dump())};
-  for (const auto& [key, value] : command.items()) {
-    config.command[key] = json_string(command, key.c_str(), "report");
-  }
-  if (document.contains("subcommand")) {
-    config.subcommand = json_string(document, "subcommand", "report");
-  }
-  return config;
-}
-
-std::string value_of(const std::map<std::string, std::string>& values, const std::string& key,
-                     const std::string& otherwise) {
-  const auto found = values.find(key);
-  return found == values.end() ? otherwise : found->second;
-}
-
-std::string shell_quoted(const std::string& text) {
-  constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,=+@%";
-  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) {
-    return text;
-  }
-  std::string quoted = "'";
-  for (const char c : text) {
-    quoted += c == '\'' ? "'\\''" : std::string(1, c);
-  }
-  return quoted + "'";
-}
-
-std::string command_line(const RunConfig& config, const std::string& run) {
-  std::string line = "headstart " + config.subcommand;
-  if (config.adds_classes()) {
-    line += " " + shell_quoted(value_of(config.command, "model", "MODEL"));
-  }
-  line += " " + shell_quoted(value_of(config.command, "data", "DATA"));
-  for (const auto& [key, value] : config.command) {
-    if (key != "data" && key != "model") {
-      line += value == "true" ? " --" + key : fmt::format(" --{} {}", key, shell_quoted(value));
-    }
-  }
-  return fmt::format("{} --out NEW\n# or\nheadstart {} --config {} --out NEW", line, config.subcommand,
-                     shell_quoted((fs::path(run) / "config.json").string()));
-}
-
 // The training's data, with the validation part that it held out itself when there was none.
-DatasetSplits read_data(const std::string& path, const RunConfig& config) {
+DatasetSplits read_data(const std::string& path, const RunConfig& config, std::string& held_out) {
   const TrainOptions& options = config.train;
   DatasetSplits splits = config.adds_classes() ? read_dataset_of(path, 1) : read_dataset(path);
+  held_out = "photos of their own, apart from the training photos";
   if (!splits.validation) {
+    held_out = fmt::format("{:.0f} % of every class, held out", 100.0 * options.validation_fraction);
     auto test = std::move(splits.test);
     splits = split_dataset(
         splits.train, {.train = 1.0 - options.validation_fraction, .validation = options.validation_fraction},
@@ -172,7 +114,9 @@ void add_evidence(const Model& model, const PredictOptions& predict, RunReport& 
         thumbnail_uri(overlaid(photo, explanation.classes.front().map, window, {}));
   };
   try {
-    explain_files(model, paths, {.precision = predict.precision, .threads = predict.threads}, progress, draw);
+    explain_files(model, paths,
+                  {.precision = predict.precision, .threads = predict.threads, .accept_all = true}, progress,
+                  draw);
   } catch (const Error& error) {
     progress.message(fmt::format("note: the mistakes have no Grad-CAM: {}", error.what()));
   }
@@ -206,90 +150,19 @@ void add_views(const Dataset& dataset, const TrainOptions& options, const Prepro
   }
 }
 
-std::string base_of(const RunConfig& config, const Model& model) {
-  return value_of(config.command, "base", value_of(model.provenance, "architecture", "a network"));
-}
-
-void add_run(const RunConfig& config, const Model& model, RunReport& report) {
-  const auto& history = report.curves.history;
-  const auto& shape = model.graph.input_shape();
-  report.facts = {{"data", value_of(config.command, "data", "tensors in memory")},
-                  {"classes", fmt::format("{}", fmt::join(model.class_names, ", "))},
-                  {"base", base_of(config, model)},
-                  {"weights", value_of(model.provenance, "weights", "none")},
-                  {"head", value_of(model.provenance, "head", "its own")},
-                  {"input", fmt::format("{} pixels, preprocessing \"{}\"", fmt::join(shape, " x "),
-                                        model.preprocessing.mode)},
-                  {"epochs", fmt::format("{}, the best was {} (val_accuracy {}, val_loss {})", history.size(),
-                                         value_of(model.provenance, "best_epoch", "?"),
-                                         value_of(model.provenance, "val_accuracy", "?"),
-                                         value_of(model.provenance, "val_loss", "?"))},
-                  {"augmentation", config.train.augmentation == Augmentation{}
-                                       ? "none"
-                                       : value_of(config.command, "augment", "single options")},
-                  {"seed", std::to_string(config.train.seed)}};
-  if (config.adds_classes()) {
-    report.facts.insert(
-        report.facts.begin() + 2,
-        {"classes added", fmt::format("{}, to {}", value_of(model.provenance, "classes_added", "?"),
-                                      value_of(config.command, "model", "a model in memory"))});
-  }
-}
-
-void add_data_facts(const DatasetSplits& splits, RunReport& report) {
-  const auto size = [](const std::optional<Dataset>& part) {
-    return with_thousands(static_cast<long long>(part ? part->samples.size() : 0));
-  };
-  report.facts.insert(
-      report.facts.begin() + 1,
-      {"images", fmt::format("{} for training, {} for validation, {} for testing", size(splits.train),
-                             size(splits.validation), size(splits.test))});
-}
-
-void add_frozen(const RunConfig& config, const Model& model, const std::vector<FrozenReport>& stages,
-                RunReport& report) {
-  const Summary summary = summarize(model.graph);
-  report.frozen = {{"parameters", with_thousands(summary.parameters)}};
-  if (config.adds_classes()) {
-    report.frozen.push_back({"trained", "the outputs of the added classes alone"});
-    return;
-  }
-  report.frozen.push_back({"trained in the last stage", with_thousands(summary.trainable_parameters)});
-  report.frozen.push_back({"not trained in it", with_thousands(summary.non_trainable_parameters)});
-  for (const auto& stage : stages) {
-    report.frozen.push_back(
-        {stage.stage,
-         fmt::format("{} parameters stood still, hash {} ({:.12}...)", with_thousands(stage.parameters),
-                     stage.sha256_before == stage.sha256_after ? "unchanged" : "changed",
-                     stage.sha256_after)});
-  }
-}
-
-void add_seconds(const std::optional<SecondsByPhase>& seconds, RunReport& report) {
-  const auto text = [](double value) { return fmt::format("{:.1f} s", value); };
-  if (seconds) {
-    report.seconds = {{"features of the frozen part", text(seconds->features)},
-                      {"training steps", text(seconds->training)},
-                      {"validation", text(seconds->validation)},
-                      {"saving", text(seconds->saving)}};
-  }
-  double sum = 0;
-  for (const auto& record : report.curves.history) {
-    sum += record.seconds;
-  }
-  report.seconds.push_back({"all epochs", text(sum)});
-}
-
 DatasetEvaluation measurement_of(const ReportRequest& request, const Model& model,
                                  const DatasetSplits& splits, const Dataset& dataset, Progress& progress) {
   const auto images = static_cast<std::int64_t>(dataset.samples.size());
   const Tensor& logits = request.validation_logits;
-  if (splits.test || logits.empty() || logits.shape()[0] != images) {
+  const auto strange = static_cast<std::int64_t>(request.validation_strangeness.size());
+  if (splits.test || logits.empty() || logits.shape()[0] != images ||
+      (model.acceptance && strange != images)) {
     return evaluate(model, dataset, request.predict, progress);
   }
   const auto activation = output_activation(model.graph);
   ClassTable table;
   table.probabilities = class_probabilities(model, probabilities(activation, logits));
+  table.strangeness = request.validation_strangeness;
   table.samples.resize(dataset.samples.size());
   std::iota(table.samples.begin(), table.samples.end(), 0);
   return evaluate_table(model, dataset, std::move(table), request.predict.top);
@@ -318,8 +191,12 @@ void add_measurement(const ReportRequest& request, const RunConfig& config, cons
         path);
     return;
   }
-  const DatasetSplits splits = read_data(path, config);
+  const DatasetSplits splits = read_data(path, config, report.subject.held_out);
   const Dataset& dataset = splits.test ? *splits.test : *splits.validation;
+  Subject& subject = report.subject;
+  subject.data_name = last_name(path);
+  subject.split = splits.test ? "test" : "validation";
+  subject.same_data = path == value_of(config.command, "data", "");
   auto measured = measurement_of(request, model, splits, dataset, progress);
   report.measured_on = splits.test
                            ? "the test part"
@@ -330,11 +207,12 @@ void add_measurement(const ReportRequest& request, const RunConfig& config, cons
   add_evidence(model, request.predict, report, progress);
   add_views(splits.train, config.train, model.preprocessing, report);
   report.evaluation = std::move(measured.evaluation);
+  report.known = std::move(measured.known);
 }
 
 }  // namespace
 
-std::string write_report(const ReportRequest& request, Progress& progress) {
+WrittenReport write_report(const ReportRequest& request, Progress& progress) {
   const RunConfig config = read_config(request.run);
   const Model model = load_model((fs::path(request.run) / "model.safetensors").string());
   RunReport report{.curves = read_run_curves(request.run), .temperature = model.temperature};
@@ -345,9 +223,13 @@ std::string write_report(const ReportRequest& request, Progress& progress) {
   add_seconds(request.seconds, report);
   report.versions = {{"Headstart", request.version}, {"oneDNN", onednn_version()}};
   report.command = command_line(config, request.run);
-  std::string page = (fs::path(request.run) / "report.html").string();
-  write_file_atomically(page, [&](std::ostream& out) { out << report_html(report); });
-  return page;
+  const auto write = [&](const char* name, const std::string& text) {
+    std::string path = (fs::path(request.run) / name).string();
+    write_file_atomically(path, [&](std::ostream& out) { out << text; });
+    return path;
+  };
+  return {.page = write("report.html", report_html(report)),
+          .card = write("model_card.md", model_card(report))};
 }
 
 }  // namespace headstart

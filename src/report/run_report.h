@@ -1,12 +1,14 @@
-// What a report says, ready to be written as a page.
+// What a report says, ready to be written as a page and as a model card.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "headstart/metrics.h"
 #include "headstart/plot.h"
+#include "headstart/predict.h"
 
 namespace headstart {
 
@@ -22,12 +24,33 @@ struct Thumbnail {
   std::string path{};
 };
 
+struct PhotoCount {
+  std::string name{};
+  std::int64_t train = 0, validation = 0, test = 0;
+};
+
+// What a model card says beyond the page.
+struct Subject {
+  std::vector<std::string> classes{};
+  std::string network{};             // "mobilenet_v2"
+  std::string preprocessing{};       // in sentences
+  std::string data_name{};           // "flowers"
+  std::string split{};               // that was measured on: "validation"
+  std::string held_out{};            // where the validation photos come from
+  std::vector<PhotoCount> photos{};  // empty when the data are not there
+  bool pretrained = false;
+  bool same_data = false;  // measured on what it was trained on, apart from the training photos
+  std::optional<double> accepted_share{};  // where it tells unknown photos
+};
+
 struct RunReport {
   std::string title{};
+  Subject subject{};
   std::vector<Fact> facts{};  // what was trained on what, how
   RunCurves curves{};
   std::optional<Evaluation> evaluation{};
-  std::string measured_on{};  // "validation"; or why there is no measurement
+  std::optional<LimitsReport> known{};  // of the same photos, where the model tells unknown ones
+  std::string measured_on{};            // "validation"; or why there is no measurement
   double temperature = 1.0;
   std::vector<Thumbnail> mistakes{}, uncertain{}, views{};
   std::vector<Fact> frozen{}, seconds{}, versions{};
@@ -36,5 +59,8 @@ struct RunReport {
 
 // One HTML document without anything from elsewhere; all text is escaped.
 std::string report_html(const RunReport& report);
+
+// Markdown with front matter as the Hugging Face Hub reads it; all text is escaped.
+std::string model_card(const RunReport& report);
 
 }  // namespace headstart

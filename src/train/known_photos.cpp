@@ -162,6 +162,9 @@ bool fit_known_photos(Session& session, BatchNormMode batch_norm) {
       "are accepted",
       accepted, strange.size()));
   model.acceptance = std::move(acceptance);
+  if (strange.size() == validation->labels().size()) {
+    session.result.validation_strangeness = strange;
+  }
   return true;
 }
 

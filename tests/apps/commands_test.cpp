@@ -169,12 +169,27 @@ TEST_F(CommandsTest, SaysUnknownOfPhotosOfNoClass) {
   EXPECT_NE(run_program({"predict", model, strange}).output.find("  unknown (nearest: "), std::string::npos);
   EXPECT_EQ(run_program({"predict", model, strange, "--no-unknown"}).output.find("unknown"),
             std::string::npos);
+  const std::vector<std::string> explain{"explain", model, strange, "--out", path("cam.png")};
+  EXPECT_NE(run_program(explain).output.find("violet.png  unknown (nearest: "), std::string::npos);
+  auto all = explain;
+  all.emplace_back("--no-unknown");
+  EXPECT_EQ(run_program(all).output.find("unknown"), std::string::npos);
+  all.back() = "--json";
+  EXPECT_EQ(document(all)["images"][0]["unknown"], true);
   const auto known = document({"predict", model, strange, path("data/red/30.png"), "--json"});
   EXPECT_EQ(known["predictions"][0]["unknown"], true);
   EXPECT_GT(known["predictions"][0]["strangeness"], 1.0);
   EXPECT_EQ(known["predictions"][1]["unknown"], false);
   // One colour a photo: so regular that the extremes of a class lie beyond those of its 12 validation photos.
-  EXPECT_LE(document({"evaluate", model, path("data"), "--precision", "f32", "--json"})["unknown"], 0.2);
+  const auto evaluation = document({"evaluate", model, path("data"), "--precision", "f32", "--json"});
+  EXPECT_LE(evaluation["unknown"], 0.2);
+  EXPECT_NEAR(evaluation["unknown"].get<double>(),
+              (evaluation["classes"][0]["unknown"].get<double>() +
+               evaluation["classes"][1]["unknown"].get<double>()) /
+                  2,
+              1e-12);
+  EXPECT_FALSE(document({"evaluate", model, path("data"), "--no-unknown", "--json"})["classes"][0].contains(
+      "unknown"));
   const auto calibration = document({"calibrate", model, path("data"), "--split", "all", "--accept", "0.9",
                                      "--outside", path("strange"), "--json"});
   EXPECT_EQ(calibration["accepted"]["images"], 120);
@@ -196,7 +211,8 @@ TEST_F(CommandsTest, TrainEvaluatePredict) {
       run_program({"train", path("data"), "--base", "none", "--input-size", "32", "--head",
                    "conv:4,gap,dense:softmax", "--lr", "0.05", "--epochs", "20", "--out", path("run")});
   ASSERT_EQ(trained.status, 0) << trained.errors;
-  for (const char* file : {"model.safetensors", "history.csv", "config.json", "report.html"}) {
+  for (const char* file :
+       {"model.safetensors", "history.csv", "config.json", "report.html", "model_card.md"}) {
     EXPECT_TRUE(std::filesystem::exists(folder_.path() / "run" / file)) << file;
   }
   const auto evaluation = document({"evaluate", path("run/model.safetensors"), path("data"), "--json"});
@@ -219,6 +235,11 @@ TEST_F(CommandsTest, TrainEvaluatePredict) {
   const auto averaged = document(
       {"evaluate", path("run/model.safetensors"), path("data"), "--split", "all", "--tta", "--json"});
   EXPECT_EQ(averaged["accuracy"], 1.0);
+  const auto card = text_of(path("run/model_card.md"));
+  for (const auto* text : {"\n  - task:\n", "| blue | 8 | 2 | 0 |", "      value: 1.0000\n", "random values",
+                           "headstart train ", "20 % of every class, held out"}) {
+    EXPECT_NE(card.find(text), std::string::npos) << text << card;
+  }
   EXPECT_EQ(run_program({"report", path("run"), path("data")}).status, 0);
   expect_page(path("run/report.html"));
   EXPECT_EQ(run_program({"plot", path("run"), "--out", path("c.png")}).status, 0);
@@ -251,7 +272,8 @@ TEST_F(CommandsTest, AddClassesLeavesARunAsTrainDoes) {
                                      "6",           "--out", path("wider")};
   const auto added = run_program(add);
   ASSERT_EQ(added.status, 0) << added.errors;
-  for (const char* file : {"model.safetensors", "history.csv", "config.json", "report.html"}) {
+  for (const char* file :
+       {"model.safetensors", "history.csv", "config.json", "report.html", "model_card.md"}) {
     EXPECT_TRUE(std::filesystem::exists(folder_.path() / "wider" / file)) << file;
   }
   expect_page(path("wider/report.html"), "headstart add-classes");

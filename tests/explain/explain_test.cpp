@@ -136,6 +136,36 @@ TEST(Evidence, OcclusionFindsThePlantedSquare) {
   EXPECT_TRUE(made.front().classes[1].map.is_zero()) << "gray takes nothing away from the other class";
 }
 
+// Every way to a map says the same of how strange a picture is as `class_table` does.
+TEST(Evidence, SaysHowStrangeAPictureIs) {
+  const Model base = fresh("mobilenet", 64, false);
+  Model model = with_head(base, {.head = "gap,dropout:0.2,dense", .classes = 3}, 0);
+  const Tensor images = test::formula_images("images", {4, 64, 64, 3});
+  const FeatureSource source = feature_source(model.graph).value();
+  const auto values = Predictor(model, {source.node}, Precision::f32).run(images).front();
+  Acceptance acceptance =
+      fit_acceptance(unit_features(values.values(), 4, source.channels), std::vector<int>{0, 1, 2, 0}, 3);
+  acceptance.node = model.graph.node(source.node).name;
+  acceptance.limits = {0.5, 1.0, 2.0};
+  model.acceptance = acceptance;
+  const auto expected =
+      class_table(model, Predictor(model, nodes_for_classes(model, {}), Precision::f32).run(images))
+          .strangeness;
+  for (const auto method : {ExplainMethod::gradcam, ExplainMethod::occlusion}) {
+    const auto made = explain_tensor(model, images, {.method = method, .precision = Precision::f32});
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      EXPECT_NEAR(made[i].strangeness.value(), expected[i], 1e-4F * expected[i] + 1e-4F) << to_string(method);
+      EXPECT_EQ(made[i].unknown(), is_unknown(made[i].strangeness.value()));
+    }
+  }
+  EXPECT_FALSE(explain_tensor(model, images, {.accept_all = true}).front().strangeness);
+  auto known = explain_tensor(model, images, {.precision = Precision::f32});
+  for (auto& each : known) {
+    each.strangeness = 2.0F;
+  }
+  EXPECT_TRUE(evidence_by_class(known).empty()) << "what is unknown is an example of no class";
+}
+
 TEST(Evidence, EveryBatchSizeGivesTheSame) {
   const Model model = fresh("mobilenet", 32);
   const Tensor images = test::formula_images("images", {11, 32, 32, 3});

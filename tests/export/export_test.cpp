@@ -130,6 +130,26 @@ TEST(Export, SaysThatInt8IsLeftOut) {
   EXPECT_NE(notes[0].find("int8"), std::string::npos);
 }
 
+TEST(Export, SaysHowStrangeAPictureIsUnlessItIsNotWanted) {
+  const ExportFolder folder;
+  Model model = small_classifier(3, Activation::Kind::softmax);
+  accept_at_random(model, {0.5, 1.0, 2.0});
+  const auto with = export_onnx(model, folder.path("with.onnx"));
+  ASSERT_TRUE(with.strangeness);
+  EXPECT_EQ(with.strangeness->name, "strangeness");
+  const auto document = json::parse(with.description);
+  EXPECT_EQ(document["strangeness"]["shape"], json::parse(R"(["batch", 1])"));
+  EXPECT_EQ(document["strangeness"]["unknown_above"], 1.0);
+  EXPECT_EQ(document["strangeness"]["accepted_share"], 0.99);
+  EXPECT_TRUE(with.notes.empty());
+  expect_same_parameters(model.graph, model.parameters, folder.path("with.onnx"));
+  const auto without = export_onnx(model, folder.path("without.onnx"), {.unknown = false});
+  EXPECT_FALSE(without.strangeness);
+  EXPECT_LT(without.nodes, with.nodes);
+  ASSERT_EQ(without.notes.size(), 1U);
+  EXPECT_FALSE(json::parse(without.description).contains("strangeness"));
+}
+
 TEST(Export, NamesTheLayoutAndTheInputThatWereAskedFor) {
   const ExportFolder folder;
   const Model model = small_classifier(1, Activation::Kind::sigmoid);

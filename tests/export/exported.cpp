@@ -124,13 +124,44 @@ Comparison export_network(const Model& model, const std::string& path, int batch
   return {channels_first(std::move(pixels)), channels_first(output_of(model, input))};
 }
 
-Comparison export_probabilities(const Model& model, const std::string& path, const ExportOptions& options) {
+Comparison export_probabilities(const Model& model, const std::string& path, const ExportOptions& options,
+                                int batch) {
   export_onnx(model, path, options);
-  auto [pixels, input] = random_pictures(model.preprocessing, 3);
+  auto [pixels, input] = random_pictures(model.preprocessing, batch);
   Tensor& given = options.preprocessing ? pixels : input;
   const bool first = options.layout == ImageLayout::channels_first;
-  Tensor output = output_of(model, input);
-  return {first ? channels_first(std::move(given)) : std::move(given), class_probabilities(model, output)};
+  const auto values = Predictor(model, nodes_for_classes(model, {}), Precision::f32).run(input);
+  ClassTable table = class_table(model, values);
+  Comparison comparison{first ? channels_first(std::move(given)) : std::move(given),
+                        std::move(table.probabilities)};
+  if (options.logits) {
+    Model bare = model;
+    bare.graph = reference::logits_graph(model.graph);
+    comparison.expected = output_of(bare, input);
+  }
+  if (!table.strangeness.empty()) {
+    comparison.strangeness =
+        Tensor({static_cast<std::int64_t>(table.strangeness.size()), 1}, table.strangeness);
+  }
+  return comparison;
+}
+
+void accept_at_random(Model& model, const std::vector<double>& limits) {
+  const auto source = feature_source(model.graph).value();
+  const auto classes = static_cast<std::int64_t>(limits.size());
+  Acceptance acceptance{.node = model.graph.node(source.node).name,
+                        .centroids = reference::random_tensor({classes, source.channels}, 21, 1.0F),
+                        .directions = reference::random_tensor({3, source.channels}, 22, 0.5F),
+                        .noise = 1.0 / static_cast<double>(source.channels),
+                        .limits = limits,
+                        .share = 0.99};
+  for (Tensor* rows : {&acceptance.centroids, &acceptance.directions}) {
+    *rows = unit_features(rows->values(), rows->shape()[0], source.channels);
+  }
+  for (float& value : acceptance.directions.values()) {
+    value *= static_cast<float>(std::sqrt(0.3 / acceptance.noise));
+  }
+  model.acceptance = std::move(acceptance);
 }
 
 double relative_difference(std::span<const float> actual, const Tensor& expected) {

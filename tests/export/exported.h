@@ -33,6 +33,7 @@ class ExportFolder {
 // What a runtime is to compute: `expected` of `input`, both in the layout of the exported file.
 struct Comparison {
   Tensor input, expected;
+  Tensor strangeness{};  // (N, 1), the second output; empty without
 };
 
 // (N, H, W, C) to (N, C, H, W); other tensors as they are.
@@ -52,7 +53,10 @@ Comparison export_network(const Model& model, const std::string& path, int batch
 
 // A classifier from random pixels to what class_probabilities says, in the layout that is asked for.
 Comparison export_probabilities(const Model& model, const std::string& path,
-                                const ExportOptions& options = {});
+                                const ExportOptions& options = {}, int batch = 3);
+
+// Gives a classifier an acceptance with these limits, a class each, and the rest at random.
+void accept_at_random(Model& model, const std::vector<double>& limits);
 
 // The greatest difference, as a share of the greatest expected value; infinite for another number of values
 // or a NaN.

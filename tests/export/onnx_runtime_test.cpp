@@ -1,5 +1,6 @@
 // Exported files in ONNX Runtime, by npm's onnxruntime-node where it is installed (under $HEADSTART_PEERS, by
-// default /tmp/headstart-peers): every op; a member of every family, or with HEADSTART_EXPORT_ALL=1 every
+// default /tmp/headstart-peers): every op; how strange a picture
+// is; a member of every family, or with HEADSTART_EXPORT_ALL=1 every
 // network of the zoo; a network on photos, from decoded pixels to the predicted class.
 #include <algorithm>
 #include <array>
@@ -17,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "exported.h"
+#include "headstart/head.h"
 #include "headstart/image.h"
 #include "headstart/open_model.h"
 #include "headstart/predict.h"
@@ -46,7 +48,7 @@ class OnnxRuntime : public testing::Test {
     std::ofstream(folder_.path(name + ".input"), std::ios::binary)
         .write(reinterpret_cast<const char*>(comparison.input.data()),
                static_cast<std::streamsize>(comparison.input.values().size_bytes()));
-    expected_.insert_or_assign(name, std::move(comparison.expected));
+    expected_.insert_or_assign(name, std::move(comparison));
   }
 
   // Runs and removes what was added; the worst difference.
@@ -61,11 +63,16 @@ class OnnxRuntime : public testing::Test {
     }
     EXPECT_EQ(::pclose(pipe), 0);
     double worst = 0.0;
-    for (const auto& [name, tensor] : expected_) {
-      const double difference = relative_difference(output_of(name), tensor);
+    for (const auto& [name, comparison] : expected_) {
+      const double difference = relative_difference(values_of(name + ".output"), comparison.expected);
       EXPECT_LE(difference, kTolerance) << name << "\n" << line_of(said, name);
       worst = std::max(worst, difference);
-      for (const char* extension : {".onnx", ".shape", ".input", ".output"}) {
+      if (!comparison.strangeness.empty()) {
+        EXPECT_LE(relative_difference(values_of(name + ".strangeness"), comparison.strangeness), kTolerance)
+            << name << "\n"
+            << line_of(said, name);
+      }
+      for (const char* extension : {".onnx", ".shape", ".input", ".output", ".strangeness"}) {
         std::filesystem::remove(folder_.path(name + extension));
       }
     }
@@ -81,8 +88,8 @@ class OnnxRuntime : public testing::Test {
     return at == std::string::npos ? "nothing was said of it" : said.substr(at, said.find('\n', at) - at);
   }
 
-  std::vector<float> output_of(const std::string& name) const {
-    std::ifstream file(folder_.path(name + ".output"), std::ios::binary | std::ios::ate);
+  std::vector<float> values_of(const std::string& name) const {
+    std::ifstream file(folder_.path(name), std::ios::binary | std::ios::ate);
     std::vector<float> values(file ? static_cast<std::size_t>(file.tellg()) / sizeof(float) : 0);
     file.seekg(0);
     file.read(reinterpret_cast<char*>(values.data()),
@@ -90,7 +97,7 @@ class OnnxRuntime : public testing::Test {
     return values;
   }
 
-  std::map<std::string, Tensor> expected_;
+  std::map<std::string, Comparison> expected_;
 };
 
 TEST_F(OnnxRuntime, ComputesEveryOp) {
@@ -100,6 +107,33 @@ TEST_F(OnnxRuntime, ComputesEveryOp) {
     add(each.name, [&](const std::string& path) { return export_case(each, path); });
   }
   std::printf("worst of the ops: %.1e\n", run());
+}
+
+// Features of every shape: pooled, an image before a Flatten, tokens.
+TEST_F(OnnxRuntime, TellsHowStrangeAPictureIs) {
+  const auto strange = [&](const std::string& name, Model model, const std::vector<double>& limits,
+                           const ExportOptions& options) {
+    accept_at_random(model, limits);
+    add(name, [&](const std::string& path) { return export_probabilities(model, path, options); });
+  };
+  const auto base = [](const char* name, int size) {
+    const Architecture& row = architecture(name);
+    Model model;
+    model.graph = build_architecture(row, {.height = size, .width = size, .include_top = false});
+    model.preprocessing = default_preprocessing(row, model.graph);
+    model.parameters = reference::random_parameters(model.graph, 11);
+    return model;
+  };
+  const Model mobile = base("mobilenet_v2", 64);
+  strange("pooled", with_head(mobile, {.head = "gap,dropout:0.3,dense", .classes = 3}, 1), {0.5, 1, 2}, {});
+  strange("logits", with_head(mobile, {.head = "gap,dense", .classes = 3}, 1), {0.5, 1, 2},
+          {.logits = true, .layout = ImageLayout::channels_last});
+  strange("one_unit", with_head(mobile, {.head = "gap,dense", .classes = 2}, 1), {0.5, 2}, {});
+  strange("flat", with_head(mobile, {.head = "flatten,dense", .classes = 4}, 1), {1, 1, 1, 1},
+          {.preprocessing = false});
+  strange("hidden", with_head(mobile, {.head = "flatten,dense:16:relu,dense:softmax", .classes = 4}, 1),
+          {1, 2, 1, 1}, {});
+  run();
 }
 
 class OnnxRuntimeNetworks : public OnnxRuntime, public testing::WithParamInterface<Architecture> {};

@@ -13,12 +13,13 @@
 namespace headstart::test {
 namespace {
 
-std::vector<float> run_opencv(const std::string& path, const Tensor& input) {
+// `output`: the last operation's when it is not named.
+std::vector<float> run_opencv(const std::string& path, const Tensor& input, const std::string& name = "") {
   cv::dnn::Net net = cv::dnn::readNetFromONNX(path);
   net.setPreferableBackend(cv::dnn::DNN_BACKEND_OPENCV);
   const std::vector<int> shape(input.shape().begin(), input.shape().end());
   net.setInput(cv::Mat(shape, CV_32F, const_cast<float*>(input.data())));
-  const cv::Mat output = net.forward();
+  const cv::Mat output = net.forward(name);
   const auto* values = output.ptr<float>();
   return {values, values + output.total()};
 }
@@ -133,6 +134,34 @@ TEST(OpenCvInput, IsInTheLayoutThatWasAskedFor) {
 }
 
 TEST(OpenCvInput, BecomesGrayWhereTheNetworkWantsIt) { expect_probabilities(classifier({.units = 5}, 1)); }
+
+// Pooled features, an image and a Flatten of one; one limit and several; one unit and several; logits too.
+TEST(OpenCvOutput, TellsHowStrangeAPictureIs) {
+  const auto expect = [](Model model, const std::vector<double>& limits, const ExportOptions& options) {
+    accept_at_random(model, limits);
+    const ExportFolder folder;
+    const auto comparison = export_probabilities(model, folder.path("model.onnx"), options, 1);
+    const auto run = [&](const char* name) {
+      return run_opencv(folder.path("model.onnx"), comparison.input, name);
+    };
+    EXPECT_LE(relative_difference(run("strangeness"), comparison.strangeness), kTolerance);
+    EXPECT_LE(relative_difference(run(options.logits ? "logits" : "probabilities"), comparison.expected),
+              kTolerance);
+  };
+  Model pooled = classifier({.units = 3});
+  pooled.graph = Graph("pooled");
+  pooled.graph.add("input", Input{{8, 6, 3}}, std::vector<NodeId>{});
+  pooled.graph.add("conv", Conv2D{.filters = 4, .kernel = {3, 3}, .padding = Padding::same()}, 0);
+  pooled.graph.add("pool", GlobalAveragePooling2D{}, 1);
+  pooled.graph.add("dense", Dense{.units = 3, .activation = {Activation::Kind::softmax}}, 2);
+  pooled.parameters = reference::random_parameters(pooled.graph, 2);
+  expect(pooled, {0.7, 0.7, 0.7}, {});
+  expect(pooled, {0.5, 1.0, 2.0}, {});
+  expect(pooled, {0.5, 1.0, 2.0}, {.logits = true});
+  expect(classifier({.units = 5}), {0.5, 1.0, 2.0, 3.0, 4.0}, {});
+  expect(classifier({.units = 1}), {0.5, 2.0}, {});
+  expect(classifier({.units = 1, .activation = {Activation::Kind::sigmoid}}), {0.5, 2.0}, {});
+}
 
 }  // namespace
 }  // namespace headstart::test

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <sstream>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -59,18 +60,28 @@ RunReport report_of(const std::string& text) {
   const Image photo{.width = 40, .height = 30, .pixels = std::vector<std::uint8_t>(40 * 30 * 3, 90)};
   const Thumbnail thumbnail{.uri = thumbnail_uri(photo), .caption = text, .detail = "0.98", .path = text};
   const std::vector<float> probabilities{0.8F, 0.2F, 0.3F, 0.7F, 0.6F, 0.4F};
-  return {.title = text,
-          .facts = {{"data", text}, {text, "value"}},
-          .curves = run_of(text, 6),
-          .evaluation = measure(Tensor({3, 2}, probabilities), {0, 1, 1}, {text, "other"}),
-          .measured_on = text,
-          .mistakes = {thumbnail},
-          .uncertain = {thumbnail},
-          .views = {thumbnail},
-          .frozen = {{"head", text}},
-          .seconds = {{"training", "1.0 s"}},
-          .versions = {{"Headstart", text}},
-          .command = text};
+  return {
+      .title = text,
+      .subject = {.classes = {text, "other"},
+                  .network = text,
+                  .preprocessing = text,
+                  .data_name = text,
+                  .split = "validation",
+                  .held_out = "held out",
+                  .photos = {{.name = text, .train = 100, .validation = 1}, {.name = "other", .train = 10}},
+                  .pretrained = true,
+                  .same_data = true},
+      .facts = {{"data", text}, {text, "value"}},
+      .curves = run_of(text, 6),
+      .evaluation = measure(Tensor({3, 2}, probabilities), {0, 1, 1}, {text, "other"}),
+      .measured_on = text,
+      .mistakes = {thumbnail},
+      .uncertain = {thumbnail},
+      .views = {thumbnail},
+      .frozen = {{"head", text}},
+      .seconds = {{"training", "1.0 s"}},
+      .versions = {{"Headstart", text}},
+      .command = text};
 }
 
 TEST_F(ReportTest, PageIsWellFormedWhateverTheNamesAre) {
@@ -95,6 +106,21 @@ TEST_F(ReportTest, PageNeedsNothingFromElsewhere) {
   }
 }
 
+TEST_F(ReportTest, TellsWhatIsCalledUnknown) {
+  RunReport report = report_of("roses");
+  EXPECT_THAT(report_html(report), Not(HasSubstr("unknown")));
+  report.known = LimitsReport{.classes = {{.name = "roses", .images = 1, .accepted = 0},
+                                          {.name = "other", .images = 2, .accepted = 2}},
+                              .images = 3,
+                              .accepted = 2};
+  const std::string html = report_html(report);
+  EXPECT_EQ(test::markup_fault(html), "");
+  EXPECT_THAT(html, HasSubstr("33.3&nbsp;%"));
+  EXPECT_THAT(html, HasSubstr("called unknown</th>"));
+  EXPECT_THAT(html, testing::ContainsRegex(">roses</th>.*<td>1.000</td></tr>"));
+  EXPECT_THAT(html, testing::ContainsRegex(">other</th>.*<td>0.000</td></tr>"));
+}
+
 TEST_F(ReportTest, PageWithoutMeasurementSaysSo) {
   RunReport report = report_of("roses");
   report.evaluation.reset();
@@ -103,6 +129,71 @@ TEST_F(ReportTest, PageWithoutMeasurementSaysSo) {
   EXPECT_EQ(test::markup_fault(html), "");
   EXPECT_THAT(html, HasSubstr("the data are not there"));
   EXPECT_THAT(html, Not(HasSubstr("Confusion")));
+}
+
+// What stands between the lines of dashes.
+std::string front_matter_of(const std::string& card) {
+  const auto end = card.find("\n---\n", 4);
+  return card.starts_with("---\n") && end != std::string::npos ? card.substr(4, end - 3) : "";
+}
+
+TEST_F(ReportTest, CardHasTheFrontMatterOfTheHub) {
+  const std::string matter = front_matter_of(model_card(report_of("roses")));
+  for (const auto* line :
+       {"library_name: headstart\n", "pipeline_tag: image-classification\n", "- \"roses\"\n",
+        "      split: \"validation\"\n", "    - type: accuracy\n      value: 0.6667\n"}) {
+    EXPECT_THAT(matter, HasSubstr(line));
+  }
+  EXPECT_THAT(matter, Not(HasSubstr("license")));
+}
+
+TEST_F(ReportTest, CardSaysWhatTheFiguresShow) {
+  RunReport report = report_of("roses");
+  std::string card = model_card(report);
+  for (const auto* text :
+       {"accuracy | 0.667, 95 % interval 0.208 to 0.939",
+        "| roses | 1 | 1.000 | 0.207 to 1.000 | 0.500 | 0.667 |", "worst, by recall: other (0.500)",
+        "other taken for roses (1 of 2)", "hardly known: roses (1), other (2)", "not calibrated",
+        "100 of roses, 10 of other", "an answer for every photo", "| roses | 100 | 1 | 0 |",
+        "pre-trained weights", "headstart predict model.safetensors photo.jpg"}) {
+    EXPECT_THAT(card, HasSubstr(text));
+  }
+  report.known = LimitsReport{.classes = {{.name = "roses", .images = 1, .accepted = 0},
+                                          {.name = "other", .images = 2, .accepted = 2}},
+                              .images = 3,
+                              .accepted = 2};
+  report.subject.accepted_share = 0.99;
+  report.subject.pretrained = false;
+  report.temperature = 1.5;
+  card = model_card(report);
+  EXPECT_THAT(card, HasSubstr("| roses | 1 | 1.000 | 0.207 to 1.000 | 0.500 | 0.667 | 1.000 |"));
+  EXPECT_THAT(card, HasSubstr("called unknown | 33.3 % of them"));
+  EXPECT_THAT(card, HasSubstr("at temperature 1.500"));
+  EXPECT_THAT(card, Not(HasSubstr("not calibrated")));
+  EXPECT_THAT(card, Not(HasSubstr("an answer for every photo")));
+  EXPECT_THAT(card, Not(HasSubstr("pre-trained")));
+}
+
+TEST_F(ReportTest, CardWithoutMeasurementSaysSo) {
+  RunReport report = report_of("roses");
+  report.evaluation.reset();
+  report.subject.photos.clear();
+  report.measured_on = "the data are not there";
+  const std::string card = model_card(report);
+  EXPECT_THAT(card, HasSubstr("## Results\n\nthe data are not there"));
+  EXPECT_THAT(card, Not(HasSubstr("accuracy")));
+  EXPECT_THAT(front_matter_of(card), Not(HasSubstr("model-index")));
+}
+
+TEST_F(ReportTest, CardEscapesNames) {
+  const std::string card = model_card(report_of("a|b\n---\n# <script> *x* \"q\" \xFF"));
+  std::istringstream lines(card.substr(front_matter_of(card).size()));
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_TRUE(line.starts_with("    ") || line.find("<script>") == std::string::npos) << line;
+  }
+  EXPECT_THAT(card, HasSubstr("a\\|b --- \\# \\<script\\> \\*x\\* \"q\""));
+  EXPECT_THAT(front_matter_of(card), HasSubstr("\"a|b\\n---\\n# <script> *x* \\\"q\\\""));
+  EXPECT_EQ(std::count(card.begin(), card.end(), '\xFF'), 0);
 }
 
 TEST(MarkupFault, FindsFaults) {

@@ -1,6 +1,6 @@
 // Runs every NAME.onnx of a folder in ONNX Runtime: node onnx_runtime.mjs MODULES FOLDER.
 // NAME.input holds float32 values and NAME.shape their shape as JSON; NAME.output gets the values of the model's first
-// output. One JSON line a model on stdout: its name and the shape of the output, or what went wrong.
+// output, NAME.strangeness those of a second one of that name. One JSON line a model on stdout: its name and the shape of the output, or what went wrong.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -15,7 +15,10 @@ async function run(name) {
   const shape = JSON.parse(readFileSync(join(folder, `${name}.shape`), 'utf8'));
   const results = await session.run({ [session.inputNames[0]]: new ort.Tensor('float32', values, shape) });
   const output = results[session.outputNames[0]];
-  writeFileSync(join(folder, `${name}.output`), Buffer.from(output.data.buffer, output.data.byteOffset, output.data.byteLength));
+  const write = (kind, { data }) =>
+    writeFileSync(join(folder, `${name}.${kind}`), Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+  write('output', output);
+  if (results.strangeness) write('strangeness', results.strangeness);
   await session.release();
   return output.dims;
 }
