@@ -6,7 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "commands.h"
+#include "model_options.h"
 #include "output.h"
 #include "predict_options.h"
 #include "run_config.h"
@@ -50,7 +52,7 @@ void print_added(const AddClassesCommand& command, const AddedClasses& added) {
 }
 
 void run_add_classes(const AddClassesCommand& command, Outcome& outcome) {
-  const Model model = load_model(command.model);
+  const Model model = load_model(model_file(command.model));
   const DatasetSplits data = read_new_classes(command.data);
   TrainConsole console;
   TrainObserver silent;
@@ -78,21 +80,21 @@ void add_training_options(CLI::App& command, TrainOptions& train) {
   constexpr int kMany = 1'000'000;
   command.add_option("--epochs", train.head.epochs, fmt::format("({})", train.head.epochs))
       ->type_name("N")
-      ->check(CLI::Range(1, kMany));
+      ->check(whole_number(1, kMany));
   command.add_option("--lr", train.head.optimizer.learning_rate, "Learning rate (0.003)")
       ->type_name("RATE")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   command.add_option("--batch-size", train.batch_size, fmt::format("({})", train.batch_size))
       ->type_name("N")
-      ->check(CLI::Range(1, kMany));
+      ->check(whole_number(1, kMany));
   command
       .add_option("--validation-fraction", train.validation_fraction,
                   "Of the images, when there is no validation folder (0.2)")
       ->type_name("F")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_between(0.0, 1.0));
   command.add_option("--seed", train.seed, "Of the order and the split (0)")->type_name("N");
   add_precision_option(command, train.precision);
-  command.add_option("--threads", train.threads, "Cores (all)")->type_name("N")->check(CLI::Range(0, 4096));
+  command.add_option("--threads", train.threads, "Cores (all)")->type_name("N")->check(whole_number(0, 4096));
   command.add_flag("--strict", train.strict, "An unreadable image is an error");
 }
 
@@ -102,7 +104,7 @@ void add_add_classes(CLI::App& program, Outcome& outcome) {
   auto* command = program.add_subcommand("add-classes", "Teach a finished classifier new classes");
   auto options = std::make_shared<AddClassesCommand>();
   auto config = std::make_shared<std::string>();
-  command->add_option("MODEL", options->model, "Model file of a run");
+  command->add_option("MODEL", options->model, "Model file of a run, or its folder");
   command->add_option("DATA", options->data,
                       "As for train: photos of the new classes, and of the old ones what there is");
   command

@@ -9,9 +9,11 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "commands.h"
 #include "headstart/error.h"
 #include "headstart/progress.h"
+#include "model_options.h"
 #include "output.h"
 #include "predict_options.h"
 
@@ -122,9 +124,10 @@ void run_calibrate(const CalibrateOptions& options) {
     throw Error("[calibrate] expected --accept above 0 with --outside: without limits no photo is unknown");
   }
   const auto progress = make_console_progress();
-  Model model = load_model(options.model);
+  const std::string from = model_file(options.model);
+  Model model = load_model(from);
   const Calibrated result = calibrate_all(model, options, *progress);
-  const std::string path = options.output.empty() ? options.model : options.output;
+  const std::string path = options.output.empty() ? from : options.output;
   save_model(model, path);
   options.json ? print_document(result, path) : print_text(result, path);
 }
@@ -135,19 +138,19 @@ void add_calibrate(CLI::App& program) {
   auto* command =
       program.add_subcommand("calibrate", "Make probabilities mean what they say; tell unknown photos");
   auto options = std::make_shared<CalibrateOptions>();
-  command->add_option("MODEL", options->model, "Model file of a run")->required();
+  command->add_option("MODEL", options->model, "Model file of a run, or its folder")->required();
   command->add_option("DATA", options->data, "Labelled photos that it was not trained on, as for evaluate")
       ->required();
   command->add_option("--split", options->split, "Which part to fit on (validation)")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"train", "validation", "test", "all"}));
+      ->check(one_of({"train", "validation", "test", "all"}));
   command
       ->add_option(
           "--accept", options->accepted_share,
           "Share of photos of the classes that predict is to accept; what is further away than those it "
           "calls unknown; 0: nothing is unknown (0.99)")
       ->type_name("SHARE")
-      ->check(CLI::Range(0.0, 0.9999));
+      ->check(number_between(0.0, 0.9999));
   command
       ->add_option("--outside", options->outside,
                    "Folder of photos that belong to no class: how many of them are told")

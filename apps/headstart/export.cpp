@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "checks.h"
 #include "commands.h"
 #include "headstart/export.h"
 #include "headstart/open_model.h"
@@ -80,7 +81,7 @@ void add_export(CLI::App& program) {
           "Of the picture that goes in: nchw, as other exporters have it, or nhwc, as pixels lie in memory "
           "(nchw)")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"nchw", "nhwc"}));
+      ->check(one_of({"nchw", "nhwc"}));
   command->add_flag("--json", options->json, "What the file says of itself (docs/exporting.md) as JSON");
   command->footer(
       "The file takes RGB values from 0 to 255 of the network's size and gives the probabilities of the "

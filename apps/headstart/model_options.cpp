@@ -1,8 +1,10 @@
 #include "model_options.h"
 
 #include <charconv>
+#include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -89,6 +91,12 @@ void add_class_index_option(CLI::App& command, ModelRequest& request) {
       .add_option("--class-index", request.class_index,
                   "Names of the classes: imagenet_class_index.json, synset_words.txt or a name a line")
       ->type_name("FILE");
+}
+
+std::string model_file(const std::string& path) {
+  const auto file = std::filesystem::path(path) / "model.safetensors";
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(file, ignored) ? file.string() : path;
 }
 
 void add_model_argument(CLI::App& command, ModelRequest& request) {

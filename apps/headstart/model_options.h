@@ -1,6 +1,8 @@
 // Options that say which model is meant.
 #pragma once
 
+#include <string>
+
 #include <CLI/CLI.hpp>
 
 #include "headstart/open_model.h"
@@ -19,6 +21,8 @@ void add_weights_option(CLI::App& command, ModelRequest& request);
 void add_weight_options(CLI::App& command, ModelRequest& request);
 // --class-index.
 void add_class_index_option(CLI::App& command, ModelRequest& request);
+// The model file of a run's folder; any other path as it is.
+std::string model_file(const std::string& path);
 // The positional MODEL.
 void add_model_argument(CLI::App& command, ModelRequest& request);
 // MODEL, --weights, --seed and the architecture options.

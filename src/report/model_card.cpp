@@ -47,11 +47,11 @@ std::string indented(const std::string& lines) {
   return out;
 }
 
-std::string section(const std::string& title, const std::string& body) {
+std::string card_section(const std::string& title, const std::string& body) {
   return body.empty() ? "" : fmt::format("\n## {}\n\n{}", title, body);
 }
 
-std::string fact_table(const std::vector<Fact>& facts) {
+std::string card_facts(const std::vector<Fact>& facts) {
   std::string out = "| | |\n|---|---|\n";
   for (const auto& fact : facts) {
     out += fmt::format("| {} | {} |\n", plain(fact.name), plain(fact.value));
@@ -59,7 +59,7 @@ std::string fact_table(const std::vector<Fact>& facts) {
   return out;
 }
 
-std::string per_cent(double share) { return fmt::format("{:.1f} %", 100.0 * share); }
+std::string as_per_cent(double share) { return fmt::format("{:.1f} %", 100.0 * share); }
 
 std::string between(const Interval& interval) {
   return fmt::format("{:.3f} to {:.3f}", interval.low, interval.high);
@@ -90,6 +90,7 @@ std::string front_matter(const RunReport& report) {
 std::string introduction(const RunReport& report) {
   const Subject& subject = report.subject;
   std::vector<std::string> names;
+  names.reserve(subject.classes.size());
   for (const auto& name : subject.classes) {
     names.push_back(plain(name));
   }
@@ -100,14 +101,14 @@ std::string introduction(const RunReport& report) {
         "Of photos unlike those that it was trained on it says that they are unknown; the limits were set so "
         "that "
         "{} of photos of its classes are accepted.\n",
-        per_cent(*subject.accepted_share));
+        as_per_cent(*subject.accepted_share));
   }
   return out +
          "\nThis card was written by `headstart` from the files of the run; what is not in them is not "
          "here.\n";
 }
 
-std::string photos(const RunReport& report) {
+std::string photo_table(const RunReport& report) {
   const Subject& subject = report.subject;
   if (subject.photos.empty()) {
     return fmt::format("{}\n", plain(report.measured_on));
@@ -123,7 +124,7 @@ std::string photos(const RunReport& report) {
   return out;
 }
 
-std::string class_table(const RunReport& report) {
+std::string card_classes(const RunReport& report) {
   const Evaluation& e = *report.evaluation;
   std::string out =
       report.known
@@ -148,7 +149,7 @@ std::string class_table(const RunReport& report) {
   return out;
 }
 
-std::string measurement(const RunReport& report) {
+std::string card_results(const RunReport& report) {
   if (!report.evaluation) {
     return fmt::format("{}\n", plain(report.measured_on));
   }
@@ -161,16 +162,16 @@ std::string measurement(const RunReport& report) {
       {"macro F1", fmt::format("{:.3f}", e.macro_f1)},
       {"loss (cross-entropy)", fmt::format("{:.3f}", e.loss)},
       {"calibration error",
-       fmt::format("{}, {}", per_cent(e.calibration_error),
+       fmt::format("{}, {}", as_per_cent(e.calibration_error),
                    report.temperature == 1.0 ? std::string("not calibrated")
                                              : fmt::format("at temperature {:.3f}", report.temperature))}};
   if (report.known) {
     figures.push_back(
-        {"called unknown",
-         fmt::format("{} of them", per_cent(unknown_share(report.known->accepted, report.known->images)))});
+        {"called unknown", fmt::format("{} of them", as_per_cent(unknown_share(report.known->accepted,
+                                                                               report.known->images)))});
   }
   return fmt::format("On {} photos: {}.\n\n{}\n{}", with_thousands(e.images), plain(report.measured_on),
-                     fact_table(figures), class_table(report));
+                     card_facts(figures), card_classes(report));
 }
 
 // The classes that are recognised worst, worse than the photos on average.
@@ -185,13 +186,14 @@ std::string worst_classes(const Evaluation& e) {
                    [](const ClassMetrics* a, const ClassMetrics* b) { return a->recall < b->recall; });
   worst.resize(std::min(worst.size(), kWorst));
   std::vector<std::string> names;
+  names.reserve(worst.size());
   for (const ClassMetrics* one : worst) {
     names.push_back(fmt::format("{} ({:.3f})", plain(one->name), one->recall));
   }
   return names.empty() ? "" : fmt::format("- Recognised worst, by recall: {}.\n", fmt::join(names, ", "));
 }
 
-std::string confused_pairs(const Evaluation& e) {
+std::string confusions(const Evaluation& e) {
   std::vector<std::string> names;
   for (const auto& pair : most_confused(e, kPairs)) {
     names.push_back(fmt::format("{} taken for {} ({} of {})", plain(e.classes[pair.label].name),
@@ -227,10 +229,10 @@ std::string weaknesses(const RunReport& report) {
   std::string out;
   if (report.evaluation) {
     const Evaluation& e = *report.evaluation;
-    out += worst_classes(e) + confused_pairs(e) + few_photos(e);
+    out += worst_classes(e) + confusions(e) + few_photos(e);
     if (report.temperature == 1.0) {
       out += fmt::format("- Its probabilities were not calibrated (calibration error {}).\n",
-                         per_cent(e.calibration_error));
+                         as_per_cent(e.calibration_error));
     }
   }
   out += imbalance(report.subject.photos);
@@ -260,15 +262,15 @@ std::string model_card(const RunReport& report) {
   made.insert(made.end(), report.frozen.begin(), report.frozen.end());
   made.insert(made.end(), report.versions.begin(), report.versions.end());
   std::string out = front_matter(report) + introduction(report);
-  out += section("Use", indented("headstart predict model.safetensors photo.jpg\n"
-                                 "headstart evaluate model.safetensors photos/\n"
-                                 "headstart export model.safetensors --out model.onnx"));
-  out += section("Results", measurement(report));
-  out += section("Known weaknesses", weaknesses(report));
-  out += section("Photos", photos(report));
-  out += section("What the network sees", plain(report.subject.preprocessing) + "\n");
-  out += section("How it was made", fact_table(made) + "\nTo repeat it:\n\n" + indented(report.command));
-  return out + section("Licence", licence(report));
+  out += card_section("Use", indented("headstart predict model.safetensors photo.jpg\n"
+                                      "headstart evaluate model.safetensors photos/\n"
+                                      "headstart export model.safetensors --out model.onnx"));
+  out += card_section("Results", card_results(report));
+  out += card_section("Known weaknesses", weaknesses(report));
+  out += card_section("Photos", photo_table(report));
+  out += card_section("What the network sees", plain(report.subject.preprocessing) + "\n");
+  out += card_section("How it was made", card_facts(made) + "\nTo repeat it:\n\n" + indented(report.command));
+  return out + card_section("Licence", licence(report));
 }
 
 }  // namespace headstart

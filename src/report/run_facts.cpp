@@ -8,10 +8,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
-#include "headstart/open_model.h"
 #include "headstart/optimizer.h"
 #include "headstart/summary.h"
 #include "headstart/text.h"
+#include "headstart/zoo.h"
 #include "image/resize_sentence.h"
 #include "weights/safe_json.h"
 
@@ -91,6 +91,7 @@ std::string arithmetic(const Preprocessing& p) {
 
 void add_photo_counts(const DatasetSplits& splits, RunReport& report) {
   auto& photos = report.subject.photos;
+  photos.reserve(splits.train.class_names.size());
   for (const auto& name : splits.train.class_names) {
     photos.push_back({.name = name});
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -200,8 +201,10 @@ AddedClasses add_classes(const Model& model, const DatasetSplits& data, const Ad
                             to_string({old_classes, last.inputs}), to_string(options.centroids.shape())));
   }
   const DatasetSplits splits = relabelled(data, enlarged.class_names, options.train);
+  std::optional<FileLock> lock;
   if (!options.train.out_directory.empty()) {
     create_run_folder(options.train.out_directory);
+    lock.emplace(lock_run_folder(options.train.out_directory));
   }
   const auto start = Clock::now();
   MemorySplits features;

@@ -268,8 +268,8 @@ TEST_F(CommandsTest, AddClassesLeavesARunAsTrainDoes) {
                 .status,
             0);
   const auto model = path("run/model.safetensors");
-  const std::vector<std::string> add{"add-classes", model,   path("more"), "--epochs",
-                                     "6",           "--out", path("wider")};
+  const std::vector<std::string> add{"add-classes", path("run"), path("more"), "--epochs",
+                                     "6",           "--out",     path("wider")};
   const auto added = run_program(add);
   ASSERT_EQ(added.status, 0) << added.errors;
   for (const char* file :
