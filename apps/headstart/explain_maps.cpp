@@ -122,9 +122,9 @@ std::vector<CaptionedPicture> overlay_cells(const ExplainCommand& options, const
   for (std::size_t i = 0; i < shown.size(); ++i) {
     const auto& ranked = shown[i].unknown() ? shown[i].ranking.front() : shown[i].classes.front().ranked;
     const auto& label = text.labels[static_cast<std::size_t>(ranked.index)];
+    const auto said = fmt::format("{} {:.2f}", label, ranked.probability);
     cells.push_back({.picture = std::move(pictures[i]),
-                     .caption = shown[i].unknown() ? unknown_text(label, ranked.probability)
-                                                   : fmt::format("{} {:.2f}", label, ranked.probability)});
+                     .caption = shown[i].unknown() ? fmt::format("unknown ({})", said) : said});
   }
   return cells;
 }
