@@ -43,18 +43,18 @@ void TrainingLowering::emit_by_tiles(const Layer& layer, const std::string& kind
       {.implementation = pass.convolution->name(), .multiplications = pass.convolution->multiplications()});
 }
 
-// The shape of the convolution from `src` to `dst` where it is faster by tiles.
+// The shape of the convolution from `src` to `dst`, if it can be computed by tiles.
 std::optional<WinogradShape> TrainingLowering::tiled_shape(const Layer& layer, const Value& src,
                                                            const Value& dst) const {
-  const auto shape =
-      layer.kind == Layer::Kind::convolution ? winograd_shape(layer.shape, src.desc, dst.desc) : std::nullopt;
-  return shape && is_worth_tiles_in_training(*shape) ? shape : std::nullopt;
+  return layer.kind == Layer::Kind::convolution ? winograd_shape(layer.shape, src.desc, dst.desc)
+                                                : std::nullopt;
 }
 
 bool TrainingLowering::forward_by_tiles(const Layer& layer, const Value& dst) {
   const auto activation = layer.fused ? as_row_activation(*layer.fused) : std::optional(RowActivation{});
   const auto shape = tiled_shape(layer, layer.src, dst);
-  if (!activation || activation->kind != RowActivation::Kind::clip || !shape) {
+  if (!activation || activation->kind != RowActivation::Kind::clip || !shape ||
+      !is_worth_tiles_in_training(*shape)) {
     return false;
   }
   const auto convolution = WinogradConvolution::make(emitter_.engine(), *shape);
@@ -72,7 +72,7 @@ bool TrainingLowering::forward_by_tiles(const Layer& layer, const Value& dst) {
 
 bool TrainingLowering::backward_data_by_tiles(const Layer& layer, const Value& diff, const Value& diff_src) {
   auto shape = tiled_shape(layer, diff, diff_src);
-  if (!shape) {
+  if (!shape || !is_worth_tiles_in_training(*shape)) {
     return false;
   }
   shape->zeros_above = 2 - shape->zeros_above;
@@ -88,7 +88,7 @@ bool TrainingLowering::backward_data_by_tiles(const Layer& layer, const Value& d
 
 bool TrainingLowering::backward_weights_by_tiles(const Layer& layer, const Value& diff) {
   const auto shape = tiled_shape(layer, layer.src, diff);
-  if (!shape || !layer.kernel_scale.empty()) {
+  if (!shape || !is_worth_gradient_tiles(*shape) || !layer.kernel_scale.empty()) {
     return false;
   }
   const auto tiled = WinogradGradient::make(emitter_.engine(), *shape);
@@ -108,11 +108,8 @@ bool TrainingLowering::backward_weights_by_tiles(const Layer& layer, const Value
   if (!layer.bias.empty()) {
     const auto bias = gradient(layer.bias, vector_desc(layer.shape.filters));
     emitter_.emit(name, "bias gradient", {.reads = {diff}, .writes = {bias}},
-                  [rows = rows_of(emitter_.memory(diff), layer.shape.filters), diff = emitter_.memory(diff),
-                   bias = emitter_.memory(bias)]() mutable {
-                    rows.data = diff.get_data_handle();
-                    channel_sums(rows, floats(bias));
-                  });
+                  [diff = emitter_.memory(diff), bias = emitter_.memory(bias),
+                   filters = layer.shape.filters] { channel_sums(rows_of(diff, filters), floats(bias)); });
   }
   return true;
 }

@@ -8,37 +8,29 @@ namespace {
 
 using onednn::Desc;
 
-// Estimates in multiplications, measured on a CPU with AVX-512: what it costs to read a weight from memory,
-// to make it from the kernel and to transform a value, and how much faster direct convolutions multiply than
-// matrix products.
+// Estimates in multiplications of the type, measured on a CPU with AVX-512: what it costs to read a weight
+// from memory, to make it from the kernel, to transform a value (a gradient's transforms do not stay in the
+// second cache), to begin a product, shared by its rows; how much faster direct convolutions multiply.
 constexpr double kReadWeight = 24.0;
 constexpr double kMakeWeight = 10.0;
-constexpr double kTransformValue = 16.0;
+constexpr double kTransformF32 = 11.0, kTransformBf16 = 18.0;
+constexpr double kGradientTransform = 1.4;
+constexpr double kBeginProduct = 400.0;
 constexpr double kSlowerProducts = 1.15;
 constexpr double kWorthIt = 0.95;
 
-// For every one of `weights` matrices of channels x filters, `rows` products and a cost of their own, and the
-// transforms of the rows.
-struct Cost {
-  double weights = 0.0, rows = 0.0, weight = 0.0, transform = 0.0;
-};
-double total(const WinogradShape& s, const Cost& cost) {
-  const auto kernel = static_cast<double>(s.channels * s.filters);
-  return cost.weights * (kernel * (cost.rows + cost.weight) +
-                         cost.transform * cost.rows * static_cast<double>(s.channels + s.filters));
-}
-
 double direct_cost(const WinogradShape& s, double weight) {
   const auto pixels = static_cast<double>(s.batch * s.result_height * s.result_width);
-  return total(s, {.weights = 9.0, .rows = pixels, .weight = weight});
+  return kWorthIt * 9.0 * static_cast<double>(s.channels * s.filters) * (pixels + weight);
 }
 
-double tiled_cost(WinogradShape s, int tile, double weight) {
+double tiled_cost(WinogradShape s, int tile, double weight, double transform_factor) {
   s.tile = tile;
-  return total(s, {.weights = static_cast<double>(s.positions()),
-                   .rows = kSlowerProducts * static_cast<double>(s.tiles()),
-                   .weight = weight,
-                   .transform = kTransformValue / kSlowerProducts});
+  const auto kernel = static_cast<double>(s.channels * s.filters);
+  const double transform = (s.bf16 ? kTransformBf16 : kTransformF32) * transform_factor *
+                           static_cast<double>(s.channels + s.filters);
+  const double row = kSlowerProducts * kernel + transform + kBeginProduct;
+  return static_cast<double>(s.positions()) * (row * static_cast<double>(s.tiles()) + weight * kernel);
 }
 
 }  // namespace
@@ -69,10 +61,10 @@ std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const Desc&
 }
 
 int winograd_tile(const WinogradShape& shape) {
-  const double direct = kWorthIt * direct_cost(shape, kReadWeight);
-  const double of_2 = tiled_cost(shape, 2, kReadWeight);
+  const double direct = direct_cost(shape, kReadWeight);
+  const double of_2 = tiled_cost(shape, 2, kReadWeight, 1.0), of_4 = tiled_cost(shape, 4, kReadWeight, 1.0);
   const bool rounds = shape.bf16 || shape.result_bf16;
-  if (const double of_4 = tiled_cost(shape, 4, kReadWeight); !rounds && of_4 < std::min(direct, of_2)) {
+  if (!rounds && of_4 < std::min(direct, of_2)) {
     return 4;
   }
   return of_2 < direct ? 2 : 0;
@@ -80,7 +72,12 @@ int winograd_tile(const WinogradShape& shape) {
 
 bool is_worth_tiles_in_training(const WinogradShape& shape) {
   constexpr double kWeight = kReadWeight + kMakeWeight;
-  return tiled_cost(shape, 2, kWeight) < kWorthIt * direct_cost(shape, kWeight);
+  return tiled_cost(shape, 2, kWeight, 1.0) < direct_cost(shape, kWeight);
+}
+
+bool is_worth_gradient_tiles(const WinogradShape& shape) {
+  constexpr double kWeight = kReadWeight + kMakeWeight;
+  return tiled_cost(shape, 2, kWeight, kGradientTransform) < direct_cost(shape, kWeight);
 }
 
 bool is_worth_transforming(const dnnl::primitive_desc_base& product) {

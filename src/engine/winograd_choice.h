@@ -19,6 +19,7 @@ int winograd_tile(const WinogradShape& shape);
 // Whether a training step, where the kernel changes from run to run, is faster by tiles. Those are of 2x2
 // only, whose results are as exact as direct ones.
 bool is_worth_tiles_in_training(const WinogradShape& shape);
+bool is_worth_gradient_tiles(const WinogradShape& shape);  // of the kernel
 
 // Not where oneDNN has a reference kernel only, nor where tile registers (AMX) multiply faster than anything
 // transforms.
