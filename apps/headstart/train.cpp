@@ -106,6 +106,7 @@ void print_plan(const std::vector<PlanRow>& plan, bool json) {
   }
   const auto size = [](std::int64_t bytes) { return bytes == 0 ? std::string("-") : bytes_text(bytes); };
   std::vector<std::vector<std::string>> cells;
+  cells.reserve(plan.size());
   for (const PlanRow& row : plan) {
     cells.push_back({row.fine_tune_from.empty() ? "head only" : "head, then from " + row.fine_tune_from,
                      row.cached ? "cached" : "each time", duration_text(row.seconds_features),
