@@ -9,6 +9,7 @@
 
 #include "bare_network.h"
 #include "headstart/zoo.h"
+#include "multiplies.h"
 
 namespace headstart {
 namespace {
@@ -23,6 +24,9 @@ struct Case {
 };
 
 void Bare(benchmark::State& state, const Case& c, DataType type) {
+  if (!multiplies(state, type == DataType::bf16 ? Precision::bf16 : Precision::f32)) {
+    return;
+  }
   const Graph graph =
       build_architecture(architecture(c.network), {.height = c.size, .width = c.size, .include_top = false});
   BareNetwork bare(graph, c.batch, type);
@@ -46,6 +50,9 @@ BENCHMARK_CAPTURE(Bare, mobilenet_v2_bf16, kMobileNetV2, DataType::bf16)
 
 // n x n matrices, the second one packed as the primitive likes it.
 void MatrixProduct(benchmark::State& state, DataType left, DataType right, DataType result) {
+  if (left == DataType::bf16 && !multiplies(state, Precision::bf16)) {
+    return;
+  }
   const std::int64_t n = state.range(0);
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   dnnl::stream stream(engine);

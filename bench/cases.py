@@ -39,6 +39,11 @@ INT8 = "Headstart int8"  # beside the comparison: the peers run in floating poin
 CACHED = "Headstart from the cache"  # likewise: `train` without live augmentation computes the frozen part once
 
 
+def natural_limit():
+    """What --isa of bench/compare this CPU is by itself; None: it can do more."""
+    return None if " avx512f" in pathlib.Path("/proc/cpuinfo").read_text() else "avx2"
+
+
 def ours(job, seconds, **options):
     words = [word for key, value in options.items() for word in ("--" + key, value)]
     return Runner([BUILD / "bench/headstart_runner", job, "--seconds", seconds, *words])
@@ -49,10 +54,16 @@ def pytorch(job, seconds, **options):
     return Runner([PYTHON, BENCH / "peer_pytorch.py", job, "--seconds", seconds, *words])
 
 
+def precisions(options):
+    """Those that the instructions multiply."""
+    return ("f32",) if options.isa else ("bf16", "f32")
+
+
 def race(entries, options):
-    """Interleaved rounds; of those in f32 alone when the instructions are limited, which ONNX Runtime cannot be told."""
-    if options.isa:
-        entries = [entry for entry in entries if entry[2].endswith("f32") and not entry[0].startswith("ONNX")]
+    """Interleaved rounds of those that the CPU can do. ONNX Runtime cannot be told to use fewer instructions."""
+    entries = [entry for entry in entries if entry[2].endswith((*precisions(options), "auto", "int8"))]
+    if options.pretends:
+        entries = [entry for entry in entries if not entry[0].startswith("ONNX")]
     return interleaved(entries, options.rounds)
 
 
@@ -81,7 +92,8 @@ def compared(times, unit, scale, goal, default_goal=None):
     if compiled:
         result["ratios"].append({"against": COMPILED, "ratio": max(mine) / max(compiled), "goal": 1.5})
     if INT8 in rates:
-        result["ratios"].append({"against": "int8 against our bf16", "ratio": rates[INT8] / rates["Headstart bf16"],
+        floats = next(name for name in ("Headstart bf16", "Headstart f32") if name in rates)
+        result["ratios"].append({"against": f"int8 against our {floats.split()[-1]}", "ratio": rates[INT8] / rates[floats],
                                  "goal": 1.4})
     for precision in ("bf16", "f32"):
         own, bare = rates.get(f"Headstart {precision}"), rates.get(f"bare oneDNN {precision}")
@@ -120,7 +132,7 @@ def frozen(name, options):
 
 def add_primitives_alone(result, batch, model, options):
     """What a training step would be if only its convolutions and dense layers took time: where the limit is."""
-    for precision in ("f32",) if options.isa else ("bf16", "f32"):
+    for precision in precisions(options):
         done = subprocess.run([str(word) for word in (BUILD / "headstart", "bench", *model, "--program", "training",
                                                       "--batch-size", batch, "--precision", precision, "--runs", 5,
                                                       "--json")], capture_output=True, text=True, check=True)
@@ -141,7 +153,7 @@ def step(name, options, start):
     peer = pytorch("step", options.seconds, **shape, **{"from": start})
     entries = [("Headstart bf16", mine, "bf16"), ("Headstart f32", mine, "f32")]
     if start == "block":
-        entries.append((CACHED, mine, "cached bf16"))
+        entries.append((CACHED, mine, "cached auto"))
     entries += [(f"PyTorch {variant}", peer, variant) for variant in ("nchw f32", "nhwc f32", "nhwc bf16")]
     what = "last block and head" if start == "block" else "whole network"
     result = compared(race(entries, options), "images/s", 1000.0 * batch, 2.0)
@@ -180,10 +192,10 @@ def pipeline(options):
     words = ("decode", "compute", "both")
     rates = {}
     times = interleaved([(f"{word} {precision}", mine, f"{word} {precision}")
-                         for precision in ("bf16", "f32") for word in words], options.rounds)
+                         for precision in precisions(options) for word in words], options.rounds)
     rates = {name: 1000.0 * count / value for name, value in medians(times).items()}
     ratios = []
-    for precision in ("bf16", "f32"):
+    for precision in precisions(options):
         decode, compute, both = (rates[f"{word} {precision}"] for word in words)
         ratios += [{"against": f"the slower of the two alone, {precision}", "ratio": both / min(decode, compute),
                     "goal": 0.85},
@@ -196,17 +208,18 @@ def pipeline(options):
 def memory(options):
     shape = {"network": "resnet50", "size": 224, "batch": 32, "from": "none"}
     sizes = {}
-    for name, make, variant, extra in (
+    runs = [run for run in (
             ("Headstart bf16", ours, "bf16", {"flavour": "torch"}), ("Headstart f32", ours, "f32", {"flavour": "torch"}),
             ("PyTorch nchw f32", pytorch, "nchw f32", {}), ("PyTorch nhwc f32", pytorch, "nhwc f32", {}),
-            ("PyTorch nhwc bf16", pytorch, "nhwc bf16", {})):
+            ("PyTorch nhwc bf16", pytorch, "nhwc bf16", {})) if run[2].endswith(precisions(options))]
+    for name, make, variant, extra in runs:
         runner = make("step", 0, **shape, **extra)
         if runner.ask(variant) is not None and runner.ask(variant) is not None:
             sizes[name] = runner.close() / 1e6
     ratios = [{"against": f"the smallest PyTorch of {precision}", "goal": 1.0,
                "ratio": min(size for name, size in sizes.items()
                             if name.startswith("PyTorch") and name.endswith(precision))
-               / sizes[f"Headstart {precision}"]} for precision in ("bf16", "f32")]
+               / sizes[f"Headstart {precision}"]} for precision in precisions(options)]
     return {"title": "ResNet50 at 224, whole-network training, batch 32: peak memory", "unit": "MB", "rates": sizes,
             "ratios": ratios}
 
@@ -230,11 +243,10 @@ def train_command(folder, *words):
 
 def inception_recipe(options):
     """The notes' recipe: 57.9 s on a GTX 2070. Random base weights: they do not change the time."""
-    times = {}
-    for precision in ("int8", "bf16", "f32"):
-        times[f"Headstart {precision}"] = []
+    ways = ("int8", *precisions(options))
+    times = {f"Headstart {precision}": [] for precision in ways}
     for _ in range(1 if options.quick else options.rounds):
-        for precision in ("int8", "bf16", "f32"):
+        for precision in ways:
             with tempfile.TemporaryDirectory() as folder:
                 times[f"Headstart {precision}"].append(seconds_of(
                     train_command(folder, "--base", "inception_v3", "--weights", "none", "--input-size", 160,
@@ -249,8 +261,9 @@ def inception_recipe(options):
 
 def transfer(options):
     times = {}
-    runs = {f"Headstart {precision}": precision for precision in ("bf16", "f32")}
-    runs["PyTorch nhwc bf16"] = ["--channels-last", "--bf16", "--all-cores"]
+    runs = {f"Headstart {precision}": precision for precision in precisions(options)}
+    if not options.isa:
+        runs["PyTorch nhwc bf16"] = ["--channels-last", "--bf16", "--all-cores"]
     if not options.quick:
         runs["PyTorch nhwc f32"] = ["--channels-last", "--all-cores"]
         runs[PYTORCH_DEFAULT] = []

@@ -11,6 +11,7 @@
 #include "headstart/outer_product.h"
 #include "headstart/zoo.h"
 #include "images_for.h"
+#include "multiplies.h"
 
 namespace headstart {
 namespace {
@@ -43,8 +44,7 @@ BENCHMARK_TEMPLATE(Batch, FrozenProgram)->Unit(benchmark::kMillisecond)->UseReal
 BENCHMARK_TEMPLATE(Batch, SlicedProgram)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void Int8(benchmark::State& state) {
-  if (!is_supported(Precision::int8)) {
-    state.SkipWithError("needs a CPU that multiplies bytes");
+  if (!multiplies(state, Precision::int8)) {
     return;
   }
   const Graph graph = base();
