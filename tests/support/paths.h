@@ -1,21 +1,16 @@
 // Where tests find real data and committed golden files.
 #pragma once
 
-#include <filesystem>
 #include <string>
 
 namespace headstart::test {
 
 // ../shared/<relative>: real photos and weights that are not part of the repository.
-inline std::string shared_path(const std::string& relative) {
-  return (std::filesystem::path(HEADSTART_SHARED_DIR) / relative).string();
-}
-inline bool shared_exists() { return std::filesystem::exists(HEADSTART_SHARED_DIR); }
+std::string shared_path(const std::string& relative);
+bool shared_exists();
 
 // tests/data/<relative>: small committed files.
-inline std::string data_path(const std::string& relative) {
-  return (std::filesystem::path(HEADSTART_TEST_DATA) / relative).string();
-}
+std::string data_path(const std::string& relative);
 
 }  // namespace headstart::test
 
