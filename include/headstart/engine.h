@@ -24,7 +24,7 @@ namespace headstart {
 enum class Precision { automatic, f32, bf16, int8 };
 Precision precision_from(const std::string& name);  // "auto", "f32", "bf16", "int8"; throws Error
 std::string to_string(Precision precision);
-// Whether this CPU has the instructions: AVX-512 for bf16 (which it may emulate), VNNI for int8.
+// Whether this CPU has the instructions: AVX-512 for bf16 (which it may emulate), AVX2 for int8.
 bool is_supported(Precision precision);
 // `automatic` resolved for this machine (a measurement of a few milliseconds, once a process). Throws Error
 // for what is not supported.
@@ -75,8 +75,8 @@ class FrozenProgram {
     Precision precision = Precision::f32;
     bool logits = false;
     std::vector<NodeId> sources{};
-    // A program of the same graph, parameters and options whose packed weights this one uses too: one for
-    // each thread costs the memory of one.
+    // A program of the same graph, parameters and options, the batch among them, whose packed weights this
+    // one uses too: one for each thread costs the memory of one.
     const FrozenProgram* weights_of = nullptr;
     const ValueRanges* ranges = nullptr;  // read while compiling; for int8, which is refused without
   };

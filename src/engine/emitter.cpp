@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
+#include <stdexcept>
 #include <utility>
 
 #include <fmt/format.h>
@@ -70,7 +71,7 @@ Emitter::Emitter(const Emitter* lender) : engine_(dnnl::engine::kind::cpu, 0), s
   if (lender != nullptr) {
     for (const auto& buffer : lender->buffers_) {
       if (buffer.own) {
-        lent_.push_back(buffer.own);
+        lent_.push_back({.bytes = buffer.bytes, .own = buffer.own});
       }
     }
     std::reverse(lent_.begin(), lent_.end());
@@ -192,9 +193,12 @@ std::shared_ptr<void> Emitter::allocate(std::size_t bytes) const {
 
 std::shared_ptr<void> Emitter::persistent_memory(std::size_t bytes) {
   if (!lent_.empty()) {
-    auto memory = std::move(lent_.back());
+    const auto lent = std::move(lent_.back());
     lent_.pop_back();
-    return memory;
+    if (lent.bytes != bytes) {
+      throw std::logic_error("weights are lent to a program of the same graph, batch and precision only");
+    }
+    return lent.own;
   }
   auto memory = allocate(bytes);
   std::memset(memory.get(), 0, bytes);

@@ -55,7 +55,7 @@ struct Step {
 class Emitter {
  public:
   // Persistent values stand in the memory of those of `lender`, in the order in which they were made, when it
-  // is not null: for a second program of the same steps.
+  // is not null: for a second program of the same steps, which has the same batch.
   explicit Emitter(const Emitter* lender = nullptr);
 
   const dnnl::engine& engine() const { return engine_; }
@@ -122,7 +122,7 @@ class Emitter {
   dnnl::engine engine_;
   dnnl::stream stream_;
   std::vector<Buffer> buffers_;
-  std::vector<std::shared_ptr<void>> lent_;  // still to be taken, last first
+  std::vector<Buffer> lent_;  // still to be taken, last first
   std::vector<Step> steps_;
   StepOrder schedule_;
   std::unordered_map<dnnl_memory_t, int> buffer_of_;

@@ -36,6 +36,15 @@ void append_rounding(dnnl::post_ops& post_ops, const Value& value) {
   }
 }
 
+// The channels of a kernel whose products are added up in 16 bits first, as without VNNI they are; 0: none.
+std::int64_t paired_channels(const Desc& user_weights) {
+  if (onednn::cpu_has(dnnl::cpu_isa::avx512_core_vnni) || onednn::cpu_has(dnnl::cpu_isa::avx2_vnni)) {
+    return 0;
+  }
+  const auto dims = onednn::dims_of(user_weights);
+  return dims.size() == 5 ? dims[2] : dims[1];
+}
+
 // `kernel` and `bias` are what a primitive reads; `user` is the layout of the kernel given.
 void pack(FoldedWeights weights, const Desc& user, const dnnl::engine& engine, dnnl::memory kernel,
           const dnnl::memory& bias) {
@@ -213,15 +222,11 @@ Value FrozenLowering::convolution(const FusedLayer& layer, const ConvolutionGeom
                                   const PaddedInput& input, const WeightNames& names) {
   const auto shape = convolution_shape(geometry, input.shape, input.zeros, weights_type(input.value));
   const auto dst = destination(layer, input.value);
-  if (const auto tiled = by_tiles(shape, input.value, dst.value)) {
-    if (const auto ending = tiled_ending(layer, dst)) {
-      emit_by_tiles(label(layer), tiled, shape, input.value, dst.value, names, *ending);
-      return finish(layer, dst.value);
-    }
+  if (!convolution_by_tiles(layer, shape, input.value, dst, names)) {
+    Arguments arguments;
+    const auto attr = post_operations(layer, dst, arguments);
+    emit_layer(label(layer), LayerKind::convolution, shape, input.value, dst.value, names, attr, arguments);
   }
-  Arguments arguments;
-  const auto attr = post_operations(layer, dst, arguments);
-  emit_layer(label(layer), LayerKind::convolution, shape, input.value, dst.value, names, attr, arguments);
   return finish(layer, dst.value);
 }
 
@@ -263,7 +268,7 @@ void FrozenLowering::emit_layer(const std::string& name, LayerKind kind, const L
                                  .dst = dst.desc};
   std::optional<Int8Weights> int8;
   if (is_int8(src)) {
-    int8 = int8_weights(names, shape.filters, src.scale);
+    int8 = int8_weights(names, shape, src.scale);
     const bool grouped = onednn::dims_of(shape.user_weights).size() == 5;
     if (const auto argument = onednn::scale_channels(attr, int8->factors, grouped)) {
       const auto factors = emitter_.memory(emitter_.persistent(vector_desc(shape.filters)));
@@ -355,10 +360,10 @@ void FrozenLowering::add_weights(const LayerShape& shape, const Desc& packed, co
   });
 }
 
-FrozenLowering::Int8Weights FrozenLowering::int8_weights(const WeightNames& names, std::int64_t filters,
+FrozenLowering::Int8Weights FrozenLowering::int8_weights(const WeightNames& names, const LayerShape& shape,
                                                          float src_scale) const {
-  auto whole = folded(names, filters, parameters_);
-  auto kernel = int8_kernel(std::move(whole.kernel), filters);
+  auto whole = folded(names, shape.filters, parameters_);
+  auto kernel = int8_kernel(std::move(whole.kernel), shape.filters, paired_channels(shape.user_weights));
   for (std::size_t c = 0; c < kernel.scales.size(); ++c) {
     kernel.scales[c] *= src_scale;
     if (onednn::kBiasBeforeFactors && !whole.bias.empty()) {

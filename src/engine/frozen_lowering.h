@@ -70,7 +70,7 @@ class FrozenLowering {
     FoldedWeights weights;       // the kernel in whole numbers
     std::vector<float> factors;  // what one step of a channel's sums stands for
   };
-  Int8Weights int8_weights(const WeightNames& names, std::int64_t filters, float src_scale) const;
+  Int8Weights int8_weights(const WeightNames& names, const LayerShape& shape, float src_scale) const;
   struct PaddedInput {
     Value value{};
     Shape shape{};
@@ -101,9 +101,10 @@ class FrozenLowering {
   std::string label(const FusedLayer& layer) const;
   Value convolution(const FusedLayer& layer, const ConvolutionGeometry& geometry, const PaddedInput& input,
                     const WeightNames& names);
-  std::shared_ptr<WinogradConvolution> by_tiles(const LayerShape& shape, const Value& src,
-                                                const Value& dst) const;
   std::optional<TiledEnding> tiled_ending(const FusedLayer& layer, const Destination& destination);
+  // Whether it did it.
+  bool convolution_by_tiles(const FusedLayer& layer, const LayerShape& shape, const Value& src,
+                            const Destination& destination, const WeightNames& names);
   void emit_by_tiles(const std::string& name, const std::shared_ptr<WinogradConvolution>& convolution,
                      const LayerShape& shape, const Value& src, const Value& dst, const WeightNames& names,
                      const TiledEnding& tiled);

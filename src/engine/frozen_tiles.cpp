@@ -9,16 +9,6 @@
 
 namespace headstart {
 
-std::shared_ptr<WinogradConvolution> FrozenLowering::by_tiles(const LayerShape& shape, const Value& src,
-                                                              const Value& dst) const {
-  auto tiled = winograd_shape(shape, src.desc, dst.desc);
-  if (!tiled) {
-    return nullptr;
-  }
-  tiled->tile = winograd_tile(*tiled);
-  return tiled->tile == 0 ? nullptr : WinogradConvolution::make(emitter_.engine(), *tiled);
-}
-
 // Nothing when the layer does more than an addition with a clip before and after it.
 std::optional<FrozenLowering::TiledEnding> FrozenLowering::tiled_ending(const FusedLayer& layer,
                                                                         const Destination& destination) {
@@ -51,6 +41,24 @@ std::optional<FrozenLowering::TiledEnding> FrozenLowering::tiled_ending(const Fu
     }
   }
   return result;
+}
+
+bool FrozenLowering::convolution_by_tiles(const FusedLayer& layer, const LayerShape& shape, const Value& src,
+                                          const Destination& destination, const WeightNames& names) {
+  auto tiled = winograd_shape(shape, src.desc, destination.value.desc);
+  if (!tiled) {
+    return false;
+  }
+  tiled->tile = winograd_tile(*tiled);
+  if (tiled->tile == 0) {
+    return false;
+  }
+  const auto ending = tiled_ending(layer, destination);
+  const auto convolution = ending ? WinogradConvolution::make(emitter_.engine(), *tiled) : nullptr;
+  if (convolution) {
+    emit_by_tiles(label(layer), convolution, shape, src, destination.value, names, *ending);
+  }
+  return convolution != nullptr;
 }
 
 void FrozenLowering::emit_by_tiles(const std::string& name,

@@ -36,8 +36,10 @@ template <typename From, typename To>
 }
 
 // One function for all pairs of types, so that one is compiled for several instruction sets.
-[[gnu::target_clones("avx512f", "avx2", "default")]] void piece_to_bytes(const void* from, std::int64_t count,
-                                                                         ByteLayout layout, void* to) {
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void piece_to_bytes(const void* from,
+                                                                                   std::int64_t count,
+                                                                                   ByteLayout layout,
+                                                                                   void* to) {
   const float factor = 1.0F / layout.scale;
   const auto* values = static_cast<const float*>(from);
   const auto* halves = static_cast<const Bf16*>(from);
@@ -50,9 +52,10 @@ template <typename From, typename To>
   }
 }
 
-[[gnu::target_clones("avx512f", "avx2", "default")]] void piece_from_bytes(const void* from,
-                                                                           std::int64_t count,
-                                                                           ByteLayout layout, void* to) {
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void piece_from_bytes(const void* from,
+                                                                                     std::int64_t count,
+                                                                                     ByteLayout layout,
+                                                                                     void* to) {
   const auto* with_sign = static_cast<const std::int8_t*>(from);
   const auto* without = static_cast<const std::uint8_t*>(from);
   auto* values = static_cast<float*>(to);
@@ -92,11 +95,15 @@ void bytes_to_values(const void* from, std::int64_t count, const ByteLayout& lay
   });
 }
 
-Int8Kernel int8_kernel(std::vector<float> kernel, std::int64_t filters) {
+Int8Kernel int8_kernel(std::vector<float> kernel, std::int64_t filters, std::int64_t paired_channels) {
   const auto width = static_cast<std::size_t>(filters);
+  const auto channels = static_cast<std::size_t>(paired_channels);
   std::vector<float> scales(width, 0.0F);
   for (std::size_t i = 0; i < kernel.size(); ++i) {
-    scales[i % width] = std::max(scales[i % width], std::abs(kernel[i]));
+    const std::size_t channel = channels > 0 ? i / width % channels : 0;
+    const bool has_partner = channel + 1 < channels && channel % 2 == 0;
+    const float partner = has_partner ? std::abs(kernel[i + width]) : 0.0F;
+    scales[i % width] = std::max(scales[i % width], std::abs(kernel[i]) + partner);
   }
   for (float& scale : scales) {
     scale = scale > 0.0F ? scale / 127.0F : 1.0F;

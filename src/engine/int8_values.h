@@ -17,11 +17,13 @@ void values_to_bytes(const void* from, std::int64_t count, const ByteLayout& lay
 void bytes_to_values(const void* from, std::int64_t count, const ByteLayout& layout, void* to);
 
 // Every filter of a kernel (the innermost extent) brought to -127..127 by a scale of its own; the whole
-// numbers stay f32.
+// numbers stay f32. `paired_channels`: where the CPU adds the products of two neighbouring channels (the
+// extent before the filters) up in 16 bits, how many channels there are: two of 255 * 127 do not fit, so no
+// pair of weights sums up to more than 127. 0: it does not.
 struct Int8Kernel {
   std::vector<float> values;
   std::vector<float> scales;  // by filter
 };
-Int8Kernel int8_kernel(std::vector<float> kernel, std::int64_t filters);
+Int8Kernel int8_kernel(std::vector<float> kernel, std::int64_t filters, std::int64_t paired_channels);
 
 }  // namespace headstart

@@ -14,6 +14,11 @@ constexpr auto kAcross = dnnl::algorithm::lrn_across_channels;
 
 #if DNNL_VERSION_MAJOR < 3
 
+bool cpu_has(dnnl::cpu_isa isa) {
+  const auto wanted = static_cast<unsigned>(isa);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
+}
+
 Dims dims_of(const Desc& desc) { return desc.dims(); }
 dnnl::memory::data_type type_of(const Desc& desc) { return desc.data_type(); }
 

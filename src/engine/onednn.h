@@ -12,6 +12,9 @@ namespace headstart::onednn {
 using Dims = dnnl::memory::dims;
 using Desc = dnnl::memory::desc;
 
+// Whether oneDNN uses these instructions here.
+bool cpu_has(dnnl::cpu_isa isa);
+
 Dims dims_of(const Desc& desc);
 dnnl::memory::data_type type_of(const Desc& desc);
 

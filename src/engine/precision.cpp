@@ -47,14 +47,9 @@ class Probe {
   Emitter emitter_;
 };
 
-bool cpu_has(dnnl::cpu_isa isa) {
-  const auto wanted = static_cast<unsigned>(isa);
-  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
-}
-
 // Best of a few runs of each, in turn. bf16 has to win clearly, for it costs accuracy.
 Precision measure() {
-  if (!cpu_has(dnnl::cpu_isa::avx512_core_bf16)) {
+  if (!onednn::cpu_has(dnnl::cpu_isa::avx512_core_bf16)) {
     return Precision::f32;  // bf16 would be emulated
   }
   const int threads = omp_get_max_threads();
@@ -109,9 +104,9 @@ bool is_supported(Precision precision) {
     case Precision::f32:
       return true;
     case Precision::bf16:
-      return cpu_has(dnnl::cpu_isa::avx512_core);
+      return onednn::cpu_has(dnnl::cpu_isa::avx512_core);
     case Precision::int8:
-      return cpu_has(dnnl::cpu_isa::avx512_core_vnni) || cpu_has(dnnl::cpu_isa::avx2_vnni);
+      return onednn::cpu_has(dnnl::cpu_isa::avx2);
   }
   return false;
 }
@@ -120,7 +115,7 @@ Precision resolve(Precision precision) {
   if (!is_supported(precision)) {
     throw Error(
         fmt::format("[precision] expected a CPU with {} for {}; received one without; use auto or f32",
-                    precision == Precision::bf16 ? "AVX-512" : "VNNI", to_string(precision)));
+                    precision == Precision::bf16 ? "AVX-512" : "AVX2", to_string(precision)));
   }
   if (precision != Precision::automatic) {
     return precision;

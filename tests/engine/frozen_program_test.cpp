@@ -197,6 +197,38 @@ TEST(FrozenProgram, MultipliesInt8WithoutReferenceImplementations) {
   }
 }
 
+// The largest bytes by the largest weights, in whatever channels a CPU without VNNI adds up in 16 bits.
+TEST(FrozenProgram, AddsUpTheLargestInt8Products) {
+  if (!is_supported(Precision::int8)) {
+    GTEST_SKIP() << "needs a CPU for int8";
+  }
+  for (const int channels : {3, 6, 16, 32, 64}) {
+    for (const int every : {1, 2, 3, 4}) {  // of which channels count
+      for (const int kernel : {1, 3}) {
+        Graph graph("largest");
+        graph.add("input", Input{{4, 4, channels}}, std::vector<NodeId>{});
+        graph.add("conv", Conv2D{.filters = 16, .kernel = {kernel, kernel}, .use_bias = false}, 0);
+        graph.add("pool", GlobalAveragePooling2D{}, 1);
+        graph.add("dense", Dense{.units = 8, .use_bias = false}, 2);
+        auto parameters = reference::random_parameters(graph, 1);
+        auto& weights = parameters.at("conv/kernel");
+        for (std::int64_t i = 0; i < weights.size(); ++i) {
+          weights[i] = i / 16 % channels % every == 0 ? 1.0F : 0.0F;
+        }
+        std::ranges::fill(parameters.at("dense/kernel").values(), 1.0F);
+        const Tensor ones({1, 4, 4, channels},
+                          std::vector<float>(static_cast<std::size_t>(16 * channels), 1.0F));
+        const auto ranges = measure_ranges(graph, parameters, {graph.output()}, ones).ranges;
+        FrozenProgram program(graph, parameters, {graph.output()},
+                              {.precision = Precision::int8, .ranges = &ranges});
+        const auto output = test::run_frozen(program, graph, std::span(&ones, 1), {graph.output()}).front();
+        const auto expected = static_cast<float>(16 * kernel * kernel * ((channels + every - 1) / every));
+        EXPECT_NEAR(output[0], expected, 0.02F * expected) << channels << " " << every << " " << kernel;
+      }
+    }
+  }
+}
+
 // Buffers of values that are never alive together are one buffer: three blocks need no more than two do, give
 // or take a tensor.
 TEST(FrozenProgram, ReusesBuffers) {
