@@ -15,6 +15,7 @@
 #include "headstart/optimizer.h"
 #include "headstart/zoo.h"
 #include "images_for.h"
+#include "multiplies.h"
 
 namespace headstart {
 namespace {
@@ -37,6 +38,9 @@ void count_images(benchmark::State& state, int batch) {
 }
 
 void Inference(benchmark::State& state, const Case& c, Precision precision) {
+  if (!multiplies(state, precision)) {
+    return;
+  }
   const Graph graph = graph_of(c);
   FrozenProgram program(graph, initialize(graph, 1), {graph.output()},
                         {.batch = c.batch, .precision = precision});
@@ -50,6 +54,9 @@ void Inference(benchmark::State& state, const Case& c, Precision precision) {
 }
 
 void TrainingStep(benchmark::State& state, const Case& c, Precision precision) {
+  if (!multiplies(state, precision)) {
+    return;
+  }
   const Graph graph = graph_of(c);
   Parameters parameters = initialize(graph, 1);
   TrainingProgram program(graph, parameters, {.batch = c.batch, .precision = precision});
@@ -148,7 +155,7 @@ void NormBackward(benchmark::State& state) {
   std::vector<float> diff_scale(static_cast<std::size_t>(b.width)), diff_shift(diff_scale);
   for (auto _ : state) {
     normalize_channels_backward(
-        b.at(0), b.at(1), b.at(2), b.normalization(), true,
+        b.at(0), b.at(2), b.normalization(), true,
         {.diff_src = b.at(3), .diff_scale = diff_scale.data(), .diff_shift = diff_shift.data()});
     benchmark::ClobberMemory();
   }
@@ -159,16 +166,16 @@ BENCHMARK(NormBackward)
     ->UseRealTime();
 
 void DepthwiseGradient(benchmark::State& state) {
-  const DepthwiseShape shape{.batch = 8,
-                             .channels = 672,
-                             .height = 14,
-                             .width = 14,
-                             .result_height = 14,
-                             .result_width = 14,
-                             .kernel_height = 5,
-                             .kernel_width = 5,
-                             .zeros_above = 2,
-                             .zeros_left = 2};
+  const SlidingShape shape{.batch = 8,
+                           .channels = 672,
+                           .height = 14,
+                           .width = 14,
+                           .result_height = 14,
+                           .result_width = 14,
+                           .kernel_height = 5,
+                           .kernel_width = 5,
+                           .zeros_above = 2,
+                           .zeros_left = 2};
   const std::vector<float> values(8 * 14 * 14 * 672, 0.5F);
   std::vector<float> gradient(25 * 672);
   for (auto _ : state) {

@@ -12,10 +12,10 @@
 namespace headstart {
 namespace {
 
-// The gradient that goes through a clip with this result.
-[[gnu::always_inline]] inline float passed(float diff, float result, const RowActivation& clip) {
-  const float above = result > clip.low ? diff : 0.0F;
-  return result < clip.high ? above : 0.0F;
+// The gradient that goes through the clip of this value.
+[[gnu::always_inline]] inline float passed(float diff, float value, const RowActivation& clip) {
+  const float above = value > clip.low ? diff : 0.0F;
+  return value < clip.high ? above : 0.0F;
 }
 
 // Few channels are repeated to rows of at least this many values, so that there is something to vectorise.
@@ -80,11 +80,11 @@ template <typename T>
       return bend_row(src, affine, count, HardSwish{}, dst);
   }
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void scale_row_f32(
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void scale_row_f32(
     const float* src, const Affine& affine, std::int64_t count, const RowActivation& activation, float* dst) {
   scale_row(src, affine, count, activation, dst);
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void scale_row_bf16(
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void scale_row_bf16(
     const Bf16* src, const Affine& affine, std::int64_t count, const RowActivation& activation, Bf16* dst) {
   scale_row(src, affine, count, activation, dst);
 }
@@ -104,56 +104,60 @@ template <typename T>
     }
   }
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void add_moments_f32(const float* src, std::int64_t rows,
-                                                                          std::int64_t channels,
-                                                                          const float* origin, float* sum,
-                                                                          float* squares) {
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_moments_f32(
+    const float* src, std::int64_t rows, std::int64_t channels, const float* origin, float* sum,
+    float* squares) {
   add_moments(src, rows, channels, origin, sum, squares);
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void add_moments_bf16(const Bf16* src, std::int64_t rows,
-                                                                           std::int64_t channels,
-                                                                           const float* origin, float* sum,
-                                                                           float* squares) {
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_moments_bf16(
+    const Bf16* src, std::int64_t rows, std::int64_t channels, const float* origin, float* sum,
+    float* squares) {
   add_moments(src, rows, channels, origin, sum, squares);
 }
 
-// sum += diff, products += diff * (src - origin), over rows, of what the clip lets through.
+// sum += diff, products += diff * (src - origin), over rows, of what the clip lets through: what that was of
+// is computed again, which is cheaper than to read its result.
 template <typename T>
-[[gnu::always_inline]] inline void add_products(const T* __restrict src, const T* __restrict dst,
-                                                const T* __restrict diff, std::int64_t rows,
-                                                std::int64_t channels, const float* __restrict origin,
+[[gnu::always_inline]] inline void add_products(const T* __restrict src, const T* __restrict diff,
+                                                std::int64_t rows, std::int64_t channels,
+                                                const Affine& affine, const float* __restrict origin,
                                                 const RowActivation& clip, float* __restrict sum,
                                                 float* __restrict products) {
+  const float* __restrict scale = affine.scale;
+  const float* __restrict shift = affine.shift;
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::int64_t at = r * channels;
 #pragma omp simd
     for (std::int64_t c = 0; c < channels; ++c) {
-      const float through = passed(load(diff[at + c]), load(dst[at + c]), clip);
+      const float value = load(src[at + c]);
+      const float through = passed(load(diff[at + c]), value * scale[c] + shift[c], clip);
       sum[c] += through;
-      products[c] += through * (load(src[at + c]) - origin[c]);
+      products[c] += through * (value - origin[c]);
     }
   }
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void add_products_f32(
-    const float* src, const float* dst, const float* diff, std::int64_t rows, std::int64_t channels,
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_products_f32(
+    const float* src, const float* diff, std::int64_t rows, std::int64_t channels, const Affine& affine,
     const float* origin, const RowActivation& clip, float* sum, float* products) {
-  add_products(src, dst, diff, rows, channels, origin, clip, sum, products);
+  add_products(src, diff, rows, channels, affine, origin, clip, sum, products);
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void add_products_bf16(
-    const Bf16* src, const Bf16* dst, const Bf16* diff, std::int64_t rows, std::int64_t channels,
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_products_bf16(
+    const Bf16* src, const Bf16* diff, std::int64_t rows, std::int64_t channels, const Affine& affine,
     const float* origin, const RowActivation& clip, float* sum, float* products) {
-  add_products(src, dst, diff, rows, channels, origin, clip, sum, products);
+  add_products(src, diff, rows, channels, affine, origin, clip, sum, products);
 }
 
-// The gradient of a source: diff * a + src * b + c, one of each a channel.
+// The gradient of a source: diff * a + src * b + c, one of each a channel, of what the clip lets through.
 struct Terms {
   std::vector<float> a, b, c;
 };
 template <typename T>
-[[gnu::always_inline]] inline void source_gradient(const T* __restrict src, const T* __restrict dst,
-                                                   const T* __restrict diff, std::int64_t rows,
-                                                   std::int64_t channels, const Terms& terms,
+[[gnu::always_inline]] inline void source_gradient(const T* __restrict src, const T* __restrict diff,
+                                                   std::int64_t rows, std::int64_t channels,
+                                                   const Affine& affine, const Terms& terms,
                                                    const RowActivation& clip, T* __restrict result) {
+  const float* __restrict scale = affine.scale;
+  const float* __restrict offset = affine.shift;
   const float* __restrict a = terms.a.data();
   const float* __restrict b = terms.b.data();
   const float* __restrict shift = terms.c.data();
@@ -161,20 +165,21 @@ template <typename T>
     const std::int64_t at = r * channels;
 #pragma omp simd
     for (std::int64_t c = 0; c < channels; ++c) {
-      const float through = passed(load(diff[at + c]), load(dst[at + c]), clip);
-      store(result + at + c, through * a[c] + load(src[at + c]) * b[c] + shift[c]);
+      const float value = load(src[at + c]);
+      const float through = passed(load(diff[at + c]), value * scale[c] + offset[c], clip);
+      store(result + at + c, through * a[c] + value * b[c] + shift[c]);
     }
   }
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void source_gradient_f32(
-    const float* src, const float* dst, const float* diff, std::int64_t rows, std::int64_t channels,
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void source_gradient_f32(
+    const float* src, const float* diff, std::int64_t rows, std::int64_t channels, const Affine& affine,
     const Terms& terms, const RowActivation& clip, float* result) {
-  source_gradient(src, dst, diff, rows, channels, terms, clip, result);
+  source_gradient(src, diff, rows, channels, affine, terms, clip, result);
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void source_gradient_bf16(
-    const Bf16* src, const Bf16* dst, const Bf16* diff, std::int64_t rows, std::int64_t channels,
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void source_gradient_bf16(
+    const Bf16* src, const Bf16* diff, std::int64_t rows, std::int64_t channels, const Affine& affine,
     const Terms& terms, const RowActivation& clip, Bf16* result) {
-  source_gradient(src, dst, diff, rows, channels, terms, clip, result);
+  source_gradient(src, diff, rows, channels, affine, terms, clip, result);
 }
 
 // through = diff * the activation's slope; sum += through, products += through * (src - origin), over rows.
@@ -225,12 +230,12 @@ template <typename T>
     add_sloped(src, diff, rows, channels, affine, origin, HardSwish{}, through, sum, products);
   }
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void add_sloped_f32(
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_sloped_f32(
     const float* src, const float* diff, std::int64_t rows, std::int64_t channels, const Affine& affine,
     const float* origin, const RowActivation& activation, float* through, float* sum, float* products) {
   add_sloped(src, diff, rows, channels, affine, origin, activation, through, sum, products);
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void add_sloped_bf16(
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_sloped_bf16(
     const Bf16* src, const Bf16* diff, std::int64_t rows, std::int64_t channels, const Affine& affine,
     const float* origin, const RowActivation& activation, Bf16* through, float* sum, float* products) {
   add_sloped(src, diff, rows, channels, affine, origin, activation, through, sum, products);
@@ -252,11 +257,11 @@ template <typename T>
     }
   }
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void finish_gradient_f32(
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void finish_gradient_f32(
     const float* src, std::int64_t rows, std::int64_t channels, const Terms& terms, float* result) {
   finish_gradient(src, rows, channels, terms, result);
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void finish_gradient_bf16(
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void finish_gradient_bf16(
     const Bf16* src, std::int64_t rows, std::int64_t channels, const Terms& terms, Bf16* result) {
   finish_gradient(src, rows, channels, terms, result);
 }
@@ -393,25 +398,24 @@ struct Folded {
 };
 
 // Sums a channel of the gradient before the activation, and of its products with src - mean.
-Sums sums_behind_clip(const Rows& src, const Rows& dst, const Rows& diff, const ChannelNormalization& n) {
+Sums sums_behind_clip(const Rows& src, const Rows& diff, const ChannelNormalization& n,
+                      const Affine& affine) {
   const auto channels = src.channels;
   return summed(src.count, channels, [&](std::int64_t first, std::int64_t rows, float* sum, float* products) {
     if (src.bf16) {
-      add_products_bf16(row_at<Bf16>(src, first), row_at<Bf16>(dst, first), row_at<Bf16>(diff, first), rows,
-                        channels, n.mean, n.activation, sum, products);
+      add_products_bf16(row_at<Bf16>(src, first), row_at<Bf16>(diff, first), rows, channels, affine, n.mean,
+                        n.activation, sum, products);
     } else {
-      add_products_f32(row_at<float>(src, first), row_at<float>(dst, first), row_at<float>(diff, first), rows,
-                       channels, n.mean, n.activation, sum, products);
+      add_products_f32(row_at<float>(src, first), row_at<float>(diff, first), rows, channels, affine, n.mean,
+                       n.activation, sum, products);
     }
   });
 }
 
 // Likewise; that gradient itself goes to `through`.
-Sums sums_behind_curve(const Rows& src, const Rows& diff, const ChannelNormalization& n,
+Sums sums_behind_curve(const Rows& src, const Rows& diff, const ChannelNormalization& n, const Affine& affine,
                        const Rows& through) {
   const auto channels = src.channels;
-  const Folded folded(n, channels);
-  const Affine affine{folded.scale.data(), folded.shift.data()};
   return summed(src.count, channels, [&](std::int64_t first, std::int64_t rows, float* sum, float* products) {
     if (src.bf16) {
       add_sloped_bf16(row_at<Bf16>(src, first), row_at<Bf16>(diff, first), rows, channels, affine, n.mean,
@@ -453,13 +457,14 @@ void normalize_channels(const Rows& src, const ChannelNormalization& n, const Ro
   scale_and_activate(src, folded.scale.data(), folded.shift.data(), n.activation, dst);
 }
 
-void normalize_channels_backward(const Rows& src, const Rows& dst, const Rows& diff_dst,
-                                 const ChannelNormalization& n, bool of_batch,
-                                 const ChannelGradients& gradients) {
+void normalize_channels_backward(const Rows& src, const Rows& diff_dst, const ChannelNormalization& n,
+                                 bool of_batch, const ChannelGradients& gradients) {
   const auto channels = src.channels;
   const Rows& diff_src = gradients.diff_src;
+  const Folded folded(n, channels);
+  const Affine affine{folded.scale.data(), folded.shift.data()};
   if (n.activation.kind != RowActivation::Kind::clip) {
-    const Sums sums = sums_behind_curve(src, diff_dst, n, diff_src);
+    const Sums sums = sums_behind_curve(src, diff_dst, n, affine, diff_src);
     const Terms terms = settle(sums, src.count, n, of_batch, gradients);
     for_pieces(src.count, [&](std::int64_t first, std::int64_t rows) {
       if (src.bf16) {
@@ -470,15 +475,14 @@ void normalize_channels_backward(const Rows& src, const Rows& dst, const Rows& d
     });
     return;
   }
-  const Terms terms = settle(sums_behind_clip(src, dst, diff_dst, n), src.count, n, of_batch, gradients);
+  const Terms terms = settle(sums_behind_clip(src, diff_dst, n, affine), src.count, n, of_batch, gradients);
   for_pieces(src.count, [&](std::int64_t first, std::int64_t rows) {
     if (src.bf16) {
-      source_gradient_bf16(row_at<Bf16>(src, first), row_at<Bf16>(dst, first), row_at<Bf16>(diff_dst, first),
-                           rows, channels, terms, n.activation, row_at<Bf16>(diff_src, first));
+      source_gradient_bf16(row_at<Bf16>(src, first), row_at<Bf16>(diff_dst, first), rows, channels, affine,
+                           terms, n.activation, row_at<Bf16>(diff_src, first));
     } else {
-      source_gradient_f32(row_at<float>(src, first), row_at<float>(dst, first),
-                          row_at<float>(diff_dst, first), rows, channels, terms, n.activation,
-                          row_at<float>(diff_src, first));
+      source_gradient_f32(row_at<float>(src, first), row_at<float>(diff_dst, first), rows, channels, affine,
+                          terms, n.activation, row_at<float>(diff_src, first));
     }
   });
 }

@@ -18,7 +18,7 @@ struct Rows {
 struct RowActivation {
   enum class Kind { clip, swish, hard_swish };
   Kind kind = Kind::clip;
-  // Of a clip: the bounds of its result; where that is at one no gradient goes through. Of a swish: those of
+  // Of a clip: its bounds; beyond and at them no gradient goes through. Of a swish: those of
   // what its exponential is taken of.
   float low = -std::numeric_limits<float>::infinity();
   float high = std::numeric_limits<float>::infinity();
@@ -43,13 +43,13 @@ struct ChannelNormalization {
 };
 void normalize_channels(const Rows& src, const ChannelNormalization& normalization, const Rows& dst);
 
-// From the gradient of dst to those of src, scale and shift. `dst` is read where the activation is a clip
-// with a bound. `of_batch`: mean and variance are those of src, and the gradient goes through them.
+// From the gradient of dst to those of src, scale and shift. `of_batch`: mean and variance are those of src,
+// and the gradient goes through them.
 struct ChannelGradients {
   Rows diff_src{};
   float *diff_scale = nullptr, *diff_shift = nullptr;
 };
-void normalize_channels_backward(const Rows& src, const Rows& dst, const Rows& diff_dst,
+void normalize_channels_backward(const Rows& src, const Rows& diff_dst,
                                  const ChannelNormalization& normalization, bool of_batch,
                                  const ChannelGradients& gradients);
 

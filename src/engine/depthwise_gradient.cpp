@@ -31,36 +31,22 @@ template <typename T>
     }
   }
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void add_row(PixelRow<float> src, PixelRow<float> diff,
-                                                                  std::int64_t pixels, std::int64_t channels,
-                                                                  float* sum) {
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_row(
+    PixelRow<float> src, PixelRow<float> diff, std::int64_t pixels, std::int64_t channels, float* sum) {
   add_products(src, diff, pixels, channels, sum);
 }
-[[gnu::target_clones("avx512f", "avx2", "default")]] void add_row(PixelRow<Bf16> src, PixelRow<Bf16> diff,
-                                                                  std::int64_t pixels, std::int64_t channels,
-                                                                  float* sum) {
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_row(
+    PixelRow<Bf16> src, PixelRow<Bf16> diff, std::int64_t pixels, std::int64_t channels, float* sum) {
   add_products(src, diff, pixels, channels, sum);
-}
-
-// The results whose window has this place of the kernel inside the source: [first, end).
-struct Range {
-  std::int64_t first = 0, end = 0;
-};
-Range inside(std::int64_t place, std::int64_t zeros, std::int64_t stride, std::int64_t source,
-             std::int64_t result) {
-  const std::int64_t offset = place - zeros;
-  const std::int64_t first = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
-  const std::int64_t end = source <= offset ? 0 : (source - offset - 1) / stride + 1;
-  return {first, std::min(end, result)};
 }
 
 // One place of the kernel, `count` channels from `channel` on. The sums of an image are added up in f32
 // before they join the others'.
 template <typename T>
-void gradient_of_place(const T* src, const T* diff, const DepthwiseShape& s, std::int64_t down,
+void gradient_of_place(const T* src, const T* diff, const SlidingShape& s, std::int64_t down,
                        std::int64_t right, std::int64_t channel, std::int64_t count, float* result) {
-  const Range rows = inside(down, s.zeros_above, s.stride_down, s.height, s.result_height);
-  const Range columns = inside(right, s.zeros_left, s.stride_right, s.width, s.result_width);
+  const Range rows = results_inside(down, s.zeros_above, s.stride_down, s.height, s.result_height);
+  const Range columns = results_inside(right, s.zeros_left, s.stride_right, s.width, s.result_width);
   std::fill_n(result, count, 0.0F);
   for (std::int64_t image = 0; image < s.batch; ++image) {
     std::array<float, kBlock> sum{};
@@ -83,7 +69,7 @@ void gradient_of_place(const T* src, const T* diff, const DepthwiseShape& s, std
 
 }  // namespace
 
-void depthwise_kernel_gradient(const void* src, const void* diff, bool bf16, const DepthwiseShape& s,
+void depthwise_kernel_gradient(const void* src, const void* diff, bool bf16, const SlidingShape& s,
                                float* diff_kernel) {
   const std::int64_t blocks = (s.channels + kBlock - 1) / kBlock;
   const std::int64_t places = s.kernel_height * s.kernel_width;

@@ -4,6 +4,7 @@
 #include "engine/attention.h"
 #include "engine/frozen_lowering.h"
 #include "engine/lowering.h"
+#include "engine/max_pooling.h"
 #include "engine/window_attention.h"
 
 namespace headstart {
@@ -17,7 +18,17 @@ Value FrozenLowering::pool(NodeId id, dnnl::algorithm algorithm, const onednn::W
   const auto dst = new_value(id);
   const auto channels = node.shape.back();
   const Shape spatial = node.shape.size() == 3 ? node.shape : Shape{1, 1, channels};
-  const auto spatial_desc = activation_desc(spatial, batch_, onednn::type_of(dst.desc));
+  const auto type = onednn::type_of(dst.desc);
+  const auto spatial_desc = activation_desc(spatial, batch_, type);
+  if (const auto shape = sliding_shape(src.desc, spatial_desc, window);
+      algorithm == dnnl::algorithm::pooling_max && has_fast_max_pooling(shape, type)) {
+    emitter_.emit(
+        node.name, "pooling", {.reads = {src}, .writes = {dst}},
+        [shape, bf16 = type == DataType::bf16, from = emitter_.memory(src), to = emitter_.memory(dst)] {
+          max_pooling(shape, bf16, from.get_data_handle(), to.get_data_handle(), nullptr);
+        });
+    return dst;
+  }
   const auto pd = onednn::pooling_forward(emitter_.engine(), prop_kind::forward_inference, algorithm,
                                           src.desc, spatial_desc, window, emitter_.attributes());
   emitter_.emit(node.name, "pooling", pd,

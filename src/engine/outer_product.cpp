@@ -5,22 +5,20 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/lanes.h"
+
 namespace headstart {
 namespace {
 
-// The compiler makes of it what the instruction set has.
-using Lanes [[gnu::vector_size(64), gnu::aligned(4), gnu::may_alias]] = float;
-constexpr std::int64_t kLanes = 16;
-constexpr int kColumns = 2 * kLanes;  // of a block
-
-// result[k][o] = sum over r of source[r][k] diff[r][o]; k < kRows, o < kColumns.
-template <std::int64_t kRows>
+// result[k][o] = sum over r of source[r][k] diff[r][o]; k < kRows, o < 2 vectors.
+template <typename L, std::int64_t kRows>
 [[gnu::always_inline]] inline void block(const float* source, const float* diff, std::int64_t rows,
                                          std::int64_t outputs, float* result) {
-  Lanes sums[kRows][2] = {};
+  typename L::Floats sums[kRows][2] = {};
   for (std::int64_t r = 0; r < rows; ++r) {
-    const Lanes left = *reinterpret_cast<const Lanes*>(diff + r * outputs);
-    const Lanes right = *reinterpret_cast<const Lanes*>(diff + r * outputs + kLanes);
+    typename L::Floats left, right;
+    L::get(diff + r * outputs, left);
+    L::get(diff + r * outputs + L::kCount, right);
 #pragma GCC unroll 8
     for (std::int64_t k = 0; k < kRows; ++k) {
       const float factor = source[r * kRowsOfOuterProduct + k];
@@ -30,23 +28,25 @@ template <std::int64_t kRows>
   }
 #pragma GCC unroll 8
   for (std::int64_t k = 0; k < kRows; ++k) {
-    *reinterpret_cast<Lanes*>(result + k * outputs) = sums[k][0];
-    *reinterpret_cast<Lanes*>(result + k * outputs + kLanes) = sums[k][1];
+    L::put(result + k * outputs, sums[k][0]);
+    L::put(result + k * outputs + L::kCount, sums[k][1]);
   }
 }
 
-[[gnu::target_clones("avx512f", "arch=haswell", "default")]] void blocks(const float* source,
-                                                                         const float* diff, std::int64_t rows,
-                                                                         std::int64_t outputs,
-                                                                         std::int64_t count, float* result) {
+template <typename L>
+[[gnu::always_inline]] inline void blocks(const float* source, const float* diff, std::int64_t rows,
+                                          std::int64_t outputs, std::int64_t count, float* result) {
+  // As many sums as there are registers for: 32 with AVX-512, else 16.
+  constexpr std::int64_t kRows = L::kCount == kMostLanes ? kRowsOfOuterProduct : kRowsOfOuterProduct / 2;
+  constexpr std::int64_t kColumns = 2 * L::kCount;
   std::int64_t first = 0;
   for (; first + kColumns <= outputs; first += kColumns) {
     std::int64_t k = 0;
-    for (; k + kRowsOfOuterProduct <= count; k += kRowsOfOuterProduct) {
-      block<kRowsOfOuterProduct>(source + k, diff + first, rows, outputs, result + k * outputs + first);
+    for (; k + kRows <= count; k += kRows) {
+      block<L, kRows>(source + k, diff + first, rows, outputs, result + k * outputs + first);
     }
     for (; k < count; ++k) {
-      block<1>(source + k, diff + first, rows, outputs, result + k * outputs + first);
+      block<L, 1>(source + k, diff + first, rows, outputs, result + k * outputs + first);
     }
   }
   for (std::int64_t k = 0; k < count; ++k) {
@@ -68,7 +68,9 @@ void rows_of(const OuterProduct& product, std::int64_t first, std::int64_t count
   for (std::int64_t r = 0; r < product.rows; ++r) {
     std::copy_n(product.source + r * product.inputs + first, count, columns.data() + r * kRowsOfOuterProduct);
   }
-  blocks(columns.data(), product.diff, product.rows, product.outputs, count, result);
+  vectorized([&]<typename L>() __attribute__((always_inline)) {
+    blocks<L>(columns.data(), product.diff, product.rows, product.outputs, count, result);
+  });
 }
 
 }  // namespace headstart

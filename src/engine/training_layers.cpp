@@ -4,7 +4,9 @@
 
 #include "engine/depthwise_gradient.h"
 #include "engine/kernels.h"
+#include "engine/stem_gradient.h"
 #include "engine/training_lowering.h"
+#include "engine/winograd_choice.h"
 
 namespace headstart {
 
@@ -291,20 +293,7 @@ bool TrainingLowering::is_plain_depthwise(const Layer& layer) const {
 }
 
 void TrainingLowering::depthwise_backward_weights(const Layer& layer, const Value& diff) {
-  const auto source = onednn::dims_of(layer.src.desc), result = onednn::dims_of(layer.dst_desc);
-  const auto& window = layer.shape.window;
-  const DepthwiseShape shape{.batch = batch_,
-                             .channels = source[1],
-                             .height = source[2],
-                             .width = source[3],
-                             .result_height = result[2],
-                             .result_width = result[3],
-                             .kernel_height = window.kernel[0],
-                             .kernel_width = window.kernel[1],
-                             .stride_down = window.strides[0],
-                             .stride_right = window.strides[1],
-                             .zeros_above = window.padding_begin[0],
-                             .zeros_left = window.padding_begin[1]};
+  const auto shape = sliding_shape(layer.src.desc, layer.dst_desc, layer.shape.window);
   const auto kernel = gradient(layer.kernel, layer.shape.user_weights);
   emitter_.emit(node_at(layer.id).name, "convolution backward weights",
                 {.reads = {layer.src, diff}, .writes = {kernel}},
@@ -312,6 +301,45 @@ void TrainingLowering::depthwise_backward_weights(const Layer& layer, const Valu
                  kernel = emitter_.memory(kernel), bf16 = type_ == DataType::bf16] {
                   depthwise_kernel_gradient(src.get_data_handle(), diff.get_data_handle(), bf16, shape,
                                             floats(kernel));
+                });
+}
+
+// Whether it did it: of a network's first convolution in f32.
+bool TrainingLowering::stem_backward_weights(const Layer& layer, const Value& diff) {
+  const auto& window = layer.shape.window;
+  const auto filters = layer.shape.filters;
+  if (type_ != DataType::f32 || !layer.kernel_scale.empty() ||
+      onednn::dims_of(layer.shape.user_weights).size() != 4 || window.dilates != onednn::Dims{0, 0}) {
+    return false;
+  }
+  const auto shape = sliding_shape(layer.src.desc, layer.dst_desc, window);
+  if (!is_stem(shape, filters)) {
+    return false;
+  }
+  const auto kernel = gradient(layer.kernel, layer.shape.user_weights);
+  const auto room = emitter_.value(vector_desc(stem_gradient_room(shape, filters)));
+  emitter_.emit(
+      node_at(layer.id).name, "convolution backward weights",
+      {.reads = {layer.src, diff}, .writes = {kernel, room}},
+      [=, src = emitter_.memory(layer.src), diff = emitter_.memory(diff), room = emitter_.memory(room),
+       kernel = emitter_.memory(kernel)] {
+        stem_gradient(shape, filters, floats(src), floats(diff), floats(room), floats(kernel));
+      },
+      {.multiplications = static_cast<double>(batch_ * shape.result_height * shape.result_width * filters) *
+                          static_cast<double>(shape.kernel_height * shape.kernel_width * shape.channels)});
+  emit_bias_gradient(layer, diff);
+  return true;
+}
+
+void TrainingLowering::emit_bias_gradient(const Layer& layer, const Value& diff) {
+  if (layer.bias.empty()) {
+    return;
+  }
+  const auto filters = layer.shape.filters;
+  const auto bias = gradient(layer.bias, vector_desc(filters));
+  emitter_.emit(node_at(layer.id).name, "bias gradient", {.reads = {diff}, .writes = {bias}},
+                [diff = emitter_.memory(diff), bias = emitter_.memory(bias), filters] {
+                  channel_sums(rows_of(diff, filters), floats(bias));
                 });
 }
 
@@ -390,9 +418,10 @@ void TrainingLowering::backward_weights(const Layer& layer, const Value& diff) {
       const auto pd = onednn::convolution_backward_weights(
           engine, diff_descs, window, attr,
           onednn::convolution_forward(engine, kForward, descs, window, attr));
-      if (is_plain_depthwise(layer) && std::string(pd.impl_info_str()).find("dw") == std::string::npos) {
+      const std::string implementation = pd.impl_info_str();
+      if (is_plain_depthwise(layer) && implementation.find("dw") == std::string::npos) {
         depthwise_backward_weights(layer, diff);
-      } else {
+      } else if (uses_avx512(pd) || !stem_backward_weights(layer, diff)) {
         emit(pd, "convolution backward weights");
       }
       break;

@@ -10,6 +10,7 @@
 #include "engine/emitter.h"
 #include "engine/layout.h"
 #include "engine/lowering.h"
+#include "engine/sliding.h"
 #include "engine/winograd.h"
 #include "headstart/engine.h"
 #include "headstart/graph.h"
@@ -120,6 +121,8 @@ class TrainingLowering {
   void backward_data(const Layer& layer, const Value& diff);
   void emit_backward_data(const Layer& layer, const Value& diff, const Value& diff_src);
   void backward_weights(const Layer& layer, const Value& diff);
+  bool stem_backward_weights(const Layer& layer, const Value& diff);
+  void emit_bias_gradient(const Layer& layer, const Value& diff);
   bool is_factored(const Layer& layer) const;
   void keep_factors(const Layer& layer, const Value& diff);
   bool is_plain_depthwise(const Layer& layer) const;
@@ -139,7 +142,9 @@ class TrainingLowering {
   };
   Value tiled_kernel(const Layer& layer, const std::shared_ptr<WinogradConvolution>& convolution);
   void emit_by_tiles(const Layer& layer, const std::string& kind, const TiledPass& pass);
-  std::optional<WinogradShape> tiled_shape(const Layer& layer, const Value& src, const Value& dst) const;
+  using ChooseTile = int(const WinogradShape&);
+  std::optional<WinogradShape> tiled_shape(const Layer& layer, const Value& src, const Value& dst,
+                                           ChooseTile* tile_of) const;
   // Whether they did it.
   bool forward_by_tiles(const Layer& layer, const Value& dst);
   bool backward_data_by_tiles(const Layer& layer, const Value& diff, const Value& diff_src);
@@ -198,6 +203,7 @@ class TrainingLowering {
 
   // training_ops.cpp: everything else
   Value pool(NodeId id, dnnl::algorithm algorithm, const onednn::Window& window);
+  Value max_pool(NodeId id, const SlidingShape& shape);
   Value pad(NodeId id, const ZeroPadding2D& op);
   Value part(NodeId id, const onednn::Desc& block);
   Value shuffle(NodeId id, const ChannelShuffle& op);

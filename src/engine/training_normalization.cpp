@@ -1,6 +1,5 @@
 // Normalising ops of the training program.
 #include <algorithm>
-#include <cmath>
 
 #include "engine/folding.h"
 #include "engine/kernels.h"
@@ -71,28 +70,24 @@ TrainingLowering::Activated TrainingLowering::normalized_channels(NodeId id, con
   emitter_.emit(name, "batch normalization forward", {.reads = read, .writes = {dst}}, [=] {
     headstart::normalize_channels(rows_of(from, channels), terms(), rows_of(to, channels));
   });
-  // Only of a clip with a bound does the result tell something; else it is not kept.
-  const bool clipped = activation.kind == RowActivation::Kind::clip && !std::isinf(activation.low);
-  const Value judged = clipped ? dst : src;
-  return {
-      dst, [=, this, of_batch = statistics.of_batch](const Value& diff) {
-        const auto diff_src = emitter_.value(src.desc);
-        const auto gradients = affine_gradients(id, affine);
-        const Access access{
-            .reads = {src, judged, diff, statistics.mean, statistics.variance, affine.scale, affine.shift},
-            .writes = {diff_src, gradients.scale, gradients.shift}};
-        emitter_.emit(node_at(id).name, "batch normalization backward", access,
-                      [=, result = emitter_.memory(judged), diff = emitter_.memory(diff, src.desc),
-                       diff_src = emitter_.memory(diff_src), diff_scale = emitter_.memory(gradients.scale),
-                       diff_shift = emitter_.memory(gradients.shift)] {
-                        normalize_channels_backward(rows_of(from, channels), rows_of(result, channels),
-                                                    rows_of(diff, channels), terms(), of_batch,
-                                                    {.diff_src = rows_of(diff_src, channels),
-                                                     .diff_scale = floats(diff_scale),
-                                                     .diff_shift = floats(diff_shift)});
-                      });
-        return diff_src;
-      }};
+  return {dst, [=, this, of_batch = statistics.of_batch](const Value& diff) {
+            const auto diff_src = emitter_.value(src.desc);
+            const auto gradients = affine_gradients(id, affine);
+            const Access access{
+                .reads = {src, diff, statistics.mean, statistics.variance, affine.scale, affine.shift},
+                .writes = {diff_src, gradients.scale, gradients.shift}};
+            emitter_.emit(node_at(id).name, "batch normalization backward", access,
+                          [=, diff = emitter_.memory(diff, src.desc), diff_src = emitter_.memory(diff_src),
+                           diff_scale = emitter_.memory(gradients.scale),
+                           diff_shift = emitter_.memory(gradients.shift)] {
+                            normalize_channels_backward(rows_of(from, channels), rows_of(diff, channels),
+                                                        terms(), of_batch,
+                                                        {.diff_src = rows_of(diff_src, channels),
+                                                         .diff_scale = floats(diff_scale),
+                                                         .diff_shift = floats(diff_shift)});
+                          });
+            return diff_src;
+          }};
 }
 
 Value TrainingLowering::normalize_channels(NodeId id, const ChannelStatistics& statistics,

@@ -4,6 +4,7 @@
 
 #include "core/random.h"
 #include "engine/kernels.h"
+#include "engine/max_pooling.h"
 #include "engine/training_lowering.h"
 
 namespace headstart {
@@ -39,12 +40,43 @@ Value TrainingLowering::same(NodeId id) {
   return view(value_of(input), shape_of(id));
 }
 
-Value TrainingLowering::pool(NodeId id, dnnl::algorithm algorithm, const onednn::Window& window) {
+Value TrainingLowering::max_pool(NodeId id, const SlidingShape& shape) {
   const auto& node = node_at(id);
   const auto input = node.inputs[0];
   const auto src = value_of(input);
   const auto dst = emitter_.value(desc_of(node.shape));
-  const auto dst_desc = node.shape.size() == 3 ? dst.desc : desc_of({1, 1, node.shape.back()});
+  const auto places =
+      emitter_.value(bytes_desc(static_cast<std::size_t>(batch_ * element_count(node.shape))));
+  const auto bytes_of = [](const dnnl::memory& memory) {
+    return static_cast<std::uint8_t*>(memory.get_data_handle());
+  };
+  const bool bf16 = type_ == DataType::bf16;
+  emitter_.emit(node.name, "pooling forward", {.reads = {src}, .writes = {dst, places}},
+                [=, from = emitter_.memory(src), to = emitter_.memory(dst), kept = emitter_.memory(places)] {
+                  max_pooling(shape, bf16, from.get_data_handle(), to.get_data_handle(), bytes_of(kept));
+                });
+  on_backward(id, [=, this](const Value& diff) {
+    const auto diff_src = emitter_.value(src.desc);
+    emitter_.emit(
+        node_at(id).name, "pooling backward", {.reads = {diff, places}, .writes = {diff_src}},
+        [=, from = emitter_.memory(diff), to = emitter_.memory(diff_src), kept = emitter_.memory(places)] {
+          max_pooling_backward(shape, bf16, from.get_data_handle(), bytes_of(kept), to.get_data_handle());
+        });
+    add_gradient(input, diff_src);
+  });
+  return dst;
+}
+
+Value TrainingLowering::pool(NodeId id, dnnl::algorithm algorithm, const onednn::Window& window) {
+  const auto& node = node_at(id);
+  const auto input = node.inputs[0];
+  const auto src = value_of(input);
+  const auto dst_desc = desc_of(node.shape.size() == 3 ? node.shape : Shape{1, 1, node.shape.back()});
+  if (const auto shape = sliding_shape(src.desc, dst_desc, window);
+      algorithm == dnnl::algorithm::pooling_max && has_fast_max_pooling(shape, type_)) {
+    return max_pool(id, shape);
+  }
+  const auto dst = emitter_.value(desc_of(node.shape));
   const auto& engine = emitter_.engine();
   const auto forward = onednn::pooling_forward(engine, prop_kind::forward_training, algorithm, src.desc,
                                                dst_desc, window, emitter_.attributes());

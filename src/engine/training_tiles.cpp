@@ -43,18 +43,21 @@ void TrainingLowering::emit_by_tiles(const Layer& layer, const std::string& kind
       {.implementation = pass.convolution->name(), .multiplications = pass.convolution->multiplications()});
 }
 
-// The shape of the convolution from `src` to `dst`, if it can be computed by tiles.
+// The convolution from `src` to `dst`, if it can be computed by tiles and `tile_of` finds some worth it.
 std::optional<WinogradShape> TrainingLowering::tiled_shape(const Layer& layer, const Value& src,
-                                                           const Value& dst) const {
-  return layer.kind == Layer::Kind::convolution ? winograd_shape(layer.shape, src.desc, dst.desc)
-                                                : std::nullopt;
+                                                           const Value& dst, ChooseTile* tile_of) const {
+  auto shape =
+      layer.kind == Layer::Kind::convolution ? winograd_shape(layer.shape, src.desc, dst.desc) : std::nullopt;
+  if (shape) {
+    shape->tile = tile_of(*shape);
+  }
+  return shape && shape->tile != 0 ? shape : std::nullopt;
 }
 
 bool TrainingLowering::forward_by_tiles(const Layer& layer, const Value& dst) {
   const auto activation = layer.fused ? as_row_activation(*layer.fused) : std::optional(RowActivation{});
-  const auto shape = tiled_shape(layer, layer.src, dst);
-  if (!activation || activation->kind != RowActivation::Kind::clip || !shape ||
-      !is_worth_tiles_in_training(*shape)) {
+  const auto shape = tiled_shape(layer, layer.src, dst, training_tile);
+  if (!activation || activation->kind != RowActivation::Kind::clip || !shape) {
     return false;
   }
   const auto convolution = WinogradConvolution::make(emitter_.engine(), *shape);
@@ -71,8 +74,8 @@ bool TrainingLowering::forward_by_tiles(const Layer& layer, const Value& dst) {
 }
 
 bool TrainingLowering::backward_data_by_tiles(const Layer& layer, const Value& diff, const Value& diff_src) {
-  auto shape = tiled_shape(layer, diff, diff_src);
-  if (!shape || !is_worth_tiles_in_training(*shape)) {
+  auto shape = tiled_shape(layer, diff, diff_src, training_tile);
+  if (!shape) {
     return false;
   }
   shape->zeros_above = 2 - shape->zeros_above;
@@ -87,30 +90,25 @@ bool TrainingLowering::backward_data_by_tiles(const Layer& layer, const Value& d
 }
 
 bool TrainingLowering::backward_weights_by_tiles(const Layer& layer, const Value& diff) {
-  const auto shape = tiled_shape(layer, layer.src, diff);
-  if (!shape || !is_worth_gradient_tiles(*shape) || !layer.kernel_scale.empty()) {
+  const auto shape = tiled_shape(layer, layer.src, diff, gradient_tile);
+  if (!shape || !layer.kernel_scale.empty()) {
     return false;
   }
   const auto tiled = WinogradGradient::make(emitter_.engine(), *shape);
   if (!tiled) {
     return false;
   }
-  const auto& name = node_at(layer.id).name;
   const auto kernel = gradient(layer.kernel, layer.shape.user_weights);
   const auto scratch = emitter_.value(tiled->scratch_desc());
-  emitter_.emit(
-      name, "convolution backward weights", {.reads = {layer.src, diff}, .writes = {kernel, scratch}},
-      [tiled, src = emitter_.memory(layer.src), diff = emitter_.memory(diff),
-       scratch = emitter_.memory(scratch), kernel = emitter_.memory(kernel)] {
-        tiled->run(src.get_data_handle(), diff.get_data_handle(), scratch.get_data_handle(), floats(kernel));
-      },
-      {.implementation = "winograd:2", .multiplications = tiled->multiplications()});
-  if (!layer.bias.empty()) {
-    const auto bias = gradient(layer.bias, vector_desc(layer.shape.filters));
-    emitter_.emit(name, "bias gradient", {.reads = {diff}, .writes = {bias}},
-                  [diff = emitter_.memory(diff), bias = emitter_.memory(bias),
-                   filters = layer.shape.filters] { channel_sums(rows_of(diff, filters), floats(bias)); });
-  }
+  emitter_.emit(node_at(layer.id).name, "convolution backward weights",
+                {.reads = {layer.src, diff}, .writes = {kernel, scratch}},
+                [tiled, src = emitter_.memory(layer.src), diff = emitter_.memory(diff),
+                 scratch = emitter_.memory(scratch), kernel = emitter_.memory(kernel)] {
+                  tiled->run(src.get_data_handle(), diff.get_data_handle(), scratch.get_data_handle(),
+                             floats(kernel));
+                },
+                {.implementation = tiled->name(), .multiplications = tiled->multiplications()});
+  emit_bias_gradient(layer, diff);
   return true;
 }
 

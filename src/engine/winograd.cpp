@@ -24,9 +24,7 @@ std::int64_t rows_at_once(const WinogradShape& s) {
   const std::int64_t bytes_of_row =
       s.positions() * (s.channels * (s.bf16 ? 2 : 4) + s.filters * std::int64_t{sizeof(float)});
   const std::int64_t fewest = s.channels * s.filters >= kHeavyKernel ? 2 * kFewestRows : kFewestRows;
-  const std::int64_t most = std::clamp(kCacheBytes / bytes_of_row, fewest, kMostRows);
-  const std::int64_t blocks = (s.tiles() + most - 1) / most;
-  return (s.tiles() + blocks - 1) / blocks;
+  return s.tiles_of_a_part(std::clamp(kCacheBytes / bytes_of_row, fewest, kMostRows));
 }
 
 }  // namespace
@@ -66,10 +64,6 @@ WinogradConvolution::WinogradConvolution(const dnnl::engine& engine, const Winog
       pack_(dnnl::reorder::primitive_desc(engine, plain_kernel_, engine, product.weights_desc())),
       transposed_(transposed),
       threads_(threads) {}
-
-double WinogradConvolution::multiplications() const {
-  return static_cast<double>(shape_.positions() * shape_.tiles() * shape_.channels * shape_.filters);
-}
 
 Desc WinogradConvolution::weights_desc() const {
   return bytes_desc(static_cast<std::size_t>(shape_.positions()) *

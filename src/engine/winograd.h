@@ -22,7 +22,7 @@ class WinogradConvolution {
                                                    bool transposed = false);
 
   std::string name() const { return "winograd:" + std::to_string(shape_.tile); }
-  double multiplications() const;
+  double multiplications() const { return shape_.multiplications(); }
   // The transformed kernel, and what is needed to make it; what is needed for a run. Bytes as vectors of u8.
   onednn::Desc weights_desc() const;
   onednn::Desc kernel_scratch_desc() const;

@@ -44,7 +44,7 @@ std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const Desc&
     return std::nullopt;
   }
   const auto from = onednn::dims_of(src), to = onednn::dims_of(dst);
-  if (from[1] % kWinogradLanes != 0 || to[1] % kWinogradLanes != 0) {
+  if (from[1] % kMostLanes != 0 || to[1] % kMostLanes != 0) {
     return std::nullopt;
   }
   return WinogradShape{.batch = from[0],
@@ -60,29 +60,35 @@ std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const Desc&
                        .result_bf16 = onednn::type_of(dst) == DataType::bf16};
 }
 
-int winograd_tile(const WinogradShape& shape) {
-  const double direct = direct_cost(shape, kReadWeight);
-  const double of_2 = tiled_cost(shape, 2, kReadWeight, 1.0), of_4 = tiled_cost(shape, 4, kReadWeight, 1.0);
+namespace {
+
+int fastest_tile(const WinogradShape& shape, double weight, double transform_factor) {
+  const double direct = direct_cost(shape, weight);
+  const double of_2 = tiled_cost(shape, 2, weight, transform_factor);
   const bool rounds = shape.bf16 || shape.result_bf16;
-  if (!rounds && of_4 < std::min(direct, of_2)) {
+  if (!rounds && tiled_cost(shape, 4, weight, transform_factor) < std::min(direct, of_2)) {
     return 4;
   }
   return of_2 < direct ? 2 : 0;
 }
 
-bool is_worth_tiles_in_training(const WinogradShape& shape) {
-  constexpr double kWeight = kReadWeight + kMakeWeight;
-  return tiled_cost(shape, 2, kWeight, 1.0) < direct_cost(shape, kWeight);
-}
+}  // namespace
 
-bool is_worth_gradient_tiles(const WinogradShape& shape) {
-  constexpr double kWeight = kReadWeight + kMakeWeight;
-  return tiled_cost(shape, 2, kWeight, kGradientTransform) < direct_cost(shape, kWeight);
+int winograd_tile(const WinogradShape& shape) { return fastest_tile(shape, kReadWeight, 1.0); }
+
+int training_tile(const WinogradShape& shape) { return fastest_tile(shape, kReadWeight + kMakeWeight, 1.0); }
+
+int gradient_tile(const WinogradShape& shape) {
+  return fastest_tile(shape, kReadWeight + kMakeWeight, kGradientTransform);
 }
 
 bool is_worth_transforming(const dnnl::primitive_desc_base& product) {
   const std::string_view name = product.impl_info_str();
   return name.find("ref") == std::string_view::npos && name.find("amx") == std::string_view::npos;
+}
+
+bool uses_avx512(const dnnl::primitive_desc_base& primitive) {
+  return std::string_view(primitive.impl_info_str()).find("avx512") != std::string_view::npos;
 }
 
 }  // namespace headstart

@@ -14,15 +14,15 @@ namespace headstart {
 std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const onednn::Desc& src,
                                             const onednn::Desc& dst);
 
-// The side of the tiles that makes an inference fastest, 2 or 4; 0: a direct convolution is.
+// The side of the tiles that is fastest: 2 or 4, which is for f32 alone; 0: a direct convolution is. Of an
+// inference, of a training step, where the kernel changes from run to run, and of the gradient of the kernel.
 int winograd_tile(const WinogradShape& shape);
-// Whether a training step, where the kernel changes from run to run, is faster by tiles. Those are of 2x2
-// only, whose results are as exact as direct ones.
-bool is_worth_tiles_in_training(const WinogradShape& shape);
-bool is_worth_gradient_tiles(const WinogradShape& shape);  // of the kernel
+int training_tile(const WinogradShape& shape);
+int gradient_tile(const WinogradShape& shape);
 
 // Not where oneDNN has a reference kernel only, nor where tile registers (AMX) multiply faster than anything
 // transforms.
 bool is_worth_transforming(const dnnl::primitive_desc_base& product);
+bool uses_avx512(const dnnl::primitive_desc_base& primitive);
 
 }  // namespace headstart

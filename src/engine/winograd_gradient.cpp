@@ -23,9 +23,7 @@ constexpr std::int64_t kTilesAPiece = 16;  // of a thread
 
 std::int64_t tiles_at_once(const WinogradShape& s) {
   const std::int64_t bytes_of_row = s.positions() * (s.channels + s.filters) * (s.bf16 ? 2 : 4);
-  const std::int64_t most = std::clamp(kLastCacheBytes / bytes_of_row, kFewestTiles, kMostTiles);
-  const std::int64_t parts = (s.tiles() + most - 1) / most;
-  return (s.tiles() + parts - 1) / parts;
+  return s.tiles_of_a_part(std::clamp(kLastCacheBytes / bytes_of_row, kFewestTiles, kMostTiles));
 }
 
 dnnl::matmul::primitive_desc product_of(const dnnl::engine& engine, const WinogradShape& shape,
@@ -67,10 +65,6 @@ WinogradGradient::WinogradGradient(const dnnl::engine& engine, const WinogradSha
       first_(first),
       next_(next),
       threads_(threads) {}
-
-double WinogradGradient::multiplications() const {
-  return static_cast<double>(shape_.positions() * shape_.tiles() * shape_.channels * shape_.filters);
-}
 
 Desc WinogradGradient::scratch_desc() const {
   const auto& product = product_desc_;

@@ -14,10 +14,11 @@ namespace headstart {
 // channels.
 class WinogradGradient {
  public:
-  // `shape` is that of the convolution, in tiles of 2x2. Nothing where it cannot be fast.
+  // `shape` is that of the convolution. Nothing where it cannot be fast.
   static std::shared_ptr<WinogradGradient> make(const dnnl::engine& engine, const WinogradShape& shape);
 
-  double multiplications() const;
+  std::string name() const { return "winograd:" + std::to_string(shape_.tile); }
+  double multiplications() const { return shape_.multiplications(); }
   onednn::Desc scratch_desc() const;  // as a vector of u8
 
   // `gradient`: 3 x 3 x channels x filters. Scratch is that of the first run at every later one.

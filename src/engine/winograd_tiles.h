@@ -1,18 +1,17 @@
 // The three transforms of Winograd's minimal filtering F(tile x tile, 3x3) (Lavin and Gray, "Fast Algorithms
-// for Convolutional Neural Networks", 2016), over 16 channels at a time.
+// for Convolutional Neural Networks", 2016).
 #pragma once
 
 #include <cstdint>
 #include <limits>
 
 #include "engine/curves.h"
+#include "engine/lanes.h"
 
 namespace headstart {
 
-constexpr std::int64_t kWinogradLanes = 16;
-
 // A 3x3 convolution of stride 1 over a batch of channels-last images, its result cut into square tiles.
-// Channels and filters are multiples of kWinogradLanes.
+// Channels and filters are multiples of kMostLanes.
 struct WinogradShape {
   std::int64_t batch = 1;
   std::int64_t height = 0, width = 0, channels = 0;
@@ -28,6 +27,12 @@ struct WinogradShape {
   // Products that stand for a tile, in place of 9 tile * tile.
   int side() const { return tile + 2; }
   std::int64_t positions() const { return std::int64_t{tile + 2} * (tile + 2); }
+  double multiplications() const { return static_cast<double>(positions() * tiles() * channels * filters); }
+  // Tiles to take at once so that no part of them has more than `most` and all have the same.
+  std::int64_t tiles_of_a_part(std::int64_t most) const {
+    const std::int64_t parts = (tiles() + most - 1) / most;
+    return (tiles() + parts - 1) / parts;
+  }
 };
 
 // What becomes of a sum of products before it is stored.
@@ -41,7 +46,7 @@ struct WinogradEnding {
 
 // From the matrix of one position, of so many values, to that of the next. Were it a power of two, as the
 // extents often are, all positions would compete for the same places in the cache.
-constexpr std::int64_t matrix_stride(std::int64_t values) { return values + 2 * kWinogradLanes; }
+constexpr std::int64_t matrix_stride(std::int64_t values) { return values + 2 * kMostLanes; }
 
 // Some tiles, counted over the batch row by row.
 struct TileRange {
@@ -53,7 +58,7 @@ struct TileRange {
 void winograd_source(const WinogradShape& shape, const void* src, const TileRange& tiles, std::int64_t rows,
                      void* transformed);
 
-// The same of the gradient of a result, as far as its tiles of 2x2 lie within it: matrices of rows x filters.
+// The same of the gradient of a result, as far as its tiles lie within it: matrices of rows x filters.
 void winograd_diff(const WinogradShape& shape, const void* diff, const TileRange& tiles, std::int64_t rows,
                    void* transformed);
 

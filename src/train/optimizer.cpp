@@ -46,16 +46,16 @@ void require_range(const char* what, double value, double low, double high) {
 bool decays(const Tensor& parameter) { return parameter.shape().size() > 1; }
 
 // The loops of the rules are compiled for several instruction sets.
-[[gnu::target_clones("avx512f", "avx2", "default")]] void decay_weights(float* weights, std::size_t count,
-                                                                        float factor) {
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void decay_weights(float* weights,
+                                                                                  std::size_t count,
+                                                                                  float factor) {
   for (std::size_t i = 0; i < count; ++i) {
     weights[i] -= factor * weights[i];
   }
 }
 
-[[gnu::target_clones("avx512f", "avx2", "default")]] void sgd_update(float* __restrict weights,
-                                                                     const float* __restrict gradient,
-                                                                     std::size_t count, float rate) {
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void sgd_update(
+    float* __restrict weights, const float* __restrict gradient, std::size_t count, float rate) {
   for (std::size_t i = 0; i < count; ++i) {
     weights[i] -= rate * gradient[i];
   }
@@ -66,11 +66,9 @@ struct MomentumRule {
   bool nesterov = false;
 };
 
-[[gnu::target_clones("avx512f", "avx2", "default")]] void momentum_update(float* __restrict weights,
-                                                                          const float* __restrict gradient,
-                                                                          float* __restrict velocity,
-                                                                          std::size_t count,
-                                                                          MomentumRule rule) {
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void momentum_update(
+    float* __restrict weights, const float* __restrict gradient, float* __restrict velocity,
+    std::size_t count, MomentumRule rule) {
   // Nesterov looks one step ahead: w += momentum v - rate g; else w += v.
   const float from_velocity = rule.nesterov ? rule.momentum : 1.0F;
   const float from_gradient = rule.nesterov ? rule.rate : 0.0F;
@@ -84,18 +82,16 @@ struct RmspropRule {
   float rate = 0.0F, rho = 0.0F, momentum = 0.0F, epsilon = 0.0F;
 };
 
-[[gnu::target_clones("avx512f", "avx2", "default")]] void rmsprop_update(float* __restrict weights,
-                                                                         const float* __restrict gradient,
-                                                                         float* __restrict square,
-                                                                         std::size_t count,
-                                                                         RmspropRule rule) {
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void rmsprop_update(
+    float* __restrict weights, const float* __restrict gradient, float* __restrict square, std::size_t count,
+    RmspropRule rule) {
   for (std::size_t i = 0; i < count; ++i) {
     square[i] = rule.rho * square[i] + (1.0F - rule.rho) * gradient[i] * gradient[i];
     weights[i] -= rule.rate * gradient[i] / (std::sqrt(square[i]) + rule.epsilon);
   }
 }
 
-[[gnu::target_clones("avx512f", "avx2", "default")]] void rmsprop_momentum_update(
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void rmsprop_momentum_update(
     float* __restrict weights, const float* __restrict gradient, float* __restrict square,
     float* __restrict velocity, std::size_t count, RmspropRule rule) {
   for (std::size_t i = 0; i < count; ++i) {
@@ -110,11 +106,9 @@ struct AdamRule {
   float rate = 0.0F, beta_1 = 0.0F, beta_2 = 0.0F, epsilon = 0.0F;
 };
 
-[[gnu::target_clones("avx512f", "avx2", "default")]] void adam_update(float* __restrict weights,
-                                                                      const float* __restrict gradient,
-                                                                      float* __restrict mean,
-                                                                      float* __restrict square,
-                                                                      std::size_t count, AdamRule rule) {
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void adam_update(
+    float* __restrict weights, const float* __restrict gradient, float* __restrict mean,
+    float* __restrict square, std::size_t count, AdamRule rule) {
   for (std::size_t i = 0; i < count; ++i) {
     mean[i] += (gradient[i] - mean[i]) * (1.0F - rule.beta_1);
     square[i] += (gradient[i] * gradient[i] - square[i]) * (1.0F - rule.beta_2);

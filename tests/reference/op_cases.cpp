@@ -193,6 +193,8 @@ void append_pooling(std::vector<Case>& cases) {
   add("2x2_odd", {7, 9, 5}, {2, 2}, {2, 2}, Padding::valid(), 3);
   add("3x3_same_stride_2", {8, 7, 12}, {3, 3}, {2, 2}, Padding::same(), 1);
   add("3x3_same", {6, 6, 17}, {3, 3}, {1, 1}, Padding::same(), 2);
+  add("3x3_symmetric_stride_2", {9, 8, 24}, {3, 3}, {2, 2}, Padding::symmetric(1), 2);
+  add("2x2_stride_3", {9, 11, 16}, {2, 2}, {3, 3}, Padding::valid(), 2);
   add("3x2_symmetric", {9, 8, 8}, {3, 2}, {2, 1}, Padding::symmetric(1), 2);
   add("1x1_stride_2", {7, 7, 8}, {1, 1}, {2, 2}, Padding::valid(), 2);
   cases.push_back(behind_stem("global_average_pooling", {5, 6, 13}, GlobalAveragePooling2D{}, 3));

@@ -1,0 +1,86 @@
+// Loops over several channels at once, in f32 or bf16, for the vectors that the CPU has: 16 values with
+// AVX-512, 8 with AVX2, else 4.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "engine/bf16.h"
+
+namespace headstart {
+
+// Channels in multiples of this many are in multiples of every vector.
+constexpr std::int64_t kMostLanes = 16;
+
+struct Vectors16 {
+  static constexpr std::int64_t kCount = 16;
+  using Floats [[gnu::vector_size(64), gnu::aligned(4), gnu::may_alias]] = float;
+  using Words [[gnu::vector_size(64), gnu::aligned(4), gnu::may_alias]] = std::uint32_t;
+  using Halves [[gnu::vector_size(32), gnu::aligned(2), gnu::may_alias]] = Bf16;
+  using Bytes [[gnu::vector_size(16), gnu::aligned(1), gnu::may_alias]] = std::uint8_t;
+};
+struct Vectors8 {
+  static constexpr std::int64_t kCount = 8;
+  using Floats [[gnu::vector_size(32), gnu::aligned(4), gnu::may_alias]] = float;
+  using Words [[gnu::vector_size(32), gnu::aligned(4), gnu::may_alias]] = std::uint32_t;
+  using Halves [[gnu::vector_size(16), gnu::aligned(2), gnu::may_alias]] = Bf16;
+  using Bytes [[gnu::vector_size(8), gnu::aligned(1), gnu::may_alias]] = std::uint8_t;
+};
+struct Vectors4 {
+  static constexpr std::int64_t kCount = 4;
+  using Floats [[gnu::vector_size(16), gnu::aligned(4), gnu::may_alias]] = float;
+  using Words [[gnu::vector_size(16), gnu::aligned(4), gnu::may_alias]] = std::uint32_t;
+  using Halves [[gnu::vector_size(8), gnu::aligned(2), gnu::may_alias]] = Bf16;
+  using Bytes [[gnu::vector_size(4), gnu::aligned(1), gnu::may_alias]] = std::uint8_t;
+};
+
+template <typename Vectors>
+struct Lanes : Vectors {
+  using Floats = typename Vectors::Floats;
+  using Words = typename Vectors::Words;
+  using Halves = typename Vectors::Halves;
+
+  [[gnu::always_inline]] static void get(const float* from, Floats& to) {
+    to = *reinterpret_cast<const Floats*>(from);
+  }
+  [[gnu::always_inline]] static void get(const Bf16* from, Floats& to) {
+    const Words words = __builtin_convertvector(*reinterpret_cast<const Halves*>(from), Words) << 16;
+    std::memcpy(&to, &words, sizeof(to));
+  }
+  [[gnu::always_inline]] static void put(float* to, const Floats& from) {
+    *reinterpret_cast<Floats*>(to) = from;
+  }
+  // As store() of bf16.h.
+  [[gnu::always_inline]] static void put(Bf16* to, const Floats& from) {
+    Words bits;
+    std::memcpy(&bits, &from, sizeof(bits));
+    bits = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
+    *reinterpret_cast<Halves*>(to) = __builtin_convertvector(bits, Halves);
+  }
+};
+
+template <typename Body>
+[[gnu::target("avx512f")]] void with_avx512(const Body& body) {
+  body.template operator()<Lanes<Vectors16>>();
+}
+template <typename Body>
+[[gnu::target("avx2,fma")]] void with_avx2(const Body& body) {
+  body.template operator()<Lanes<Vectors8>>();
+}
+
+// body.operator()<Lanes<...>>(), compiled for each instruction set. It and all the loops that it calls have
+// to be always_inline: what is not inlined is compiled for any x86-64.
+template <typename Body>
+void vectorized(const Body& body) {
+  static const bool has_avx512 = __builtin_cpu_supports("avx512f") != 0;
+  static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+  if (has_avx512) {
+    with_avx512(body);
+  } else if (has_avx2) {
+    with_avx2(body);
+  } else {
+    body.template operator()<Lanes<Vectors4>>();
+  }
+}
+
+}  // namespace headstart

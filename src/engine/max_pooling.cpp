@@ -1,0 +1,171 @@
+#include "engine/max_pooling.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "engine/lanes.h"
+
+namespace headstart {
+namespace {
+
+constexpr std::int64_t kMostPlaces = 255;
+
+// What a block of channels is pooled from: `corner` is the window's first place inside the source.
+template <typename T>
+struct PooledWindow {
+  const T* corner = nullptr;
+  std::int64_t next_row = 0, next_pixel = 0;  // values from one to the next
+  Range rows{}, columns{};                    // of the kernel
+  std::int64_t kernel_width = 0;
+};
+
+template <typename L, bool kKeepPlaces, typename T>
+[[gnu::always_inline]] inline void pool_block(const PooledWindow<T>& window, T* dst, std::uint8_t* places) {
+  using Words = typename L::Words;
+  typename L::Floats best;
+  L::get(window.corner, best);
+  Words place =
+      Words{} + static_cast<std::uint32_t>(window.rows.first * window.kernel_width + window.columns.first);
+  const T* row = window.corner;
+  for (std::int64_t i = window.rows.first; i < window.rows.end; ++i, row += window.next_row) {
+    const T* pixel = row;
+    for (std::int64_t j = window.columns.first; j < window.columns.end; ++j, pixel += window.next_pixel) {
+      typename L::Floats value;
+      L::get(pixel, value);
+      const auto larger = value > best;
+      best = larger ? value : best;
+      if constexpr (kKeepPlaces) {
+        place = larger ? Words{} + static_cast<std::uint32_t>(i * window.kernel_width + j) : place;
+      }
+    }
+  }
+  L::put(dst, best);
+  if constexpr (kKeepPlaces) {
+    using Bytes = typename L::Bytes;
+    *reinterpret_cast<Bytes*>(places) = __builtin_convertvector(place, Bytes);
+  }
+}
+
+// One row of results. The last block of channels may overlap the one before it.
+template <typename L, bool kKeepPlaces, typename T>
+[[gnu::always_inline]] inline void pool_row(const SlidingShape& s, const T* src, std::int64_t image,
+                                            std::int64_t row, T* dst, std::uint8_t* places) {
+  PooledWindow<T> window{.next_row = s.width * s.channels,
+                         .next_pixel = s.channels,
+                         .rows = places_inside(row, s.zeros_above, s.stride_down, s.height, s.kernel_height),
+                         .kernel_width = s.kernel_width};
+  const std::int64_t top = image * s.height + row * s.stride_down - s.zeros_above + window.rows.first;
+  for (std::int64_t column = 0; column < s.result_width; ++column) {
+    window.columns = places_inside(column, s.zeros_left, s.stride_right, s.width, s.kernel_width);
+    const std::int64_t left = column * s.stride_right - s.zeros_left + window.columns.first;
+    const std::int64_t to = ((image * s.result_height + row) * s.result_width + column) * s.channels;
+    for (std::int64_t block = 0; block < s.channels; block += L::kCount) {
+      const std::int64_t c = std::min(block, s.channels - L::kCount);
+      window.corner = src + (top * s.width + left) * s.channels + c;
+      pool_block<L, kKeepPlaces>(window, dst + to + c, kKeepPlaces ? places + to + c : nullptr);
+    }
+  }
+}
+
+// One row of the source's gradient: what every window over it passes to its places there. `sums` has room for
+// the row.
+template <typename L, typename T>
+[[gnu::always_inline]] inline void pass_row(const SlidingShape& s, const T* diff_dst,
+                                            const std::uint8_t* places, std::int64_t image, std::int64_t row,
+                                            float* sums, T* diff_src) {
+  using Words = typename L::Words;
+  using Bytes = typename L::Bytes;
+  std::fill_n(sums, s.width * s.channels, 0.0F);
+  const Range rows = results_over(row, s.zeros_above, s.stride_down, s.kernel_height, s.result_height);
+  for (std::int64_t y = rows.first; y < rows.end; ++y) {
+    const std::int64_t down = row + s.zeros_above - y * s.stride_down;
+    for (std::int64_t x = 0; x < s.result_width; ++x) {
+      const Range columns = places_inside(x, s.zeros_left, s.stride_right, s.width, s.kernel_width);
+      const std::int64_t from = ((image * s.result_height + y) * s.result_width + x) * s.channels;
+      const std::int64_t left = x * s.stride_right - s.zeros_left;
+      for (std::int64_t c = 0; c + L::kCount <= s.channels; c += L::kCount) {
+        const Words place =
+            __builtin_convertvector(*reinterpret_cast<const Bytes*>(places + from + c), Words);
+        typename L::Floats diff;
+        L::get(diff_dst + from + c, diff);
+        for (std::int64_t right = columns.first; right < columns.end; ++right) {
+          const auto own = static_cast<std::uint32_t>(down * s.kernel_width + right);
+          typename L::Floats sum;
+          L::get(sums + (left + right) * s.channels + c, sum);
+          sum += place == Words{} + own ? diff : typename L::Floats{};
+          L::put(sums + (left + right) * s.channels + c, sum);
+        }
+      }
+      for (std::int64_t c = s.channels / L::kCount * L::kCount; c < s.channels; ++c) {
+        const std::int64_t right = places[from + c] - down * s.kernel_width;
+        if (right >= columns.first && right < columns.end) {
+          sums[(left + right) * s.channels + c] += load(diff_dst[from + c]);
+        }
+      }
+    }
+  }
+  T* to = diff_src + (image * s.height + row) * s.width * s.channels;
+#pragma omp simd
+  for (std::int64_t i = 0; i < s.width * s.channels; ++i) {
+    store(to + i, sums[i]);
+  }
+}
+
+}  // namespace
+
+bool has_fast_max_pooling(const SlidingShape& shape, dnnl::memory::data_type type) {
+  const auto inside = [](std::int64_t result, std::int64_t zeros, std::int64_t stride, std::int64_t source,
+                         std::int64_t kernel) {
+    return zeros < kernel && (result - 1) * stride - zeros < source;
+  };
+  return (type == dnnl::memory::data_type::f32 || type == dnnl::memory::data_type::bf16) &&
+         shape.channels >= kMostLanes && shape.kernel_height * shape.kernel_width <= kMostPlaces &&
+         inside(shape.result_height, shape.zeros_above, shape.stride_down, shape.height,
+                shape.kernel_height) &&
+         inside(shape.result_width, shape.zeros_left, shape.stride_right, shape.width, shape.kernel_width);
+}
+
+void max_pooling(const SlidingShape& s, bool bf16, const void* src, void* dst, std::uint8_t* places) {
+#pragma omp parallel for schedule(static)
+  for (std::int64_t task = 0; task < s.batch * s.result_height; ++task) {
+    const std::int64_t image = task / s.result_height, row = task % s.result_height;
+    const auto pool = [&]<typename L, typename T>(const T* from, T* to) __attribute__((always_inline)) {
+      if (places != nullptr) {
+        pool_row<L, true>(s, from, image, row, to, places);
+      } else {
+        pool_row<L, false>(s, from, image, row, to, places);
+      }
+    };
+    vectorized([&]<typename L>() __attribute__((always_inline)) {
+      if (bf16) {
+        pool.template operator()<L>(static_cast<const Bf16*>(src), static_cast<Bf16*>(dst));
+      } else {
+        pool.template operator()<L>(static_cast<const float*>(src), static_cast<float*>(dst));
+      }
+    });
+  }
+}
+
+void max_pooling_backward(const SlidingShape& s, bool bf16, const void* diff_dst, const std::uint8_t* places,
+                          void* diff_src) {
+#pragma omp parallel
+  {
+    std::vector<float> sums(static_cast<std::size_t>(s.width * s.channels));
+#pragma omp for schedule(static)
+    for (std::int64_t task = 0; task < s.batch * s.height; ++task) {
+      const std::int64_t image = task / s.height, row = task % s.height;
+      vectorized([&]<typename L>() __attribute__((always_inline)) {
+        if (bf16) {
+          pass_row<L>(s, static_cast<const Bf16*>(diff_dst), places, image, row, sums.data(),
+                      static_cast<Bf16*>(diff_src));
+        } else {
+          pass_row<L>(s, static_cast<const float*>(diff_dst), places, image, row, sums.data(),
+                      static_cast<float*>(diff_src));
+        }
+      });
+    }
+  }
+}
+
+}  // namespace headstart

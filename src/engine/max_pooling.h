@@ -1,0 +1,22 @@
+// Max pooling: oneDNN's kernels take three to ten times as long as reading and writing does.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/sliding.h"
+
+namespace headstart {
+
+// Whether it can be done here: f32 or bf16, channels for a vector, places that a byte can count, no window
+// outside the source.
+bool has_fast_max_pooling(const SlidingShape& shape, dnnl::memory::data_type type);
+
+// `dst`: the largest value of every window, what lies outside the source left aside. `places`, as large,
+// where it is not null: which of the window's places that is, row by row, the first of several.
+void max_pooling(const SlidingShape& shape, bool bf16, const void* src, void* dst, std::uint8_t* places);
+
+// From the gradient of dst to that of src.
+void max_pooling_backward(const SlidingShape& shape, bool bf16, const void* diff_dst,
+                          const std::uint8_t* places, void* diff_src);
+
+}  // namespace headstart
