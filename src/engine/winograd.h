@@ -13,7 +13,7 @@ namespace headstart {
 // A tile of the result comes from as many products as its source has pixels: both the source and the kernel
 // are transformed, multiplied pixel by pixel (by oneDNN, a 1x1 convolution each), and the products
 // transformed to the result. bf16 takes tiles of 2x2, whose transforms add and subtract only: its errors grow
-// by half; f32 tiles of 4x4 where they are faster, with errors of 1e-5 of the largest value.
+// by half; f32 tiles of 4x4 where they are faster, with errors of 6e-6 of the largest value.
 class WinogradConvolution {
  public:
   // Nothing where it cannot be fast. `transposed`: the kernel comes as 3 x 3 x filters x channels and is

@@ -157,13 +157,13 @@ std::vector<WinogradShape> shapes() {
 
 class Winograd : public testing::TestWithParam<WinogradShape> {};
 
-// Seen: 1e-6 with tiles of 2, 1.7e-5 with tiles of 4, whose transforms multiply by up to 8 and divide by 24.
+// Seen: 1.3e-6 with tiles of 2, 6.4e-6 with tiles of 4, whose transforms multiply by up to 3.4.
 TEST_P(Winograd, EqualsNaiveLoopsInF32) {
   for (const int tile : {2, 4}) {
     for (const bool transposed : {false, true}) {
       WinogradShape shape = GetParam();
       shape.tile = tile;
-      EXPECT_LT(error_of(problem_of(shape, transposed)), tile == 2 ? 3e-6 : 5e-5)
+      EXPECT_LT(error_of(problem_of(shape, transposed)), tile == 2 ? 3e-6 : 2e-5)
           << tile << (transposed ? " transposed" : "");
     }
   }
@@ -227,12 +227,12 @@ double gradient_error(const WinogradShape& shape) {
   return largest / std::sqrt(static_cast<double>(shape.batch * shape.result_height * shape.result_width));
 }
 
-// Seen: 4e-6 with tiles of 2.
+// Seen: 4e-6 with tiles of 2 (AVX-512), 6e-6 with tiles of 4.
 TEST_P(Winograd, GradientEqualsNaiveLoopsInF32) {
   for (const int tile : {2, 4}) {
     WinogradShape shape = GetParam();
     shape.tile = tile;
-    EXPECT_LT(gradient_error(shape), tile == 2 ? 1e-5 : 1e-4) << tile;
+    EXPECT_LT(gradient_error(shape), tile == 2 ? 1e-5 : 2e-5) << tile;
   }
 }
 
