@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/layout.h"
+#include "engine/lowering.h"
 
 namespace headstart {
 namespace {
@@ -92,13 +93,7 @@ class Builder {
   }
 
   Value softmax_backward(const Value& dst, const Value& diff) {
-    const auto diff_src = emitter_.value(dst.desc);
-    const auto pd = onednn::softmax_backward(emitter_.engine(), dst.desc, 2, emitter_.attributes());
-    emitter_.emit(node_, "softmax backward", pd,
-                  {{DNNL_ARG_DST, emitter_.memory(dst)},
-                   {DNNL_ARG_DIFF_DST, emitter_.memory(diff)},
-                   {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src)}});
-    return diff_src;
+    return emit_softmax_backward(emitter_, node_, dst, diff, 2);
   }
 
  private:

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/random.h"
+#include "engine/bf16.h"
 
 namespace headstart {
 namespace {
@@ -46,6 +47,49 @@ void sum_rows(const float* rows, std::int64_t count, std::int64_t columns, float
       total += rows[r * columns + c];
     }
     sum[c] = total;
+  }
+}
+
+namespace {
+
+template <typename T>
+[[gnu::always_inline]] inline void softmax_row_backward(const T* __restrict result, const T* __restrict diff,
+                                                        std::int64_t count, T* __restrict diff_src) {
+  float sum = 0.0F;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t i = 0; i < count; ++i) {
+    sum += load(result[i]) * load(diff[i]);
+  }
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    store(diff_src + i, load(result[i]) * (load(diff[i]) - sum));
+  }
+}
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void softmax_row_backward_f32(
+    const float* result, const float* diff, std::int64_t count, float* diff_src) {
+  softmax_row_backward(result, diff, count, diff_src);
+}
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void softmax_row_backward_bf16(
+    const Bf16* result, const Bf16* diff, std::int64_t count, Bf16* diff_src) {
+  softmax_row_backward(result, diff, count, diff_src);
+}
+
+}  // namespace
+
+void softmax_backward(const Rows& result, const Rows& diff, const Rows& diff_src) {
+  const std::int64_t columns = result.channels;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t row = 0; row < result.count; ++row) {
+    const std::int64_t at = row * columns;
+    if (result.bf16) {
+      softmax_row_backward_bf16(static_cast<const Bf16*>(result.data) + at,
+                                static_cast<const Bf16*>(diff.data) + at, columns,
+                                static_cast<Bf16*>(diff_src.data) + at);
+    } else {
+      softmax_row_backward_f32(static_cast<const float*>(result.data) + at,
+                               static_cast<const float*>(diff.data) + at, columns,
+                               static_cast<float*>(diff_src.data) + at);
+    }
   }
 }
 

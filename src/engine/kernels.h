@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "engine/channel_norm.h"
+
 namespace headstart {
 
 struct DropoutKey {
@@ -17,6 +19,10 @@ void fill_dropout_mask(void* mask, std::int64_t count, float rate, bool bf16, co
 
 // sum[c] = the sum of rows[r * columns + c] over the `count` rows.
 void sum_rows(const float* rows, std::int64_t count, std::int64_t columns, float* sum);
+
+// Of softmax over each row: result * (diff - the row's sum of result * diff). oneDNN has only a reference
+// kernel for it without AVX-512.
+void softmax_backward(const Rows& result, const Rows& diff, const Rows& diff_src);
 
 // moving = momentum * moving + (1 - momentum) * batch, with `correction` on the batch's value.
 void update_moving(float* moving, const float* batch, std::int64_t count, float momentum, float correction);

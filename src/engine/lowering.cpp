@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "engine/folding.h"
+#include "engine/kernels.h"
 
 namespace headstart {
 
@@ -105,6 +106,19 @@ Rows rows_of(const dnnl::memory& memory, std::int64_t channels) {
 }
 
 int channel_axis(const Shape& shape) { return shape.size() == 3 ? 1 : static_cast<int>(shape.size()); }
+
+Value emit_softmax_backward(Emitter& emitter, const std::string& node, const Value& dst, const Value& diff,
+                            int axis) {
+  const auto diff_src = emitter.value(dst.desc);
+  const auto columns = onednn::dims_of(dst.desc).at(static_cast<std::size_t>(axis));
+  emitter.emit(node, "softmax backward", {.reads = {dst, diff}, .writes = {diff_src}},
+               [columns, result = emitter.memory(dst), diff = emitter.memory(diff, dst.desc),
+                diff_src = emitter.memory(diff_src)] {
+                 softmax_backward(rows_of(result, columns), rows_of(diff, columns),
+                                  rows_of(diff_src, columns));
+               });
+  return diff_src;
+}
 
 void emit_concat(Emitter& emitter, const std::string& node, const std::vector<Value>& srcs, const Value& dst,
                  int axis) {

@@ -51,6 +51,10 @@ int channel_axis(const Shape& shape);
 void emit_concat(Emitter& emitter, const std::string& node, const std::vector<Value>& srcs, const Value& dst,
                  int axis);
 
+// From the gradient of a softmax along `axis`, whose values are neighbours, to that of its source.
+Value emit_softmax_backward(Emitter& emitter, const std::string& node, const Value& dst, const Value& diff,
+                            int axis);
+
 // Geometry of the convolutions among the ops; the two halves of a separable one are asked for one by one.
 ConvolutionGeometry geometry_of(const Conv2D& conv, std::int64_t channels);
 ConvolutionGeometry geometry_of(const DepthwiseConv2D& conv, std::int64_t channels);

@@ -149,11 +149,6 @@ SoftmaxForward softmax_forward(const engine& eng, const Desc& data, int axis, co
   return {dnnl::softmax_forward::desc(prop_kind::forward_training, data, axis), attr, eng};
 }
 
-dnnl::softmax_backward::primitive_desc softmax_backward(const engine& eng, const Desc& data, int axis,
-                                                        const primitive_attr& attr) {
-  return {dnnl::softmax_backward::desc(data, data, axis), attr, eng, softmax_forward(eng, data, axis, attr)};
-}
-
 LayerNormForward layer_norm_forward(const engine& eng, prop_kind kind, const Desc& data, float epsilon,
                                     dnnl::normalization_flags flags, const primitive_attr& attr) {
   return {dnnl::layer_normalization_forward::desc(kind, data, epsilon, flags), attr, eng};
@@ -302,12 +297,6 @@ dnnl::eltwise_backward::primitive_desc eltwise_backward(const engine& eng, const
 
 SoftmaxForward softmax_forward(const engine& eng, const Desc& data, int axis, const primitive_attr& attr) {
   return {eng, prop_kind::forward_training, dnnl::algorithm::softmax_accurate, data, data, axis, attr};
-}
-
-dnnl::softmax_backward::primitive_desc softmax_backward(const engine& eng, const Desc& data, int axis,
-                                                        const primitive_attr& attr) {
-  return {eng,  dnnl::algorithm::softmax_accurate,      data, data, data,
-          axis, softmax_forward(eng, data, axis, attr), attr};
 }
 
 LayerNormForward layer_norm_forward(const engine& eng, prop_kind kind, const Desc& data, float epsilon,

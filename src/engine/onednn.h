@@ -104,8 +104,6 @@ dnnl::eltwise_backward::primitive_desc eltwise_backward(const dnnl::engine& engi
 using SoftmaxForward = dnnl::softmax_forward::primitive_desc;
 SoftmaxForward softmax_forward(const dnnl::engine& engine, const Desc& data, int axis,
                                const dnnl::primitive_attr& attr);
-dnnl::softmax_backward::primitive_desc softmax_backward(const dnnl::engine& engine, const Desc& data,
-                                                        int axis, const dnnl::primitive_attr& attr);
 
 // Over the last axis of `data`; scale and shift, where `flags` has them, are separate arguments.
 using LayerNormForward = dnnl::layer_normalization_forward::primitive_desc;

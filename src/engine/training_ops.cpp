@@ -219,16 +219,8 @@ TrainingLowering::Activated TrainingLowering::softmax(const std::string& node, c
   const auto pd = onednn::softmax_forward(emitter_.engine(), src.desc, axis, emitter_.attributes());
   emitter_.emit(node, "softmax forward", pd,
                 {{DNNL_ARG_SRC, emitter_.memory(src)}, {DNNL_ARG_DST, emitter_.memory(dst)}});
-  return {dst, [=, this](const Value& diff) {
-            const auto diff_src = emitter_.value(dst.desc);
-            const auto backward =
-                onednn::softmax_backward(emitter_.engine(), dst.desc, axis, emitter_.attributes());
-            emitter_.emit(node, "softmax backward", backward,
-                          {{DNNL_ARG_DST, emitter_.memory(dst)},
-                           {DNNL_ARG_DIFF_DST, emitter_.memory(diff, dst.desc)},
-                           {DNNL_ARG_DIFF_SRC, emitter_.memory(diff_src)}});
-            return diff_src;
-          }};
+  return {dst,
+          [=, this](const Value& diff) { return emit_softmax_backward(emitter_, node, dst, diff, axis); }};
 }
 
 Value TrainingLowering::activate(NodeId id, const Activation& activation) {

@@ -173,14 +173,9 @@ void descend(Parameters& parameters, const Parameters& gradients, double loss) {
   }
 }
 
-// What may stay a reference implementation: without AVX-512 oneDNN has no other, and it is one pass over the
-// scores, little beside the products.
-constexpr std::string_view kSlowWithoutAvx512 = "softmax backward";
-
 void expect_no_reference(const std::vector<StepReport>& steps, const char* program) {
   for (const StepReport& step : steps) {
-    const bool allowed = !is_supported(Precision::bf16) && step.kind == kSlowWithoutAvx512;
-    EXPECT_TRUE(allowed || step.implementation.find("ref") == std::string::npos)
+    EXPECT_EQ(step.implementation.find("ref"), std::string::npos)
         << program << ": " << step.node << ", " << step.kind << ": " << step.implementation;
   }
 }
