@@ -197,6 +197,8 @@ std::optional<FileLock> begin_or_resume(Session& session) {
     } else {
       session.observer.message("no checkpoint there: beginning with the first epoch");
     }
+  } else if (const auto path = model_path(options.out_directory); std::filesystem::exists(path)) {
+    session.observer.message(fmt::format("{} is an earlier run's: this one replaces it", path));
   }
   write_config(options.out_directory, options, "train");
   return lock;

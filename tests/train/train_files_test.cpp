@@ -93,12 +93,14 @@ TEST_F(TrainFiles, AugmentedViewsAreTheSameCachedAndUncached) {
   expect_equal(fresh, run(options));
 }
 
+class Lines : public TrainObserver {
+ public:
+  void message(const std::string& line) override { text += line + "\n"; }
+  std::string text;
+};
+
 TEST_F(TrainFiles, TakesClassNamesAndFindsImages) {
-  class Lines : public TrainObserver {
-   public:
-    void message(const std::string& line) override { text += line + "\n"; }
-    std::string text;
-  } lines;
+  Lines lines;
   const TrainResult result = train(tiny_model({.classes = kFolderClasses}), read_dataset(folder_ / "data"),
                                    quick_with(CacheMode::automatic), lines);
   EXPECT_EQ(result.model.class_names, (std::vector<std::string>{"class0", "class1"}));
@@ -175,6 +177,20 @@ TEST_F(TrainFiles, TwoRunsDoNotWriteIntoOneFolder) {
     EXPECT_THROW(run(options), Error);
   }
   EXPECT_FALSE(run(options).history.empty());
+}
+
+TEST_F(TrainFiles, AnEarlierRunsModelIsNotReplacedWithoutAWord) {
+  auto options = quick_with(CacheMode::off);
+  options.out_directory = folder_ / "run";
+  const auto said = [&] {
+    Lines lines;
+    train(tiny_model({.classes = kFolderClasses}), read_dataset(folder_ / "data"), options, lines);
+    return lines.text.find("model.safetensors is an earlier run's") != std::string::npos;
+  };
+  EXPECT_FALSE(said());
+  EXPECT_TRUE(said());
+  options.resume = true;
+  EXPECT_FALSE(said());
 }
 
 TEST_F(TrainFiles, WithoutAValidationFolderOneIsHeldOut) {
