@@ -1,5 +1,5 @@
 // Programs of whole networks: the inference program of a base, a training step with its loss and optimizer;
-// and parts of a step by themselves: norms, depthwise gradients, optimizers.
+// and parts of a step by themselves: norms, poolings, gradients of special kernels, optimizers.
 //   build/release/bench/step_bench --benchmark_filter=cnn_150
 #include <benchmark/benchmark.h>
 
@@ -9,6 +9,9 @@
 
 #include "engine/channel_norm.h"
 #include "engine/depthwise_gradient.h"
+#include "engine/max_pooling.h"
+#include "engine/onednn.h"
+#include "engine/stem_gradient.h"
 #include "headstart/engine.h"
 #include "headstart/losses.h"
 #include "headstart/model.h"
@@ -184,6 +187,76 @@ void DepthwiseGradient(benchmark::State& state) {
   }
 }
 BENCHMARK(DepthwiseGradient)->ArgName("bf16")->Arg(0)->Arg(1)->UseRealTime();
+
+// A network's first pooling, forwards and back, by loops of our own and by oneDNN.
+constexpr SlidingShape kPooling{.batch = 8,
+                                .channels = 64,
+                                .height = 112,
+                                .width = 112,
+                                .result_height = 56,
+                                .result_width = 56,
+                                .kernel_height = 3,
+                                .kernel_width = 3,
+                                .stride_down = 2,
+                                .stride_right = 2,
+                                .zeros_above = 1,
+                                .zeros_left = 1};
+constexpr std::size_t kPooled = std::size_t{8} * 64 * 112 * 112, kResults = kPooled / 4;
+
+void MaxPooling(benchmark::State& state) {
+  const std::vector<float> src(kPooled, 0.5F);
+  std::vector<float> dst(kResults), diff_src(kPooled);
+  std::vector<std::uint8_t> places(kResults);
+  for (auto _ : state) {
+    max_pooling(kPooling, false, src.data(), dst.data(), places.data());
+    max_pooling_backward(kPooling, false, dst.data(), places.data(), diff_src.data());
+  }
+}
+BENCHMARK(MaxPooling)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+void MaxPoolingByOneDnn(benchmark::State& state) {
+  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  dnnl::stream stream(engine);
+  const onednn::Desc src({8, 64, 112, 112}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc);
+  const onednn::Desc dst({8, 64, 56, 56}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc);
+  const onednn::Window window{
+      .kernel = {3, 3}, .strides = {2, 2}, .padding_begin = {1, 1}, .padding_end = {0, 0}};
+  const auto forward = onednn::pooling_forward(engine, dnnl::prop_kind::forward_training,
+                                               dnnl::algorithm::pooling_max, src, dst, window, {});
+  const auto backward =
+      onednn::pooling_backward(engine, dnnl::algorithm::pooling_max, src, dst, window, {}, forward);
+  const dnnl::pooling_forward pool(forward);
+  const dnnl::pooling_backward pass(backward);
+  const dnnl::memory from(src, engine), to(dst, engine), workspace(forward.workspace_desc(), engine);
+  for (auto _ : state) {
+    pool.execute(stream, {{DNNL_ARG_SRC, from}, {DNNL_ARG_DST, to}, {DNNL_ARG_WORKSPACE, workspace}});
+    pass.execute(stream,
+                 {{DNNL_ARG_DIFF_DST, to}, {DNNL_ARG_DIFF_SRC, from}, {DNNL_ARG_WORKSPACE, workspace}});
+    stream.wait();
+  }
+}
+BENCHMARK(MaxPoolingByOneDnn)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+// The gradient of the small CNN's first kernel.
+void StemGradient(benchmark::State& state) {
+  const SlidingShape shape{.batch = 20,
+                           .channels = 3,
+                           .height = 150,
+                           .width = 150,
+                           .result_height = 148,
+                           .result_width = 148,
+                           .kernel_height = 3,
+                           .kernel_width = 3};
+  constexpr std::int64_t kFilters = 32;
+  const std::vector<float> src(std::size_t{20} * 150 * 150 * 3, 0.5F),
+      diff(std::size_t{20} * 148 * 148 * 32, 0.25F);
+  std::vector<float> room(static_cast<std::size_t>(stem_gradient_room(shape, kFilters))),
+      gradient(27 * kFilters);
+  for (auto _ : state) {
+    stem_gradient(shape, kFilters, src.data(), diff.data(), room.data(), gradient.data());
+  }
+}
+BENCHMARK(StemGradient)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void Update(benchmark::State& state, OptimizerKind kind) {
   Parameters parameters, gradients;
