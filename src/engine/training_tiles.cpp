@@ -56,7 +56,7 @@ std::optional<WinogradShape> TrainingLowering::tiled_shape(const Layer& layer, c
 
 bool TrainingLowering::forward_by_tiles(const Layer& layer, const Value& dst) {
   const auto activation = layer.fused ? as_row_activation(*layer.fused) : std::optional(RowActivation{});
-  const auto shape = tiled_shape(layer, layer.src, dst, training_tile);
+  const auto shape = tiled_shape(layer, layer.src, dst, forward_tile);
   if (!activation || activation->kind != RowActivation::Kind::clip || !shape) {
     return false;
   }
@@ -74,7 +74,7 @@ bool TrainingLowering::forward_by_tiles(const Layer& layer, const Value& dst) {
 }
 
 bool TrainingLowering::backward_data_by_tiles(const Layer& layer, const Value& diff, const Value& diff_src) {
-  auto shape = tiled_shape(layer, diff, diff_src, training_tile);
+  auto shape = tiled_shape(layer, diff, diff_src, backward_tile);
   if (!shape) {
     return false;
   }

@@ -62,24 +62,29 @@ std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const Desc&
 
 namespace {
 
-int fastest_tile(const WinogradShape& shape, double weight, double transform_factor) {
+// `largest`: side of the tiles that may be.
+int fastest_tile(const WinogradShape& shape, int largest, double weight, double transform_factor) {
   const double direct = direct_cost(shape, weight);
   const double of_2 = tiled_cost(shape, 2, weight, transform_factor);
   const bool rounds = shape.bf16 || shape.result_bf16;
-  if (!rounds && tiled_cost(shape, 4, weight, transform_factor) < std::min(direct, of_2)) {
+  if (largest == 4 && !rounds && tiled_cost(shape, 4, weight, transform_factor) < std::min(direct, of_2)) {
     return 4;
   }
   return of_2 < direct ? 2 : 0;
 }
 
+constexpr double kNewWeight = kReadWeight + kMakeWeight;
+
 }  // namespace
 
-int winograd_tile(const WinogradShape& shape) { return fastest_tile(shape, kReadWeight, 1.0); }
+int winograd_tile(const WinogradShape& shape) { return fastest_tile(shape, 4, kReadWeight, 1.0); }
 
-int training_tile(const WinogradShape& shape) { return fastest_tile(shape, kReadWeight + kMakeWeight, 1.0); }
+int forward_tile(const WinogradShape& shape) { return fastest_tile(shape, 2, kNewWeight, 1.0); }
+
+int backward_tile(const WinogradShape& shape) { return fastest_tile(shape, 4, kNewWeight, 1.0); }
 
 int gradient_tile(const WinogradShape& shape) {
-  return fastest_tile(shape, kReadWeight + kMakeWeight, kGradientTransform);
+  return fastest_tile(shape, 4, kNewWeight, kGradientTransform);
 }
 
 bool is_worth_transforming(const dnnl::primitive_desc_base& product) {

@@ -15,9 +15,13 @@ std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const onedn
                                             const onednn::Desc& dst);
 
 // The side of the tiles that is fastest: 2 or 4, which is for f32 alone; 0: a direct convolution is. Of an
-// inference, of a training step, where the kernel changes from run to run, and of the gradient of the kernel.
+// inference.
 int winograd_tile(const WinogradShape& shape);
-int training_tile(const WinogradShape& shape);
+// Of a training step, where the kernel changes from run to run: forwards, whose tiles are of 2x2 only, as
+// exact as direct convolutions, for what a ReLU or a max pooling lets through hangs on the last digits;
+// backwards; and of the gradient of the kernel.
+int forward_tile(const WinogradShape& shape);
+int backward_tile(const WinogradShape& shape);
 int gradient_tile(const WinogradShape& shape);
 
 // Not where oneDNN has a reference kernel only, nor where tile registers (AMX) multiply faster than anything

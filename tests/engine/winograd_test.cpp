@@ -269,13 +269,16 @@ WinogradShape same_padding(std::int64_t batch, std::int64_t size, std::int64_t c
 TEST(WinogradChoice, IsLargeTilesInF32AndNoneWhereTheKernelIsReadForLittle) {
   EXPECT_EQ(winograd_tile(same_padding(2, 56, 64)), 4);
   EXPECT_EQ(winograd_tile(same_padding(4, 28, 256)), 4);
+  EXPECT_EQ(forward_tile(same_padding(4, 28, 256)), 2);
+  EXPECT_EQ(backward_tile(same_padding(4, 28, 256)), 4);
+  EXPECT_EQ(gradient_tile(same_padding(4, 28, 256)), 4);
   EXPECT_EQ(winograd_tile(same_padding(1, 7, 512)), 0);
   WinogradShape shape = same_padding(2, 56, 64);
   shape.bf16 = shape.result_bf16 = true;
   EXPECT_EQ(winograd_tile(shape), 2);
-  EXPECT_EQ(training_tile(shape), 2);
+  EXPECT_EQ(backward_tile(shape), 2);
   EXPECT_EQ(gradient_tile(shape), 2);
-  EXPECT_EQ(training_tile(same_padding(1, 7, 512)), 0);
+  EXPECT_EQ(backward_tile(same_padding(1, 7, 512)), 0);
 }
 
 }  // namespace
