@@ -70,7 +70,7 @@ constexpr double kMultiplicationsPerByte = 4.0;
 Emitter::Emitter(const Emitter* lender) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
   if (lender != nullptr) {
     for (const auto& buffer : lender->buffers_) {
-      if (buffer.own) {
+      if (buffer.lent) {
         lent_.push_back({.bytes = buffer.bytes, .own = buffer.own});
       }
     }
@@ -95,8 +95,13 @@ Value Emitter::external(const onednn::Desc& desc) {
 }
 
 Value Emitter::persistent(const onednn::Desc& desc) {
+  buffers_.push_back({.bytes = desc.get_size(), .in_arena = false, .own = zeros(desc.get_size())});
+  return {static_cast<int>(buffers_.size()) - 1, desc};
+}
+
+Value Emitter::weights(const onednn::Desc& desc) {
   buffers_.push_back(
-      {.bytes = desc.get_size(), .in_arena = false, .own = persistent_memory(desc.get_size())});
+      {.bytes = desc.get_size(), .in_arena = false, .lent = true, .own = memory_of_weights(desc.get_size())});
   return {static_cast<int>(buffers_.size()) - 1, desc};
 }
 
@@ -141,12 +146,12 @@ void Emitter::emit(const std::string& node, const std::string& kind,
     scratchpads_.push_back(dnnl::memory(scratchpad, engine_, DNNL_MEMORY_NONE));
     arguments.insert({DNNL_ARG_SCRATCHPAD, scratchpads_.back()});
   }
-  steps_.push_back({.node = node,
-                    .kind = kind,
-                    .implementation = descriptor.impl_info_str(),
-                    .primitive = dnnl::primitive(descriptor.get()),
-                    .arguments = std::move(arguments),
-                    .outline = std::move(outline)});
+  append({.node = node,
+          .kind = kind,
+          .implementation = descriptor.impl_info_str(),
+          .primitive = dnnl::primitive(descriptor.get()),
+          .arguments = std::move(arguments),
+          .outline = std::move(outline)});
 }
 
 void Emitter::emit(const std::string& node, const std::string& kind, const Access& access,
@@ -160,11 +165,20 @@ void Emitter::emit(const std::string& node, const std::string& kind, const Acces
   };
   add(access.reads, outline.reads);
   add(access.writes, outline.writes);
-  steps_.push_back({.node = node,
-                    .kind = kind,
-                    .implementation = work.implementation,
-                    .function = std::move(function),
-                    .outline = std::move(outline)});
+  append({.node = node,
+          .kind = kind,
+          .implementation = work.implementation,
+          .function = std::move(function),
+          .outline = std::move(outline)});
+}
+
+void Emitter::append(Step step) {
+  for (const int buffer : step.outline.writes) {
+    if (buffers_[static_cast<std::size_t>(buffer)].lent) {
+      throw std::logic_error(step.node + " writes weights, which other programs read");
+    }
+  }
+  steps_.push_back(std::move(step));
 }
 
 void Emitter::copy(const std::string& node, const dnnl::memory& from, const dnnl::memory& to) {
@@ -191,7 +205,13 @@ std::shared_ptr<void> Emitter::allocate(std::size_t bytes) const {
   return {memory, [](void* p) { std::free(p); }};
 }
 
-std::shared_ptr<void> Emitter::persistent_memory(std::size_t bytes) {
+std::shared_ptr<void> Emitter::zeros(std::size_t bytes) const {
+  auto memory = allocate(bytes);
+  std::memset(memory.get(), 0, bytes);
+  return memory;
+}
+
+std::shared_ptr<void> Emitter::memory_of_weights(std::size_t bytes) {
   if (!lent_.empty()) {
     const auto lent = std::move(lent_.back());
     lent_.pop_back();
@@ -200,9 +220,7 @@ std::shared_ptr<void> Emitter::persistent_memory(std::size_t bytes) {
     }
     return lent.own;
   }
-  auto memory = allocate(bytes);
-  std::memset(memory.get(), 0, bytes);
-  return memory;
+  return zeros(bytes);
 }
 
 void Emitter::plan(std::size_t forward_steps, std::int64_t limit) {

@@ -54,8 +54,8 @@ struct Step {
 // Steps are emitted in the order in which they run, but for those that run again (recomputation.h).
 class Emitter {
  public:
-  // Persistent values stand in the memory of those of `lender`, in the order in which they were made, when it
-  // is not null: for a second program of the same steps, which has the same batch.
+  // Weights stand in the memory of those of `lender`, in the order in which they were made, when it is not
+  // null: for a second program of the same steps, which has the same batch.
   explicit Emitter(const Emitter* lender = nullptr);
 
   const dnnl::engine& engine() const { return engine_; }
@@ -68,6 +68,8 @@ class Emitter {
   Value external(const onednn::Desc& desc);
   // A value with memory of its own that keeps its content between runs, zero at first.
   Value persistent(const onednn::Desc& desc);
+  // As that, but lent to other programs, which may run at the same time: no step writes it.
+  Value weights(const onednn::Desc& desc);
   // The value stays valid from its first step to the end of the program.
   void keep(const Value& value) { buffers_[static_cast<std::size_t>(value.buffer)].kept = true; }
 
@@ -110,14 +112,17 @@ class Emitter {
     std::size_t bytes = 0;
     bool kept = false;
     bool in_arena = true;
+    bool lent = false;
     std::vector<dnnl::memory> memories{};
     std::shared_ptr<void> own{};
   };
 
+  void append(Step step);
   ProgramOutline::Step outline_of(const Arguments& arguments) const;
   ProgramOutline outline() const;
   std::shared_ptr<void> allocate(std::size_t bytes) const;
-  std::shared_ptr<void> persistent_memory(std::size_t bytes);
+  std::shared_ptr<void> zeros(std::size_t bytes) const;
+  std::shared_ptr<void> memory_of_weights(std::size_t bytes);
 
   dnnl::engine engine_;
   dnnl::stream stream_;

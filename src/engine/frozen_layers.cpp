@@ -271,7 +271,7 @@ void FrozenLowering::emit_layer(const std::string& name, LayerKind kind, const L
     int8 = int8_weights(names, shape, src.scale);
     const bool grouped = onednn::dims_of(shape.user_weights).size() == 5;
     if (const auto argument = onednn::scale_channels(attr, int8->factors, grouped)) {
-      const auto factors = emitter_.memory(emitter_.persistent(vector_desc(shape.filters)));
+      const auto factors = emitter_.memory(emitter_.weights(vector_desc(shape.filters)));
       std::copy(int8->factors.begin(), int8->factors.end(), floats(factors));
       arguments.insert({*argument, factors});
     }
@@ -345,11 +345,11 @@ FoldedWeights FrozenLowering::folded(const WeightNames& names, std::int64_t filt
 // Memory for packed weights and bias, and the loader that fills it from the parameters.
 void FrozenLowering::add_weights(const LayerShape& shape, const Desc& packed, const WeightNames& names,
                                  bool has_bias, Arguments& arguments) {
-  auto weights = emitter_.memory(emitter_.persistent(packed));
+  auto weights = emitter_.memory(emitter_.weights(packed));
   arguments.insert({DNNL_ARG_WEIGHTS, weights});
   dnnl::memory bias;
   if (has_bias) {
-    bias = emitter_.memory(emitter_.persistent(vector_desc(shape.filters)));
+    bias = emitter_.memory(emitter_.weights(vector_desc(shape.filters)));
     arguments.insert({DNNL_ARG_BIAS, bias});
   }
   const std::optional<Node> affine = names.affine != nullptr ? std::optional(*names.affine) : std::nullopt;
@@ -376,11 +376,11 @@ FrozenLowering::Int8Weights FrozenLowering::int8_weights(const WeightNames& name
 
 void FrozenLowering::add_int8_weights(const LayerShape& shape, const Desc& packed, Int8Weights weights,
                                       Arguments& arguments) {
-  auto kernel = emitter_.memory(emitter_.persistent(packed));
+  auto kernel = emitter_.memory(emitter_.weights(packed));
   arguments.insert({DNNL_ARG_WEIGHTS, kernel});
   dnnl::memory bias;
   if (!weights.weights.bias.empty()) {
-    bias = emitter_.memory(emitter_.persistent(vector_desc(shape.filters)));
+    bias = emitter_.memory(emitter_.weights(vector_desc(shape.filters)));
     arguments.insert({DNNL_ARG_BIAS, bias});
   }
   result_.loaders.push_back(

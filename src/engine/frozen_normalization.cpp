@@ -12,7 +12,7 @@ using Flags = dnnl::normalization_flags;
 
 // A value that is worked out anew when the parameters have changed.
 Value FrozenLowering::loaded(const Desc& desc, std::function<std::vector<float>(const Parameters&)> values) {
-  auto value = emitter_.persistent(desc);
+  auto value = emitter_.weights(desc);
   result_.loaders.push_back(
       [memory = emitter_.memory(value), values = std::move(values)](const Parameters& parameters) {
         std::ranges::copy(values(parameters), static_cast<float*>(memory.get_data_handle()));
@@ -28,7 +28,7 @@ Value FrozenLowering::loaded(const Desc& desc, const std::string& parameter) {
 }
 
 Value FrozenLowering::constant(const Desc& desc, float value) {
-  auto constant = emitter_.persistent(desc);
+  auto constant = emitter_.weights(desc);
   std::fill_n(static_cast<float*>(emitter_.memory(constant).get_data_handle()),
               desc.get_size() / sizeof(float), value);
   return constant;

@@ -106,7 +106,7 @@ Value FrozenLowering::attend_windows(const Node& node, const WindowAttention& op
 Value FrozenLowering::prepend_token(const Node& node) {
   const auto token =
       loaded(activation_desc({1, node.shape[1]}, 1, DataType::f32), node.name + "/class_token");
-  const auto zeros = emitter_.persistent(desc_of({1, node.shape[1]}));
+  const auto zeros = constant(desc_of({1, node.shape[1]}), 0.0F);
   const auto tokens = binary(node.name, dnnl::algorithm::binary_add, zeros, token);
   return concatenate(node, {tokens, input_of(node)}, emitter_.value(desc_of(node.shape)), 1);
 }

@@ -65,8 +65,8 @@ void FrozenLowering::emit_by_tiles(const std::string& name,
                                    const std::shared_ptr<WinogradConvolution>& convolution,
                                    const LayerShape& shape, const Value& src, const Value& dst,
                                    const WeightNames& names, const TiledEnding& tiled) {
-  const auto weights = emitter_.persistent(convolution->weights_desc());
-  const auto bias = emitter_.persistent(vector_desc(shape.filters));
+  const auto weights = emitter_.weights(convolution->weights_desc());
+  const auto bias = emitter_.weights(vector_desc(shape.filters));
   const auto scratch = emitter_.value(convolution->scratch_desc());
   const std::optional<Node> affine = names.affine != nullptr ? std::optional(*names.affine) : std::nullopt;
   result_.loaders.push_back([=, kernel = emitter_.memory(weights), sums = emitter_.memory(bias),

@@ -1,4 +1,5 @@
 // A batch in slices, a program a core, against one program.
+#include <span>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -66,6 +67,29 @@ TEST(SlicedProgram, GivesTheSameBytesWithAnyThreads) {
     const auto two = outputs_of<SlicedProgram>(graph, 16, options);
     set_engine_threads(0);
     EXPECT_TRUE(test::all_close(one, two, {})) << to_string(precision);
+  }
+}
+
+// Padding that no convolution takes over has a place where zeros stay; two programs at once need one each.
+TEST(SlicedProgram, ProgramsShareWeightsAlone) {
+  constexpr int kWide = 128, kBatch = 16;
+  Graph graph("padded");
+  graph.add("input", Input{{kWide, kWide, 3}}, std::vector<NodeId>{});
+  graph.add("pad", ZeroPadding2D{.top = 1, .bottom = 1, .left = 1, .right = 1}, 0);
+  graph.add("pool", MaxPooling2D{.pool = {3, 3}, .strides = {1, 1}}, 1);
+  constexpr std::int64_t kPixels = std::int64_t{3} * kWide * kWide;
+  std::vector<float> images;
+  for (int i = 0; i < kBatch; ++i) {
+    images.insert(images.end(), kPixels, static_cast<float>(i + 1));
+  }
+  set_engine_threads(2);
+  SlicedProgram program(graph, initialize(graph, 1), {graph.output()}, {.batch = kBatch});
+  set_engine_threads(0);
+  for (int run = 0; run < 20; ++run) {
+    std::vector<float> results(images.size());
+    float* destination = results.data();
+    program.run(images.data(), std::span(&destination, 1));
+    ASSERT_EQ(results, images) << run;
   }
 }
 
