@@ -1,4 +1,4 @@
-// A 3x3 convolution and the gradient of its kernel, as one oneDNN primitive and by Winograd's filtering, on
+// A convolution and the gradient of its kernel, as one oneDNN primitive and by Winograd's filtering, on
 // one thread: what the choice between them (src/engine/winograd_choice.cpp) is measured with. Arguments:
 // images, side, channels, filters.
 //   build/release/bench/convolution_bench --benchmark_filter=56/64
@@ -20,8 +20,13 @@ namespace {
 using onednn::Desc;
 using Tag = dnnl::memory::format_tag;
 
-WinogradShape shape_of(const benchmark::State& state, DataType type, int tile) {
-  const bool bf16 = type == DataType::bf16;
+struct Kind {
+  DataType type;
+  WinogradAxis down{2, 3}, across{2, 3};
+};
+
+WinogradShape shape_of(const benchmark::State& state, const Kind& kind) {
+  const bool bf16 = kind.type == DataType::bf16;
   return {.batch = state.range(0),
           .height = state.range(1),
           .width = state.range(1),
@@ -29,64 +34,80 @@ WinogradShape shape_of(const benchmark::State& state, DataType type, int tile) {
           .result_height = state.range(1),
           .result_width = state.range(1),
           .filters = state.range(3),
-          .zeros_above = 1,
-          .zeros_left = 1,
+          .zeros_above = kind.down.taps / 2,
+          .zeros_left = kind.across.taps / 2,
           .bf16 = bf16,
           .result_bf16 = bf16,
-          .tile = tile};
+          .down = kind.down,
+          .across = kind.across};
 }
 
 std::vector<std::byte> image_of(const WinogradShape& s, std::int64_t channels) {
   return std::vector<std::byte>(static_cast<std::size_t>(s.batch * s.height * s.width * channels) *
                                 sizeof(float));
 }
+std::vector<float> kernel_of(const WinogradShape& s) {
+  return std::vector<float>(static_cast<std::size_t>(s.taps() * s.channels * s.filters));
+}
 
-// As if every one of 9 were multiplied, whatever is.
-void count_products(benchmark::State& state, const WinogradShape& s) {
-  const auto products = static_cast<double>(9 * s.batch * s.height * s.width * s.channels * s.filters);
+// Runs `step` as often as the benchmark asks for, and counts as if every product were multiplied, whatever
+// is.
+template <typename Step>
+void measure(benchmark::State& state, const WinogradShape& s, const Step& step) {
+  for (auto _ : state) {
+    step();
+  }
+  const auto products =
+      static_cast<double>(s.taps() * s.batch * s.height * s.width * s.channels * s.filters);
   state.counters["products/s"] = benchmark::Counter(products, benchmark::Counter::kIsIterationInvariantRate);
 }
 
-Precision precision_of(DataType type) { return type == DataType::bf16 ? Precision::bf16 : Precision::f32; }
+Precision precision_of(const Kind& kind) {
+  return kind.type == DataType::bf16 ? Precision::bf16 : Precision::f32;
+}
 
-const onednn::Window kWindow{
-    .kernel = {3, 3}, .strides = {1, 1}, .padding_begin = {1, 1}, .padding_end = {1, 1}};
+onednn::Window window_of(const WinogradShape& s) {
+  const onednn::Dims zeros{s.zeros_above, s.zeros_left};
+  return {.kernel = {s.down.taps, s.across.taps},
+          .strides = {1, 1},
+          .padding_begin = zeros,
+          .padding_end = zeros};
+}
 
 onednn::LayerDescs descs_of(const WinogradShape& s, DataType type) {
   return {.src = {{s.batch, s.channels, s.height, s.width}, type, Tag::nhwc},
-          .weights = {{s.filters, s.channels, 3, 3}, type, Tag::any},
+          .weights = {{s.filters, s.channels, s.down.taps, s.across.taps}, type, Tag::any},
           .bias = vector_desc(s.filters),
           .dst = {{s.batch, s.filters, s.height, s.width}, type, Tag::nhwc}};
 }
 
-void Direct(benchmark::State& state, DataType type) {
-  if (!multiplies(state, precision_of(type))) {
+void Direct(benchmark::State& state, const Kind& kind) {
+  if (!multiplies(state, precision_of(kind))) {
     return;
   }
   const CompiledForThreads one(1);
-  const auto s = shape_of(state, type, 2);
+  const auto s = shape_of(state, kind);
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  const auto descs = descs_of(s, type);
-  const auto pd = onednn::convolution_forward(engine, dnnl::prop_kind::forward_inference, descs, kWindow, {});
+  const auto descs = descs_of(s, kind.type);
+  const auto pd = onednn::convolution_forward(engine, dnnl::prop_kind::forward_inference, descs, window_of(s), {});
   const dnnl::convolution_forward convolution(pd);
   dnnl::stream stream(engine);
   const Arguments arguments{{DNNL_ARG_SRC, dnnl::memory(descs.src, engine)},
                             {DNNL_ARG_WEIGHTS, dnnl::memory(pd.weights_desc(), engine)},
                             {DNNL_ARG_BIAS, dnnl::memory(descs.bias, engine)},
                             {DNNL_ARG_DST, dnnl::memory(descs.dst, engine)}};
-  for (auto _ : state) {
+  measure(state, s, [&] {
     convolution.execute(stream, arguments);
     stream.wait();
-  }
-  count_products(state, s);
+  });
 }
 
-void Tiled(benchmark::State& state, DataType type, int tile) {
-  if (!multiplies(state, precision_of(type))) {
+void Tiled(benchmark::State& state, const Kind& kind) {
+  if (!multiplies(state, precision_of(kind))) {
     return;
   }
   const CompiledForThreads one(1);
-  const auto s = shape_of(state, type, tile);
+  const auto s = shape_of(state, kind);
   const auto convolution = WinogradConvolution::make(dnnl::engine(dnnl::engine::kind::cpu, 0), s);
   if (!convolution) {
     state.SkipWithError("no fast product here");
@@ -94,84 +115,101 @@ void Tiled(benchmark::State& state, DataType type, int tile) {
   }
   const auto src = image_of(s, s.channels);
   auto dst = image_of(s, s.filters);
-  std::vector<float> kernel(static_cast<std::size_t>(9 * s.channels * s.filters)),
-      bias(static_cast<std::size_t>(s.filters));
+  const auto kernel = kernel_of(s);
+  const std::vector<float> bias(static_cast<std::size_t>(s.filters));
   std::vector<std::byte> room(convolution->kernel_scratch_desc().get_size()),
       weights(convolution->weights_desc().get_size()), scratch(convolution->scratch_desc().get_size());
   convolution->load_kernel(kernel.data(), room.data(), weights.data());
-  for (auto _ : state) {
+  measure(state, s, [&] {
     convolution->run(src.data(), weights.data(), {.bias = bias.data()}, scratch.data(), dst.data());
-  }
-  count_products(state, s);
+  });
 }
 
-void DirectGradient(benchmark::State& state, DataType type) {
-  if (!multiplies(state, precision_of(type))) {
+void DirectGradient(benchmark::State& state, const Kind& kind) {
+  if (!multiplies(state, precision_of(kind))) {
     return;
   }
   const CompiledForThreads one(1);
-  const auto s = shape_of(state, type, 2);
+  const auto s = shape_of(state, kind);
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  const auto descs = descs_of(s, type);
+  const auto descs = descs_of(s, kind.type);
   auto diff_descs = descs;
-  diff_descs.weights = {{s.filters, s.channels, 3, 3}, DataType::f32, Tag::any};
+  diff_descs.weights = {{s.filters, s.channels, s.down.taps, s.across.taps}, DataType::f32, Tag::any};
   const auto forward =
-      onednn::convolution_forward(engine, dnnl::prop_kind::forward_training, descs, kWindow, {});
-  const auto pd = onednn::convolution_backward_weights(engine, diff_descs, kWindow, {}, forward);
+      onednn::convolution_forward(engine, dnnl::prop_kind::forward_training, descs, window_of(s), {});
+  const auto pd = onednn::convolution_backward_weights(engine, diff_descs, window_of(s), {}, forward);
   const dnnl::convolution_backward_weights gradient(pd);
   dnnl::stream stream(engine);
   const Arguments arguments{{DNNL_ARG_SRC, dnnl::memory(descs.src, engine)},
                             {DNNL_ARG_DIFF_DST, dnnl::memory(descs.dst, engine)},
                             {DNNL_ARG_DIFF_WEIGHTS, dnnl::memory(pd.diff_weights_desc(), engine)},
                             {DNNL_ARG_DIFF_BIAS, dnnl::memory(descs.bias, engine)}};
-  for (auto _ : state) {
+  measure(state, s, [&] {
     gradient.execute(stream, arguments);
     stream.wait();
-  }
-  count_products(state, s);
+  });
 }
 
-void TiledGradient(benchmark::State& state, DataType type, int tile) {
-  if (!multiplies(state, precision_of(type))) {
+void TiledGradient(benchmark::State& state, const Kind& kind) {
+  if (!multiplies(state, precision_of(kind))) {
     return;
   }
   const CompiledForThreads one(1);
-  const auto s = shape_of(state, type, tile);
+  const auto s = shape_of(state, kind);
   const auto gradient = WinogradGradient::make(dnnl::engine(dnnl::engine::kind::cpu, 0), s);
   if (!gradient) {
     state.SkipWithError("no fast product here");
     return;
   }
   const auto src = image_of(s, s.channels), diff = image_of(s, s.filters);
-  std::vector<float> kernel(static_cast<std::size_t>(9 * s.channels * s.filters));
+  auto kernel = kernel_of(s);
   std::vector<std::byte> scratch(gradient->scratch_desc().get_size());
-  for (auto _ : state) {
-    gradient->run(src.data(), diff.data(), scratch.data(), kernel.data());
-  }
-  count_products(state, s);
+  measure(state, s, [&] { gradient->run(src.data(), diff.data(), scratch.data(), kernel.data()); });
 }
+
+constexpr Kind kBf16{DataType::bf16}, kF32{DataType::f32};
+constexpr WinogradAxis kOne{1, 1};
+constexpr Kind f32_of(const WinogradAxis& axis) { return {DataType::f32, axis, axis}; }
+constexpr Kind f32_row_of(const WinogradAxis& axis) { return {DataType::f32, kOne, axis}; }
 
 void shapes(benchmark::internal::Benchmark* bench) {
   bench->Args({2, 56, 32, 64})->Args({2, 56, 64, 64})->Args({2, 28, 128, 128})->Args({2, 14, 256, 256});
   bench->Args({4, 18, 512, 512})->Unit(benchmark::kMillisecond)->UseRealTime();
 }
 
-BENCHMARK_CAPTURE(Direct, bf16, DataType::bf16)->Apply(shapes);
-BENCHMARK_CAPTURE(Tiled, bf16_2, DataType::bf16, 2)->Apply(shapes);
-BENCHMARK_CAPTURE(Direct, f32, DataType::f32)->Apply(shapes);
-BENCHMARK_CAPTURE(Tiled, f32_2, DataType::f32, 2)->Apply(shapes);
-BENCHMARK_CAPTURE(Tiled, f32_4, DataType::f32, 4)->Apply(shapes);
+BENCHMARK_CAPTURE(Direct, bf16, kBf16)->Apply(shapes);
+BENCHMARK_CAPTURE(Tiled, bf16_2, kBf16)->Apply(shapes);
+BENCHMARK_CAPTURE(Direct, f32, kF32)->Apply(shapes);
+BENCHMARK_CAPTURE(Tiled, f32_2, kF32)->Apply(shapes);
+BENCHMARK_CAPTURE(Tiled, f32_4, f32_of({4, 3}))->Apply(shapes);
+BENCHMARK_CAPTURE(Tiled, f32_6, f32_of({6, 3}))->Apply(shapes);
+
+// InceptionV3's other kernels.
+void small_shapes(benchmark::internal::Benchmark* bench) {
+  bench->Args({2, 35, 48, 64})->Args({2, 17, 128, 192})->Args({2, 17, 192, 192})->Args({2, 8, 384, 384});
+  bench->Unit(benchmark::kMillisecond)->UseRealTime();
+}
+
+BENCHMARK_CAPTURE(Direct, f32_5x5, f32_of({4, 5}))->Apply(small_shapes);
+BENCHMARK_CAPTURE(Tiled, f32_5x5_4, f32_of({4, 5}))->Apply(small_shapes);
+BENCHMARK_CAPTURE(Direct, f32_1x7, f32_row_of({4, 7}))->Apply(small_shapes);
+BENCHMARK_CAPTURE(Tiled, f32_1x7_4, f32_row_of({4, 7}))->Apply(small_shapes);
+BENCHMARK_CAPTURE(Tiled, f32_1x7_6, f32_row_of({6, 7}))->Apply(small_shapes);
+BENCHMARK_CAPTURE(Direct, f32_1x3, f32_row_of({4, 3}))->Apply(small_shapes);
+BENCHMARK_CAPTURE(Tiled, f32_1x3_2, f32_row_of({2, 3}))->Apply(small_shapes);
+BENCHMARK_CAPTURE(Tiled, f32_1x3_4, f32_row_of({4, 3}))->Apply(small_shapes);
 
 void training_shapes(benchmark::internal::Benchmark* bench) {
   bench->Args({8, 56, 64, 64})->Args({8, 28, 128, 128})->Args({8, 14, 256, 256})->Args({8, 18, 512, 512});
   bench->Args({8, 7, 512, 512})->Unit(benchmark::kMillisecond)->UseRealTime();
 }
 
-BENCHMARK_CAPTURE(DirectGradient, bf16, DataType::bf16)->Apply(training_shapes);
-BENCHMARK_CAPTURE(TiledGradient, bf16_2, DataType::bf16, 2)->Apply(training_shapes);
-BENCHMARK_CAPTURE(DirectGradient, f32, DataType::f32)->Apply(training_shapes);
-BENCHMARK_CAPTURE(TiledGradient, f32_2, DataType::f32, 2)->Apply(training_shapes);
-BENCHMARK_CAPTURE(TiledGradient, f32_4, DataType::f32, 4)->Apply(training_shapes);
+BENCHMARK_CAPTURE(DirectGradient, bf16, kBf16)->Apply(training_shapes);
+BENCHMARK_CAPTURE(TiledGradient, bf16_2, kBf16)->Apply(training_shapes);
+BENCHMARK_CAPTURE(DirectGradient, f32, kF32)->Apply(training_shapes);
+BENCHMARK_CAPTURE(TiledGradient, f32_2, kF32)->Apply(training_shapes);
+BENCHMARK_CAPTURE(TiledGradient, f32_4, f32_of({4, 3}))->Apply(training_shapes);
+BENCHMARK_CAPTURE(TiledGradient, f32_6, f32_of({6, 3}))->Apply(training_shapes);
 
 }  // namespace
 }  // namespace headstart

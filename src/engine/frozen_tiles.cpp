@@ -1,4 +1,4 @@
-// 3x3 convolutions of the inference program by Winograd's filtering, with what is fused into them.
+// Convolutions of the inference program by Winograd's filtering, with what is fused into them.
 #include <algorithm>
 #include <variant>
 #include <vector>
@@ -45,12 +45,8 @@ std::optional<FrozenLowering::TiledEnding> FrozenLowering::tiled_ending(const Fu
 
 bool FrozenLowering::convolution_by_tiles(const FusedLayer& layer, const LayerShape& shape, const Value& src,
                                           const Destination& destination, const WeightNames& names) {
-  auto tiled = winograd_shape(shape, src.desc, destination.value.desc);
+  const auto tiled = winograd_shape(shape, src.desc, destination.value.desc, TiledWork::inference);
   if (!tiled) {
-    return false;
-  }
-  tiled->tile = winograd_tile(*tiled);
-  if (tiled->tile == 0) {
     return false;
   }
   const auto ending = tiled_ending(layer, destination);

@@ -12,6 +12,7 @@
 #include "engine/lowering.h"
 #include "engine/sliding.h"
 #include "engine/winograd.h"
+#include "engine/winograd_choice.h"
 #include "headstart/engine.h"
 #include "headstart/graph.h"
 #include "headstart/parameters.h"
@@ -142,9 +143,8 @@ class TrainingLowering {
   };
   Value tiled_kernel(const Layer& layer, const std::shared_ptr<WinogradConvolution>& convolution);
   void emit_by_tiles(const Layer& layer, const std::string& kind, const TiledPass& pass);
-  using ChooseTile = int(const WinogradShape&);
   std::optional<WinogradShape> tiled_shape(const Layer& layer, const Value& src, const Value& dst,
-                                           ChooseTile* tile_of) const;
+                                           TiledWork work) const;
   // Whether they did it.
   bool forward_by_tiles(const Layer& layer, const Value& dst);
   bool backward_data_by_tiles(const Layer& layer, const Value& diff, const Value& diff_src);

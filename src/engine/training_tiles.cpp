@@ -1,4 +1,4 @@
-// 3x3 convolutions of the training program by Winograd's filtering: forwards, and the gradient of their
+// Convolutions of the training program by Winograd's filtering: forwards, and the gradient of their
 // source, which is such a convolution too.
 #include "engine/training_lowering.h"
 #include "engine/winograd.h"
@@ -43,20 +43,16 @@ void TrainingLowering::emit_by_tiles(const Layer& layer, const std::string& kind
       {.implementation = pass.convolution->name(), .multiplications = pass.convolution->multiplications()});
 }
 
-// The convolution from `src` to `dst`, if it can be computed by tiles and `tile_of` finds some worth it.
+// The convolution from `src` to `dst`, if tiles are faster.
 std::optional<WinogradShape> TrainingLowering::tiled_shape(const Layer& layer, const Value& src,
-                                                           const Value& dst, ChooseTile* tile_of) const {
-  auto shape =
-      layer.kind == Layer::Kind::convolution ? winograd_shape(layer.shape, src.desc, dst.desc) : std::nullopt;
-  if (shape) {
-    shape->tile = tile_of(*shape);
-  }
-  return shape && shape->tile != 0 ? shape : std::nullopt;
+                                                           const Value& dst, TiledWork work) const {
+  return layer.kind == Layer::Kind::convolution ? winograd_shape(layer.shape, src.desc, dst.desc, work)
+                                                : std::nullopt;
 }
 
 bool TrainingLowering::forward_by_tiles(const Layer& layer, const Value& dst) {
   const auto activation = layer.fused ? as_row_activation(*layer.fused) : std::optional(RowActivation{});
-  const auto shape = tiled_shape(layer, layer.src, dst, forward_tile);
+  const auto shape = tiled_shape(layer, layer.src, dst, TiledWork::forward);
   if (!activation || activation->kind != RowActivation::Kind::clip || !shape) {
     return false;
   }
@@ -74,12 +70,12 @@ bool TrainingLowering::forward_by_tiles(const Layer& layer, const Value& dst) {
 }
 
 bool TrainingLowering::backward_data_by_tiles(const Layer& layer, const Value& diff, const Value& diff_src) {
-  auto shape = tiled_shape(layer, diff, diff_src, backward_tile);
+  auto shape = tiled_shape(layer, diff, diff_src, TiledWork::backward_data);
   if (!shape) {
     return false;
   }
-  shape->zeros_above = 2 - shape->zeros_above;
-  shape->zeros_left = 2 - shape->zeros_left;
+  shape->zeros_above = shape->down.taps - 1 - shape->zeros_above;
+  shape->zeros_left = shape->across.taps - 1 - shape->zeros_left;
   const auto convolution = WinogradConvolution::make(emitter_.engine(), *shape, true);
   if (!convolution) {
     return false;
@@ -90,7 +86,7 @@ bool TrainingLowering::backward_data_by_tiles(const Layer& layer, const Value& d
 }
 
 bool TrainingLowering::backward_weights_by_tiles(const Layer& layer, const Value& diff) {
-  const auto shape = tiled_shape(layer, layer.src, diff, gradient_tile);
+  const auto shape = tiled_shape(layer, layer.src, diff, TiledWork::backward_weights);
   if (!shape || !layer.kernel_scale.empty()) {
     return false;
   }

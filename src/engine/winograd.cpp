@@ -71,7 +71,7 @@ Desc WinogradConvolution::weights_desc() const {
 }
 
 Desc WinogradConvolution::kernel_scratch_desc() const {
-  return bytes_desc(static_cast<std::size_t>(shape_.side()) * plain_kernel_.get_size());
+  return bytes_desc(static_cast<std::size_t>(shape_.across.side()) * plain_kernel_.get_size());
 }
 
 Desc WinogradConvolution::scratch_desc() const {
@@ -86,7 +86,7 @@ void WinogradConvolution::load_kernel(const float* kernel, void* scratch, void* 
                               .channels = transposed_ ? shape_.filters : shape_.channels,
                               .filters = transposed_ ? shape_.channels : shape_.filters,
                               .flipped = transposed_};
-  for (int row = 0; row < shape_.side(); ++row) {
+  for (int row = 0; row < shape_.down.side(); ++row) {
 #pragma omp parallel for schedule(static)
     for (std::int64_t channel = 0; channel < values.channels; ++channel) {
       winograd_kernel(shape_, values, channel, row, scratch);
@@ -98,9 +98,9 @@ void WinogradConvolution::load_kernel(const float* kernel, void* scratch, void* 
 void WinogradConvolution::pack_row(int row, void* plain, void* weights) const {
   const std::size_t packed_bytes = aligned(product_desc_.weights_desc().get_size());
 #pragma omp parallel for schedule(static)
-  for (int column = 0; column < shape_.side(); ++column) {
+  for (int column = 0; column < shape_.across.side(); ++column) {
     const auto at = static_cast<std::size_t>(column);
-    const auto position = static_cast<std::size_t>(row) * static_cast<std::size_t>(shape_.side()) + at;
+    const auto position = static_cast<std::size_t>(row * shape_.across.side() + column);
     dnnl::stream stream(engine_);
     dnnl::memory from(plain_kernel_, engine_, static_cast<char*>(plain) + at * plain_kernel_.get_size());
     dnnl::memory to(product_desc_.weights_desc(), engine_,

@@ -1,4 +1,5 @@
-// 3x3 convolutions of stride 1 with 2.25 or 4 times fewer multiplications than they have.
+// Convolutions of stride 1 with fewer multiplications than they have: 3x3 with 2.25 to 5 times fewer, 5x5 with
+// 6 times, 1x7 with up to 3.5 times.
 #pragma once
 
 #include <memory>
@@ -13,15 +14,15 @@ namespace headstart {
 // A tile of the result comes from as many products as its source has pixels: both the source and the kernel
 // are transformed, multiplied pixel by pixel (by oneDNN, a 1x1 convolution each), and the products
 // transformed to the result. bf16 takes tiles of 2x2, whose transforms add and subtract only: its errors grow
-// by half; f32 tiles of 4x4 where they are faster, with errors of 6e-6 of the largest value.
+// by half; f32 larger ones where they are faster, with errors of up to 2e-5 of the largest value.
 class WinogradConvolution {
  public:
-  // Nothing where it cannot be fast. `transposed`: the kernel comes as 3 x 3 x filters x channels and is
-  // turned by 180 degrees, for the gradient of a source.
+  // Nothing where it cannot be fast. `transposed`: the kernel comes as taps down x taps across x filters x
+  // channels and is turned by 180 degrees, for the gradient of a source.
   static std::shared_ptr<WinogradConvolution> make(const dnnl::engine& engine, const WinogradShape& shape,
                                                    bool transposed = false);
 
-  std::string name() const { return "winograd:" + std::to_string(shape_.tile); }
+  std::string name() const { return shape_.name(); }
   double multiplications() const { return shape_.multiplications(); }
   // The transformed kernel, and what is needed to make it; what is needed for a run. Bytes as vectors of u8.
   onednn::Desc weights_desc() const;

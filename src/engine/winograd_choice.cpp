@@ -1,7 +1,8 @@
 #include "engine/winograd_choice.h"
 
-#include <algorithm>
+#include <array>
 #include <string_view>
+#include <vector>
 
 namespace headstart {
 namespace {
@@ -21,11 +22,10 @@ constexpr double kWorthIt = 0.95;
 
 double direct_cost(const WinogradShape& s, double weight) {
   const auto pixels = static_cast<double>(s.batch * s.result_height * s.result_width);
-  return kWorthIt * 9.0 * static_cast<double>(s.channels * s.filters) * (pixels + weight);
+  return kWorthIt * static_cast<double>(s.taps() * s.channels * s.filters) * (pixels + weight);
 }
 
-double tiled_cost(WinogradShape s, int tile, double weight, double transform_factor) {
-  s.tile = tile;
+double tiled_cost(const WinogradShape& s, double weight, double transform_factor) {
   const auto kernel = static_cast<double>(s.channels * s.filters);
   const double transform = (s.bf16 ? kTransformBf16 : kTransformF32) * transform_factor *
                            static_cast<double>(s.channels + s.filters);
@@ -33,58 +33,78 @@ double tiled_cost(WinogradShape s, int tile, double weight, double transform_fac
   return static_cast<double>(s.positions()) * (row * static_cast<double>(s.tiles()) + weight * kernel);
 }
 
+// The filterings that there are transforms for (winograd_tiles.cpp), along both axes or one of them.
+constexpr std::array<WinogradAxis, 4> kSquares{{{2, 3}, {4, 3}, {6, 3}, {4, 5}}};
+constexpr std::array<WinogradAxis, 4> kLines{{{2, 3}, {4, 3}, {4, 7}, {6, 7}}};
+
+std::vector<WinogradShape> tilings_of(const WinogradShape& shape) {
+  std::vector<WinogradShape> result;
+  const auto add = [&](const WinogradAxis& down, const WinogradAxis& across) {
+    if (down.taps == shape.down.taps && across.taps == shape.across.taps) {
+      auto tiling = shape;
+      tiling.down = down;
+      tiling.across = across;
+      result.push_back(tiling);
+    }
+  };
+  for (const auto& axis : kSquares) {
+    add(axis, axis);
+  }
+  for (const auto& axis : kLines) {
+    add({1, 1}, axis);
+    add(axis, {1, 1});
+  }
+  return result;
+}
+
 }  // namespace
 
-std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const Desc& src, const Desc& dst) {
+std::optional<WinogradShape> with_fastest_tiles(const WinogradShape& shape, TiledWork work) {
+  const bool is_inference = work == TiledWork::inference;
+  const double weight = is_inference ? kReadWeight : kReadWeight + kMakeWeight;
+  const double transform_factor = work == TiledWork::backward_weights ? kGradientTransform : 1.0;
+  const bool adds_only = work == TiledWork::forward || shape.bf16 || shape.result_bf16;
+  std::optional<WinogradShape> fastest;
+  double least = direct_cost(shape, weight);
+  for (const auto& tiling : tilings_of(shape)) {
+    if (adds_only && !(tiling.down.adds_only() && tiling.across.adds_only())) {
+      continue;
+    }
+    if (const double cost = tiled_cost(tiling, weight, transform_factor); cost < least) {
+      least = cost;
+      fastest = tiling;
+    }
+  }
+  return fastest;
+}
+
+std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const Desc& src, const Desc& dst,
+                                            TiledWork work) {
   const auto& window = layer.window;
   const auto floating = [](DataType type) { return type == DataType::f32 || type == DataType::bf16; };
-  if (onednn::dims_of(layer.user_weights).size() != 4 || window.kernel != onednn::Dims{3, 3} ||
-      window.strides != onednn::Dims{1, 1} || window.dilates != onednn::Dims{0, 0} ||
-      !floating(onednn::type_of(src)) || !floating(onednn::type_of(dst))) {
+  if (onednn::dims_of(layer.user_weights).size() != 4 || window.strides != onednn::Dims{1, 1} ||
+      window.dilates != onednn::Dims{0, 0} || !floating(onednn::type_of(src)) ||
+      !floating(onednn::type_of(dst))) {
     return std::nullopt;
   }
   const auto from = onednn::dims_of(src), to = onednn::dims_of(dst);
   if (from[1] % kMostLanes != 0 || to[1] % kMostLanes != 0) {
     return std::nullopt;
   }
-  return WinogradShape{.batch = from[0],
-                       .height = from[2],
-                       .width = from[3],
-                       .channels = from[1],
-                       .result_height = to[2],
-                       .result_width = to[3],
-                       .filters = to[1],
-                       .zeros_above = window.padding_begin[0],
-                       .zeros_left = window.padding_begin[1],
-                       .bf16 = onednn::type_of(src) == DataType::bf16,
-                       .result_bf16 = onednn::type_of(dst) == DataType::bf16};
-}
-
-namespace {
-
-// `largest`: side of the tiles that may be.
-int fastest_tile(const WinogradShape& shape, int largest, double weight, double transform_factor) {
-  const double direct = direct_cost(shape, weight);
-  const double of_2 = tiled_cost(shape, 2, weight, transform_factor);
-  const bool rounds = shape.bf16 || shape.result_bf16;
-  if (largest == 4 && !rounds && tiled_cost(shape, 4, weight, transform_factor) < std::min(direct, of_2)) {
-    return 4;
-  }
-  return of_2 < direct ? 2 : 0;
-}
-
-constexpr double kNewWeight = kReadWeight + kMakeWeight;
-
-}  // namespace
-
-int winograd_tile(const WinogradShape& shape) { return fastest_tile(shape, 4, kReadWeight, 1.0); }
-
-int forward_tile(const WinogradShape& shape) { return fastest_tile(shape, 2, kNewWeight, 1.0); }
-
-int backward_tile(const WinogradShape& shape) { return fastest_tile(shape, 4, kNewWeight, 1.0); }
-
-int gradient_tile(const WinogradShape& shape) {
-  return fastest_tile(shape, 4, kNewWeight, kGradientTransform);
+  return with_fastest_tiles({.batch = from[0],
+                             .height = from[2],
+                             .width = from[3],
+                             .channels = from[1],
+                             .result_height = to[2],
+                             .result_width = to[3],
+                             .filters = to[1],
+                             .zeros_above = window.padding_begin[0],
+                             .zeros_left = window.padding_begin[1],
+                             .bf16 = onednn::type_of(src) == DataType::bf16,
+                             .result_bf16 = onednn::type_of(dst) == DataType::bf16,
+                             .down = {1, static_cast<int>(window.kernel[0])},
+                             .across = {1, static_cast<int>(window.kernel[1])}},
+                            work);
 }
 
 bool is_worth_transforming(const dnnl::primitive_desc_base& product) {

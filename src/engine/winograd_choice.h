@@ -9,20 +9,19 @@
 
 namespace headstart {
 
-// The shape of a convolution that can be: 3x3, stride 1, no dilation, no groups, channels and filters in
-// multiples of 16. Source and result as oneDNN has them.
-std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const onednn::Desc& src,
-                                            const onednn::Desc& dst);
+// What is computed by tiles: a convolution of an inference; of a training step, where the kernel changes from
+// run to run, one forwards, whose transforms add only and are as exact as direct convolutions, for what a
+// ReLU or a max pooling lets through hangs on the last digits; the gradient of its source; of its kernel.
+enum class TiledWork { inference, forward, backward_data, backward_weights };
 
-// The side of the tiles that is fastest: 2 or 4, which is for f32 alone; 0: a direct convolution is. Of an
-// inference.
-int winograd_tile(const WinogradShape& shape);
-// Of a training step, where the kernel changes from run to run: forwards, whose tiles are of 2x2 only, as
-// exact as direct convolutions, for what a ReLU or a max pooling lets through hangs on the last digits;
-// backwards; and of the gradient of the kernel.
-int forward_tile(const WinogradShape& shape);
-int backward_tile(const WinogradShape& shape);
-int gradient_tile(const WinogradShape& shape);
+// The convolution with the tiles that are fastest; nothing where a direct one is, or where none fit: kernels
+// of 3x3, 5x5, 1x3, 1x7 and these turned, stride 1, no dilation, no groups, channels and filters in multiples
+// of 16. bf16 has tiles of 2 and 3 taps only. Source and result as oneDNN has them.
+std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const onednn::Desc& src,
+                                            const onednn::Desc& dst, TiledWork work);
+
+// The same of a shape whose tiles are still to be chosen.
+std::optional<WinogradShape> with_fastest_tiles(const WinogradShape& shape, TiledWork work);
 
 // Not where oneDNN has a reference kernel only, nor where tile registers (AMX) multiply faster than anything
 // transforms.

@@ -1,4 +1,4 @@
-// The gradient of a 3x3 kernel from tiles of its source and of the result's gradient.
+// The gradient of a convolution's kernel from tiles of its source and of the result's gradient.
 #pragma once
 
 #include <memory>
@@ -17,11 +17,11 @@ class WinogradGradient {
   // `shape` is that of the convolution. Nothing where it cannot be fast.
   static std::shared_ptr<WinogradGradient> make(const dnnl::engine& engine, const WinogradShape& shape);
 
-  std::string name() const { return "winograd:" + std::to_string(shape_.tile); }
+  std::string name() const { return shape_.name(); }
   double multiplications() const { return shape_.multiplications(); }
   onednn::Desc scratch_desc() const;  // as a vector of u8
 
-  // `gradient`: 3 x 3 x channels x filters. Scratch is that of the first run at every later one.
+  // `gradient`: taps down x taps across x channels x filters. Scratch is that of the first run at every later one.
   void run(const void* src, const void* diff, void* scratch, float* gradient);
 
  private:

@@ -1,17 +1,26 @@
-// The three transforms of Winograd's minimal filtering F(tile x tile, 3x3) (Lavin and Gray, "Fast Algorithms
-// for Convolutional Neural Networks", 2016).
+// The transforms of Winograd's minimal filtering in two dimensions: of a source, a kernel and a result.
 #pragma once
 
 #include <cstdint>
 #include <limits>
+#include <string>
 
 #include "engine/curves.h"
 #include "engine/lanes.h"
 
 namespace headstart {
 
-// A 3x3 convolution of stride 1 over a batch of channels-last images, its result cut into square tiles.
-// Channels and filters are multiples of kMostLanes.
+// F(tile, taps) along the height or the width (winograd_filtering.h). A single tap has a tile of 1.
+struct WinogradAxis {
+  int tile = 2, taps = 3;
+
+  int side() const { return tile + taps - 1; }
+  bool adds_only() const { return side() <= 4; }
+  bool operator==(const WinogradAxis&) const = default;
+};
+
+// A convolution of stride 1 over a batch of channels-last images, its result cut into tiles. Channels and
+// filters are multiples of kMostLanes.
 struct WinogradShape {
   std::int64_t batch = 1;
   std::int64_t height = 0, width = 0, channels = 0;
@@ -19,14 +28,15 @@ struct WinogradShape {
   std::int64_t zeros_above = 0, zeros_left = 0;
   bool bf16 = false;         // what is multiplied, and the source; else f32
   bool result_bf16 = false;  // the result and a summand
-  int tile = 2;              // side of a tile: 2 or 4
+  WinogradAxis down{}, across{};
 
-  std::int64_t tiles_down() const { return (result_height + tile - 1) / tile; }
-  std::int64_t tiles_across() const { return (result_width + tile - 1) / tile; }
+  std::int64_t tiles_down() const { return (result_height + down.tile - 1) / down.tile; }
+  std::int64_t tiles_across() const { return (result_width + across.tile - 1) / across.tile; }
   std::int64_t tiles() const { return batch * tiles_down() * tiles_across(); }
-  // Products that stand for a tile, in place of 9 tile * tile.
-  int side() const { return tile + 2; }
-  std::int64_t positions() const { return std::int64_t{tile + 2} * (tile + 2); }
+  std::int64_t taps() const { return std::int64_t{down.taps} * across.taps; }
+  // Products that stand for a tile, in place of taps() for each of its results.
+  std::int64_t positions() const { return std::int64_t{down.side()} * across.side(); }
+  std::string name() const;
   double multiplications() const { return static_cast<double>(positions() * tiles() * channels * filters); }
   // Tiles to take at once so that no part of them has more than `most` and all have the same.
   std::int64_t tiles_of_a_part(std::int64_t most) const {
@@ -70,9 +80,9 @@ void clear_rows(const WinogradShape& shape, std::int64_t columns, std::int64_t f
 void winograd_result(const WinogradShape& shape, const float* sums, const TileRange& tiles, std::int64_t rows,
                      const WinogradEnding& ending, void* dst);
 
-// `kernel`: 3 x 3 x channels x filters. `transformed`: the positions of one row, tile + 2 of them, x channels
-// x filters, of the type that is multiplied. `flipped`: the kernel turned by 180 degrees. Of one input
-// channel.
+// `kernel`: taps down x taps across x channels x filters. `transformed`: the positions of one row, across.side()
+// of them, x channels x filters, of the type that is multiplied. `flipped`: the kernel turned by 180 degrees.
+// Of one input channel.
 struct WinogradKernel {
   const float* values = nullptr;
   std::int64_t channels = 0, filters = 0;
@@ -81,8 +91,8 @@ struct WinogradKernel {
 void winograd_kernel(const WinogradShape& shape, const WinogradKernel& kernel, std::int64_t channel, int row,
                      void* transformed);
 
-// From the gradient of a transformed kernel, positions x channels x filters, to the kernel's, 3 x 3 x
-// channels x filters. Of one input channel.
+// From the gradient of a transformed kernel, positions x channels x filters, to the kernel's, taps
+// down x taps across x channels x filters. Of one input channel.
 void winograd_kernel_gradient(const WinogradShape& shape, const float* transformed, std::int64_t channel,
                               float* gradient);
 

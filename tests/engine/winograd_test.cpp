@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -52,7 +53,7 @@ Problem problem_of(const WinogradShape& shape, bool transposed) {
       .shape = shape,
       .transposed = transposed,
       .source = normal_values(shape.batch * shape.height * shape.width * shape.channels, 1),
-      .kernel = normal_values(9 * shape.channels * shape.filters, 2),
+      .kernel = normal_values(shape.taps() * shape.channels * shape.filters, 2),
       .bias = normal_values(shape.filters, 3),
       .summand = normal_values(shape.batch * shape.result_height * shape.result_width * shape.filters, 4)};
 }
@@ -61,8 +62,9 @@ double sum_at(const Problem& p, std::int64_t image, std::int64_t row, std::int64
               std::int64_t filter) {
   const WinogradShape& s = p.shape;
   double sum = 0.0;
-  for (std::int64_t i = 0; i < 3; ++i) {
-    for (std::int64_t j = 0; j < 3; ++j) {
+  for (std::int64_t i = 0; i < s.down.taps; ++i) {
+    for (std::int64_t j = 0; j < s.across.taps; ++j) {
+      const std::int64_t place = i * s.across.taps + j;
       const std::int64_t y = row + i - s.zeros_above, x = column + j - s.zeros_left;
       if (y < 0 || y >= s.height || x < 0 || x >= s.width) {
         continue;
@@ -70,8 +72,8 @@ double sum_at(const Problem& p, std::int64_t image, std::int64_t row, std::int64
       for (std::int64_t c = 0; c < s.channels; ++c) {
         const auto from = static_cast<std::size_t>(((image * s.height + y) * s.width + x) * s.channels + c);
         const auto weight =
-            static_cast<std::size_t>(p.transposed ? ((8 - i * 3 - j) * s.filters + filter) * s.channels + c
-                                                  : ((i * 3 + j) * s.channels + c) * s.filters + filter);
+            static_cast<std::size_t>(p.transposed ? ((s.taps() - 1 - place) * s.filters + filter) * s.channels + c
+                                                  : (place * s.channels + c) * s.filters + filter);
         sum += static_cast<double>(p.source[from]) * static_cast<double>(p.kernel[weight]);
       }
     }
@@ -115,7 +117,7 @@ std::vector<float> by_tiles(const Problem& p) {
   return loaded(result, p.shape.result_bf16);
 }
 
-// The largest error, in parts of the norm of what is summed: that of 9 x channels products of values near 1.
+// The largest error, in parts of the norm of what is summed: that of taps x channels products of values near 1.
 double error_of(const Problem& p) {
   const auto expected = naive(p);
   const auto actual = by_tiles(p);
@@ -126,48 +128,60 @@ double error_of(const Problem& p) {
   for (std::size_t i = 0; i < expected.size(); ++i) {
     largest = std::max(largest, std::abs(static_cast<double>(actual[i]) - expected[i]));
   }
-  return largest / std::sqrt(9.0 * static_cast<double>(p.shape.channels));
+  return largest / std::sqrt(static_cast<double>(p.shape.taps() * p.shape.channels));
 }
 
-// Even and odd sizes, one pixel, padding on no, one or every side and more than the kernel reaches.
-std::vector<WinogradShape> shapes() {
-  std::vector<WinogradShape> result;
-  const auto add = [&](std::int64_t height, std::int64_t width, std::int64_t above, std::int64_t left,
-                       std::int64_t below_and_right) {
-    result.push_back({.batch = 2,
-                      .height = height,
-                      .width = width,
-                      .channels = 32,
-                      .result_height = height + above + below_and_right - 2,
-                      .result_width = width + left + below_and_right - 2,
-                      .filters = 48,
-                      .zeros_above = above,
-                      .zeros_left = left});
+// Sizes of an image and the zeros around it.
+struct Place {
+  std::int64_t height, width, above, left, below_and_right;
+};
+
+// The filterings with the errors that they may have, of a convolution and of a kernel's gradient; seen: half
+// of these.
+struct Case {
+  WinogradAxis down, across;
+  double error, gradient_error;
+};
+constexpr WinogradAxis kOne{1, 1};
+const std::vector<Case> kFilterings{
+    {{2, 3}, {2, 3}, 3e-6, 1e-5}, {{4, 3}, {4, 3}, 1.2e-5, 1.2e-5}, {{6, 3}, {6, 3}, 7e-5, 7e-5},
+    {{4, 5}, {4, 5}, 5e-5, 8e-5}, {kOne, {2, 3}, 3e-6, 3e-6},       {{2, 3}, kOne, 3e-6, 3e-6},
+    {kOne, {4, 3}, 7e-6, 7e-6},   {{4, 3}, kOne, 7e-6, 7e-6},       {kOne, {4, 7}, 4e-5, 4e-5},
+    {{4, 7}, kOne, 4e-5, 4e-5},   {kOne, {6, 7}, 8e-5, 8e-5},       {{6, 7}, kOne, 8e-5, 8e-5},
+};
+
+// Of the place and with the axes; a result has a pixel at least.
+WinogradShape shape_at(const Place& place, const WinogradAxis& down, const WinogradAxis& across) {
+  const auto extent = [](std::int64_t from, std::int64_t zeros, const WinogradAxis& axis) {
+    return std::max<std::int64_t>(from + zeros - axis.taps + 1, 1);
   };
-  add(8, 8, 1, 1, 1);
-  add(7, 9, 1, 1, 1);
-  add(5, 12, 0, 0, 0);
-  add(1, 1, 1, 1, 1);
-  add(6, 3, 0, 1, 2);
-  add(4, 5, 3, 4, 3);
-  add(23, 31, 1, 1, 1);
-  add(150, 90, 1, 1, 1);
-  return result;
+  return {.batch = 2,
+          .height = place.height,
+          .width = place.width,
+          .channels = 32,
+          .result_height = extent(place.height, place.above + place.below_and_right, down),
+          .result_width = extent(place.width, place.left + place.below_and_right, across),
+          .filters = 48,
+          .zeros_above = place.above,
+          .zeros_left = place.left,
+          .down = down,
+          .across = across};
 }
 
-class Winograd : public testing::TestWithParam<WinogradShape> {};
+class Winograd : public testing::TestWithParam<Place> {};
 
-// Seen: 1.3e-6 with tiles of 2, 6.4e-6 with tiles of 4, whose transforms multiply by up to 3.4.
 TEST_P(Winograd, EqualsNaiveLoopsInF32) {
-  for (const int tile : {2, 4}) {
+  for (const auto& filtering : kFilterings) {
     for (const bool transposed : {false, true}) {
-      WinogradShape shape = GetParam();
-      shape.tile = tile;
-      EXPECT_LT(error_of(problem_of(shape, transposed)), tile == 2 ? 3e-6 : 2e-5)
-          << tile << (transposed ? " transposed" : "");
+      const auto shape = shape_at(GetParam(), filtering.down, filtering.across);
+      EXPECT_LT(error_of(problem_of(shape, transposed)), filtering.error)
+          << shape.name() << " of " << shape.taps() << (transposed ? " transposed" : "");
     }
   }
 }
+
+const std::vector<std::pair<WinogradAxis, WinogradAxis>> kAddsOnly{
+    {{2, 3}, {2, 3}}, {kOne, {2, 3}}, {{2, 3}, kOne}};
 
 // Seen: 1.8e-2: values and sums of four of them are rounded to 2^-9 of theirs.
 TEST_P(Winograd, EqualsNaiveLoopsInBf16) {
@@ -176,10 +190,12 @@ TEST_P(Winograd, EqualsNaiveLoopsInBf16) {
   }
   for (const bool to_bf16 : {false, true}) {
     for (const bool transposed : {false, true}) {
-      WinogradShape shape = GetParam();
-      shape.bf16 = true;
-      shape.result_bf16 = to_bf16;
-      EXPECT_LT(error_of(problem_of(shape, transposed)), 4e-2) << to_bf16 << transposed;
+      for (const auto& [down, across] : kAddsOnly) {
+        WinogradShape shape = shape_at(GetParam(), down, across);
+        shape.bf16 = true;
+        shape.result_bf16 = to_bf16;
+        EXPECT_LT(error_of(problem_of(shape, transposed)), 4e-2) << shape.taps() << to_bf16 << transposed;
+      }
     }
   }
 }
@@ -190,9 +206,10 @@ std::vector<double> naive_gradient(const Problem& p) {
   std::vector<double> result(p.kernel.size());
   for (std::int64_t pixel = 0; pixel < s.batch * s.result_height * s.result_width; ++pixel) {
     const std::int64_t image = pixel / (s.result_height * s.result_width);
-    for (std::int64_t place = 0; place < 9; ++place) {
-      const std::int64_t y = pixel / s.result_width % s.result_height + place / 3 - s.zeros_above;
-      const std::int64_t x = pixel % s.result_width + place % 3 - s.zeros_left;
+    for (std::int64_t place = 0; place < s.taps(); ++place) {
+      const std::int64_t y =
+          pixel / s.result_width % s.result_height + place / s.across.taps - s.zeros_above;
+      const std::int64_t x = pixel % s.result_width + place % s.across.taps - s.zeros_left;
       if (y < 0 || y >= s.height || x < 0 || x >= s.width) {
         continue;
       }
@@ -227,12 +244,10 @@ double gradient_error(const WinogradShape& shape) {
   return largest / std::sqrt(static_cast<double>(shape.batch * shape.result_height * shape.result_width));
 }
 
-// Seen: 4e-6 with tiles of 2 (AVX-512), 6e-6 with tiles of 4.
 TEST_P(Winograd, GradientEqualsNaiveLoopsInF32) {
-  for (const int tile : {2, 4}) {
-    WinogradShape shape = GetParam();
-    shape.tile = tile;
-    EXPECT_LT(gradient_error(shape), tile == 2 ? 1e-5 : 2e-5) << tile;
+  for (const auto& filtering : kFilterings) {
+    const auto shape = shape_at(GetParam(), filtering.down, filtering.across);
+    EXPECT_LT(gradient_error(shape), filtering.gradient_error) << shape.name() << " of " << shape.taps();
   }
 }
 
@@ -241,20 +256,27 @@ TEST_P(Winograd, GradientEqualsNaiveLoopsInBf16) {
   if (!is_supported(Precision::bf16)) {
     GTEST_SKIP() << "this CPU does not multiply bf16";
   }
-  WinogradShape shape = GetParam();
-  shape.bf16 = shape.result_bf16 = true;
-  EXPECT_LT(gradient_error(shape), 5e-2);
+  for (const auto& [down, across] : kAddsOnly) {
+    WinogradShape shape = shape_at(GetParam(), down, across);
+    shape.bf16 = shape.result_bf16 = true;
+    EXPECT_LT(gradient_error(shape), 5e-2) << shape.taps();
+  }
 }
 
-std::string shape_name(const testing::TestParamInfo<WinogradShape>& info) {
-  const WinogradShape& s = info.param;
-  return std::to_string(s.height) + "x" + std::to_string(s.width) + "_" + std::to_string(s.zeros_above) +
-         "_" + std::to_string(s.zeros_left);
+std::string place_name(const testing::TestParamInfo<Place>& info) {
+  const Place& p = info.param;
+  return std::to_string(p.height) + "x" + std::to_string(p.width) + "_" + std::to_string(p.above) + "_" +
+         std::to_string(p.left);
 }
 
-INSTANTIATE_TEST_SUITE_P(Engine, Winograd, testing::ValuesIn(shapes()), shape_name);
+// Even and odd sizes, one pixel, padding on no, one or every side and more than the kernel reaches.
+INSTANTIATE_TEST_SUITE_P(Engine, Winograd,
+                         testing::Values(Place{8, 8, 1, 1, 1}, Place{7, 9, 1, 1, 1}, Place{9, 12, 0, 0, 0},
+                                         Place{1, 1, 1, 1, 1}, Place{17, 17, 3, 3, 3}, Place{6, 3, 0, 1, 2},
+                                         Place{4, 5, 3, 4, 3}, Place{23, 31, 1, 1, 1}, Place{90, 50, 1, 1, 1}),
+                         place_name);
 
-WinogradShape same_padding(std::int64_t batch, std::int64_t size, std::int64_t channels) {
+WinogradShape same_padding(std::int64_t batch, std::int64_t size, std::int64_t channels, int taps = 3) {
   return {.batch = batch,
           .height = size,
           .width = size,
@@ -262,23 +284,46 @@ WinogradShape same_padding(std::int64_t batch, std::int64_t size, std::int64_t c
           .result_height = size,
           .result_width = size,
           .filters = channels,
-          .zeros_above = 1,
-          .zeros_left = 1};
+          .zeros_above = taps / 2,
+          .zeros_left = taps / 2,
+          .down = {1, taps},
+          .across = {1, taps}};
+}
+
+std::string tiles_of(const WinogradShape& shape, TiledWork work) {
+  const auto tiled = with_fastest_tiles(shape, work);
+  return tiled ? tiled->name() : "none";
 }
 
 TEST(WinogradChoice, IsLargeTilesInF32AndNoneWhereTheKernelIsReadForLittle) {
-  EXPECT_EQ(winograd_tile(same_padding(2, 56, 64)), 4);
-  EXPECT_EQ(winograd_tile(same_padding(4, 28, 256)), 4);
-  EXPECT_EQ(forward_tile(same_padding(4, 28, 256)), 2);
-  EXPECT_EQ(backward_tile(same_padding(4, 28, 256)), 4);
-  EXPECT_EQ(gradient_tile(same_padding(4, 28, 256)), 4);
-  EXPECT_EQ(winograd_tile(same_padding(1, 7, 512)), 0);
+  EXPECT_EQ(tiles_of(same_padding(2, 56, 64), TiledWork::inference), "winograd:6");
+  EXPECT_EQ(tiles_of(same_padding(4, 28, 256), TiledWork::inference), "winograd:6");
+  EXPECT_EQ(tiles_of(same_padding(4, 28, 256), TiledWork::forward), "winograd:2");
+  EXPECT_EQ(tiles_of(same_padding(4, 28, 256), TiledWork::backward_data), "winograd:4");
+  EXPECT_EQ(tiles_of(same_padding(4, 28, 256), TiledWork::backward_weights), "winograd:4");
+  EXPECT_EQ(tiles_of(same_padding(1, 7, 512), TiledWork::inference), "none");
+  EXPECT_EQ(tiles_of(same_padding(1, 7, 512), TiledWork::backward_data), "none");
+  EXPECT_EQ(tiles_of(same_padding(2, 35, 64, 5), TiledWork::inference), "winograd:4");
+  EXPECT_EQ(tiles_of(same_padding(2, 35, 64, 5), TiledWork::forward), "none");
+  EXPECT_EQ(tiles_of(same_padding(2, 56, 64, 11), TiledWork::inference), "none");
+}
+
+TEST(WinogradChoice, IsOfLinesForKernelsOfOneRowOrColumn) {
+  WinogradShape row = same_padding(2, 17, 192, 7);
+  row.down = {1, 1};
+  row.zeros_above = 0;
+  EXPECT_EQ(tiles_of(row, TiledWork::inference), "winograd:1x6");
+  std::swap(row.down, row.across);
+  std::swap(row.zeros_above, row.zeros_left);
+  EXPECT_EQ(tiles_of(row, TiledWork::inference), "winograd:6x1");
+}
+
+TEST(WinogradChoice, IsOfTransformsThatAddInBf16) {
   WinogradShape shape = same_padding(2, 56, 64);
   shape.bf16 = shape.result_bf16 = true;
-  EXPECT_EQ(winograd_tile(shape), 2);
-  EXPECT_EQ(backward_tile(shape), 2);
-  EXPECT_EQ(gradient_tile(shape), 2);
-  EXPECT_EQ(backward_tile(same_padding(1, 7, 512)), 0);
+  for (const auto work : {TiledWork::inference, TiledWork::backward_data, TiledWork::backward_weights}) {
+    EXPECT_EQ(tiles_of(shape, work), "winograd:2");
+  }
 }
 
 }  // namespace
