@@ -5,6 +5,7 @@
 
 #include "engine/border.h"
 #include "engine/frozen_lowering.h"
+#include "engine/machine_choices.h"
 #include "headstart/engine.h"
 #include "headstart/error.h"
 
@@ -48,6 +49,7 @@ FrozenProgram::FrozenProgram(const Graph& graph, const Parameters& parameters, s
     const auto resolved = resolved_options(options);
     impl_->batch = options.batch;
     impl_->lowered = FrozenLowering(impl_->emitter, graph, parameters, outputs, resolved).lower();
+    MachineChoices::here().save();
     impl_->emitter.plan();
     if (options.weights_of == nullptr) {
       refresh(parameters);

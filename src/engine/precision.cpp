@@ -1,7 +1,7 @@
 // Precisions by name, and the choice that `automatic` makes on this CPU.
-#include <algorithm>
-#include <chrono>
-#include <vector>
+#include <array>
+#include <functional>
+#include <memory>
 
 #include <fmt/format.h>
 #include <omp.h>
@@ -9,14 +9,13 @@
 #include "engine/border.h"
 #include "engine/emitter.h"
 #include "engine/layout.h"
+#include "engine/machine_choices.h"
 #include "headstart/engine.h"
 
 namespace headstart {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-// A mid-network 3x3 convolution on one thread, so that other load on the machine matters little.
+// A mid-network 3x3 convolution.
 class Probe {
  public:
   explicit Probe(DataType type) {
@@ -37,33 +36,28 @@ class Probe {
     emitter_.plan();
   }
 
-  double seconds() {
-    const auto start = Clock::now();
-    emitter_.run();
-    return std::chrono::duration<double>(Clock::now() - start).count();
-  }
+  void run() { emitter_.run(); }
 
  private:
   Emitter emitter_;
 };
 
-// Best of a few runs of each, in turn. bf16 has to win clearly, for it costs accuracy.
 Precision measure() {
   if (!onednn::cpu_has(dnnl::cpu_isa::avx512_core_bf16)) {
     return Precision::f32;  // bf16 would be emulated
   }
-  const int threads = omp_get_max_threads();
-  omp_set_num_threads(1);
-  Probe f32(DataType::f32);
-  Probe bf16(DataType::bf16);
-  double best_f32 = f32.seconds();
-  double best_bf16 = bf16.seconds();
-  for (int i = 0; i < 10; ++i) {
-    best_f32 = std::min(best_f32, f32.seconds());
-    best_bf16 = std::min(best_bf16, bf16.seconds());
-  }
-  omp_set_num_threads(threads);
-  return best_bf16 * 1.25 < best_f32 ? Precision::bf16 : Precision::f32;
+  const auto probe = [](DataType type) {
+    return [type]() -> std::function<void()> {
+      return [probe = std::make_shared<Probe>(type)] { probe->run(); };
+    };
+  };
+  constexpr double kCost = 1.16;  // it costs accuracy, and has to win by so much more
+  const std::array alternatives{Alternative{.name = "f32", .prepare = probe(DataType::f32)},
+                                Alternative{.name = "bf16", .prepare = probe(DataType::bf16), .times = kCost}};
+  auto& choices = MachineChoices::here();
+  const auto chosen = choices.choose("precision", alternatives);
+  choices.save();
+  return chosen == 0 ? Precision::f32 : Precision::bf16;
 }
 
 }  // namespace

@@ -20,18 +20,18 @@ constexpr std::int64_t kCacheBytes = 1 << 20;
 constexpr std::int64_t kFewestRows = 32, kMostRows = 128;
 constexpr std::int64_t kHeavyKernel = 1 << 18;  // is worth more rows
 
-std::int64_t rows_at_once(const WinogradShape& s) {
+}  // namespace
+
+std::int64_t WinogradConvolution::tiles_at_once(const WinogradShape& s) {
   const std::int64_t bytes_of_row =
       s.positions() * (s.channels * (s.bf16 ? 2 : 4) + s.filters * std::int64_t{sizeof(float)});
   const std::int64_t fewest = s.channels * s.filters >= kHeavyKernel ? 2 * kFewestRows : kFewestRows;
   return s.tiles_of_a_part(std::clamp(kCacheBytes / bytes_of_row, fewest, kMostRows));
 }
 
-}  // namespace
-
 std::shared_ptr<WinogradConvolution> WinogradConvolution::make(const dnnl::engine& engine,
                                                                const WinogradShape& shape, bool transposed) {
-  const std::int64_t rows = rows_at_once(shape);
+  const std::int64_t rows = tiles_at_once(shape);
   const auto type = shape.bf16 ? DataType::bf16 : DataType::f32;
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);

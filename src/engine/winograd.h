@@ -22,6 +22,9 @@ class WinogradConvolution {
   static std::shared_ptr<WinogradConvolution> make(const dnnl::engine& engine, const WinogradShape& shape,
                                                    bool transposed = false);
 
+  // How many are transformed and multiplied together.
+  static std::int64_t tiles_at_once(const WinogradShape& shape);
+
   std::string name() const { return shape_.name(); }
   double multiplications() const { return shape_.multiplications(); }
   // The transformed kernel, and what is needed to make it; what is needed for a run. Bytes as vectors of u8.
@@ -49,7 +52,7 @@ class WinogradConvolution {
 
   dnnl::engine engine_;
   WinogradShape shape_;
-  std::int64_t rows_;  // tiles that are transformed and multiplied together
+  std::int64_t rows_;  // tiles_at_once
   onednn::ConvolutionForward product_desc_;
   dnnl::convolution_forward product_;
   onednn::Desc plain_kernel_;

@@ -1,5 +1,6 @@
 #include "engine/winograd_choice.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <vector>
@@ -59,23 +60,18 @@ std::vector<WinogradShape> tilings_of(const WinogradShape& shape) {
 
 }  // namespace
 
-std::optional<WinogradShape> with_fastest_tiles(const WinogradShape& shape, TiledWork work) {
-  const bool is_inference = work == TiledWork::inference;
-  const double weight = is_inference ? kReadWeight : kReadWeight + kMakeWeight;
+std::vector<TileEstimate> tile_estimates(const WinogradShape& shape, TiledWork work) {
+  const double weight = work == TiledWork::inference ? kReadWeight : kReadWeight + kMakeWeight;
   const double transform_factor = work == TiledWork::backward_weights ? kGradientTransform : 1.0;
   const bool adds_only = work == TiledWork::forward || shape.bf16 || shape.result_bf16;
-  std::optional<WinogradShape> fastest;
-  double least = direct_cost(shape, weight);
-  for (const auto& tiling : tilings_of(shape)) {
-    if (adds_only && !(tiling.down.adds_only() && tiling.across.adds_only())) {
-      continue;
-    }
-    if (const double cost = tiled_cost(tiling, weight, transform_factor); cost < least) {
-      least = cost;
-      fastest = tiling;
+  std::vector<TileEstimate> estimates{{.cost = direct_cost(shape, weight)}};
+  for (const auto& tiles : tilings_of(shape)) {
+    if (!adds_only || (tiles.down.adds_only() && tiles.across.adds_only())) {
+      estimates.push_back({.tiles = tiles, .cost = tiled_cost(tiles, weight, transform_factor)});
     }
   }
-  return fastest;
+  std::ranges::stable_sort(estimates, {}, &TileEstimate::cost);
+  return estimates;
 }
 
 std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const Desc& src, const Desc& dst,
@@ -91,7 +87,7 @@ std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const Desc&
   if (from[1] % kMostLanes != 0 || to[1] % kMostLanes != 0) {
     return std::nullopt;
   }
-  return with_fastest_tiles({.batch = from[0],
+  const WinogradShape shape{.batch = from[0],
                              .height = from[2],
                              .width = from[3],
                              .channels = from[1],
@@ -103,8 +99,9 @@ std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const Desc&
                              .bf16 = onednn::type_of(src) == DataType::bf16,
                              .result_bf16 = onednn::type_of(dst) == DataType::bf16,
                              .down = {1, static_cast<int>(window.kernel[0])},
-                             .across = {1, static_cast<int>(window.kernel[1])}},
-                            work);
+                             .across = {1, static_cast<int>(window.kernel[1])}};
+  return work == TiledWork::inference ? with_measured_tiles(shape)
+                                      : tile_estimates(shape, work).front().tiles;
 }
 
 bool is_worth_transforming(const dnnl::primitive_desc_base& product) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "engine/layout.h"
 #include "engine/onednn.h"
@@ -16,12 +17,20 @@ enum class TiledWork { inference, forward, backward_data, backward_weights };
 
 // The convolution with the tiles that are fastest; nothing where a direct one is, or where none fit: kernels
 // of 3x3, 5x5, 1x3, 1x7 and these turned, stride 1, no dilation, no groups, channels and filters in multiples
-// of 16. bf16 has tiles of 2 and 3 taps only. Source and result as oneDNN has them.
+// of 16. bf16 has tiles of 2 and 3 taps only. Source and result as oneDNN has them. Measured for an inference;
+// estimated for training, where other rounding may lead another way.
 std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const onednn::Desc& src,
                                             const onednn::Desc& dst, TiledWork work);
 
-// The same of a shape whose tiles are still to be chosen.
-std::optional<WinogradShape> with_fastest_tiles(const WinogradShape& shape, TiledWork work);
+// The shape with tiles, or nothing for a direct convolution, and what it costs in multiplications.
+struct TileEstimate {
+  std::optional<WinogradShape> tiles{};
+  double cost = 0.0;
+};
+// Of all tiles that fit a shape whose tiles are still to be chosen, and directly; the fastest first.
+std::vector<TileEstimate> tile_estimates(const WinogradShape& shape, TiledWork work);
+// The fastest of those for an inference, by measurement where the estimates are close.
+std::optional<WinogradShape> with_measured_tiles(const WinogradShape& shape);
 
 // Not where oneDNN has a reference kernel only, nor where tile registers (AMX) multiply faster than anything
 // transforms.

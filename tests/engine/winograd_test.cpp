@@ -291,8 +291,8 @@ WinogradShape same_padding(std::int64_t batch, std::int64_t size, std::int64_t c
 }
 
 std::string tiles_of(const WinogradShape& shape, TiledWork work) {
-  const auto tiled = with_fastest_tiles(shape, work);
-  return tiled ? tiled->name() : "none";
+  const auto tiles = tile_estimates(shape, work).front().tiles;
+  return tiles ? tiles->name() : "none";
 }
 
 TEST(WinogradChoice, IsLargeTilesInF32AndNoneWhereTheKernelIsReadForLittle) {

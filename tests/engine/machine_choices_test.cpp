@@ -1,0 +1,129 @@
+// Choices are measured once, remembered in a file and shared with other processes through it.
+#include "engine/machine_choices.h"
+
+#include <array>
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "core/files.h"
+#include "engine/winograd_choice.h"
+#include "support/temporary_folder.h"
+
+namespace headstart {
+namespace {
+
+using namespace std::chrono_literals;
+
+class MachineChoicesTest : public testing::Test {
+ protected:
+  // Takes that long, and counts how often it is prepared.
+  Alternative alternative(const std::string& name, std::chrono::microseconds time) {
+    return {.name = name, .prepare = [this, time]() -> std::function<void()> {
+              ++prepared_;
+              return [time] {
+                const auto end = std::chrono::steady_clock::now() + time;
+                while (std::chrono::steady_clock::now() < end) {
+                }
+              };
+            }};
+  }
+  std::array<Alternative, 3> alternatives() {
+    return {alternative("first", 1000us), alternative("second", 100us), alternative("third", 3000us)};
+  }
+
+  test::TemporaryFolder folder_;
+  const std::string path_ = folder_ / "choices/here.json";
+  int prepared_ = 0;
+};
+
+TEST_F(MachineChoicesTest, MeasuresOnceAndRemembersBetweenRuns) {
+  MachineChoices choices(path_);
+  EXPECT_EQ(choices.choose("work", alternatives()), 1U);
+  EXPECT_EQ(prepared_, 3);
+  EXPECT_EQ(choices.choose("work", alternatives()), 1U);
+  EXPECT_EQ(prepared_, 3);
+  choices.save();
+  MachineChoices later(path_);
+  EXPECT_EQ(later.choose("work", alternatives()), 1U);
+  EXPECT_EQ(prepared_, 3);
+  EXPECT_EQ(later.choose("other work", alternatives()), 1U);
+  EXPECT_EQ(prepared_, 6);
+}
+
+TEST_F(MachineChoicesTest, ChoosesTheFirstUnlessAnotherIsClearlyFaster) {
+  MachineChoices choices(path_);
+  EXPECT_EQ(choices.choose("near", std::array{alternative("first", 1000us), alternative("second", 980us)}), 0U);
+  // The second does its work ten times.
+  auto part = alternative("second", 200us);
+  part.times = 10.0;
+  EXPECT_EQ(choices.choose("part", std::array{alternative("first", 1000us), part}), 0U);
+}
+
+TEST_F(MachineChoicesTest, TakesNothingThatCannotBeDone) {
+  MachineChoices choices(path_);
+  const Alternative impossible{.name = "first", .prepare = [] { return std::function<void()>(); }};
+  EXPECT_EQ(choices.choose("work", std::array{impossible, alternative("second", 10us)}), 1U);
+}
+
+TEST_F(MachineChoicesTest, KeepsWhatAnotherProcessChose) {
+  MachineChoices one(path_), other(path_);
+  one.choose("a", alternatives());
+  other.choose("b", alternatives());
+  one.save();
+  other.save();
+  MachineChoices both(path_);
+  both.choose("a", alternatives());
+  both.choose("b", alternatives());
+  EXPECT_EQ(prepared_, 6);
+}
+
+TEST_F(MachineChoicesTest, StartsAnewWithAFileThatIsBroken) {
+  std::filesystem::create_directories(folder_.path() / "choices");
+  for (const std::string content : {"", "{", "[1]", "{\"work\": 3}", "{\"work\": \"fourth\"}", "\xff\xfe"}) {
+    std::ofstream(path_) << content;
+    MachineChoices choices(path_);
+    EXPECT_EQ(choices.choose("work", alternatives()), 1U) << content;
+    choices.save();
+    prepared_ = 0;
+    MachineChoices(path_).choose("work", alternatives());
+    EXPECT_EQ(prepared_, 0) << content;
+  }
+}
+
+TEST_F(MachineChoicesTest, GoesOnWhereNothingCanBeWritten) {
+  std::ofstream(folder_ / "choices") << "a file, not a folder";
+  MachineChoices choices(path_);
+  EXPECT_EQ(choices.choose("work", alternatives()), 1U);
+  EXPECT_NO_THROW(choices.save());
+  EXPECT_EQ(choices.choose("work", alternatives()), 1U);
+  EXPECT_EQ(prepared_, 3);
+}
+
+TEST_F(MachineChoicesTest, TilesAreTheSameAtEveryRun) {
+  ::setenv("HEADSTART_CACHE", folder_.path().c_str(), 1);
+  const WinogradShape shape{.batch = 2,
+                            .height = 28,
+                            .width = 28,
+                            .channels = 64,
+                            .result_height = 28,
+                            .result_width = 28,
+                            .filters = 64,
+                            .zeros_above = 1,
+                            .zeros_left = 1};
+  const auto first = with_measured_tiles(shape);
+  MachineChoices::here().save();
+  EXPECT_FALSE(std::filesystem::is_empty(folder_.path() / "choices"));
+  for (int i = 0; i < 5; ++i) {
+    const auto again = with_measured_tiles(shape);
+    ASSERT_EQ(again.has_value(), first.has_value());
+    EXPECT_EQ(again ? again->name() : "", first ? first->name() : "");
+  }
+  ::unsetenv("HEADSTART_CACHE");
+}
+
+}  // namespace
+}  // namespace headstart
