@@ -21,6 +21,9 @@ constexpr double kBeginProduct = 400.0;
 constexpr double kSlowerProducts = 1.15;
 constexpr double kWorthIt = 0.95;
 
+// Larger tiles are less exact and make a gradient no faster.
+constexpr int kLargestOfTraining = 4;
+
 double direct_cost(const WinogradShape& s, double weight) {
   const auto pixels = static_cast<double>(s.batch * s.result_height * s.result_width);
   return kWorthIt * static_cast<double>(s.taps() * s.channels * s.filters) * (pixels + weight);
@@ -58,15 +61,32 @@ std::vector<WinogradShape> tilings_of(const WinogradShape& shape) {
   return result;
 }
 
+// Whether the type has the tiles and they are exact enough for the work.
+bool fit(const WinogradShape& tiles, TiledWork work) {
+  const bool adds_only = tiles.down.adds_only() && tiles.across.adds_only();
+  const bool is_line = tiles.down.taps == 1 || tiles.across.taps == 1;
+  const int tile = std::max(tiles.down.tile, tiles.across.tile);
+  if (tiles.bf16 || tiles.result_bf16) {
+    return adds_only;
+  }
+  switch (work) {
+    case TiledWork::inference:
+      return true;
+    case TiledWork::forward:
+      return adds_only || (is_line && tile <= kLargestOfTraining);
+    default:
+      return tile <= kLargestOfTraining;
+  }
+}
+
 }  // namespace
 
 std::vector<TileEstimate> tile_estimates(const WinogradShape& shape, TiledWork work) {
   const double weight = work == TiledWork::inference ? kReadWeight : kReadWeight + kMakeWeight;
   const double transform_factor = work == TiledWork::backward_weights ? kGradientTransform : 1.0;
-  const bool adds_only = work == TiledWork::forward || shape.bf16 || shape.result_bf16;
   std::vector<TileEstimate> estimates{{.cost = direct_cost(shape, weight)}};
   for (const auto& tiles : tilings_of(shape)) {
-    if (!adds_only || (tiles.down.adds_only() && tiles.across.adds_only())) {
+    if (fit(tiles, work)) {
       estimates.push_back({.tiles = tiles, .cost = tiled_cost(tiles, weight, transform_factor)});
     }
   }

@@ -11,8 +11,8 @@
 namespace headstart {
 
 // What is computed by tiles: a convolution of an inference; of a training step, where the kernel changes from
-// run to run, one forwards, whose transforms add only and are as exact as direct convolutions, for what a
-// ReLU or a max pooling lets through hangs on the last digits; the gradient of its source; of its kernel.
+// run to run, one forwards, which is nearly as exact as a direct one, for what a ReLU or a max pooling lets
+// through hangs on the last digits; the gradient of its source; of its kernel.
 enum class TiledWork { inference, forward, backward_data, backward_weights };
 
 // The convolution with the tiles that are fastest; nothing where a direct one is, or where none fit: kernels
