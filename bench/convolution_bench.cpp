@@ -57,8 +57,7 @@ void measure(benchmark::State& state, const WinogradShape& s, const Step& step) 
   for (auto _ : state) {
     step();
   }
-  const auto products =
-      static_cast<double>(s.taps() * s.batch * s.height * s.width * s.channels * s.filters);
+  const auto products = static_cast<double>(s.taps() * s.batch * s.height * s.width * s.channels * s.filters);
   state.counters["products/s"] = benchmark::Counter(products, benchmark::Counter::kIsIterationInvariantRate);
 }
 
@@ -89,7 +88,8 @@ void Direct(benchmark::State& state, const Kind& kind) {
   const auto s = shape_of(state, kind);
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   const auto descs = descs_of(s, kind.type);
-  const auto pd = onednn::convolution_forward(engine, dnnl::prop_kind::forward_inference, descs, window_of(s), {});
+  const auto pd =
+      onednn::convolution_forward(engine, dnnl::prop_kind::forward_inference, descs, window_of(s), {});
   const dnnl::convolution_forward convolution(pd);
   dnnl::stream stream(engine);
   const Arguments arguments{{DNNL_ARG_SRC, dnnl::memory(descs.src, engine)},

@@ -9,8 +9,8 @@
 
 #include "engine/channel_norm.h"
 #include "engine/depthwise_gradient.h"
-#include "engine/max_pooling.h"
 #include "engine/onednn.h"
+#include "engine/pooling.h"
 #include "engine/stem_gradient.h"
 #include "headstart/engine.h"
 #include "headstart/losses.h"

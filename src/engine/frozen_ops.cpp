@@ -4,7 +4,7 @@
 #include "engine/attention.h"
 #include "engine/frozen_lowering.h"
 #include "engine/lowering.h"
-#include "engine/max_pooling.h"
+#include "engine/pooling.h"
 #include "engine/window_attention.h"
 
 namespace headstart {
@@ -27,6 +27,10 @@ Value FrozenLowering::pool(NodeId id, dnnl::algorithm algorithm, const onednn::W
         [shape, bf16 = type == DataType::bf16, from = emitter_.memory(src), to = emitter_.memory(dst)] {
           max_pooling(shape, bf16, from.get_data_handle(), to.get_data_handle(), nullptr);
         });
+    return dst;
+  }
+  if (emit_average_pooling(emitter_, {node.name, "pooling", algorithm, window}, src,
+                           {.buffer = dst.buffer, .desc = spatial_desc})) {
     return dst;
   }
   const auto pd = onednn::pooling_forward(emitter_.engine(), prop_kind::forward_inference, algorithm,

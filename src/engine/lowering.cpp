@@ -4,6 +4,7 @@
 
 #include "engine/folding.h"
 #include "engine/kernels.h"
+#include "engine/pooling.h"
 
 namespace headstart {
 
@@ -118,6 +119,22 @@ Value emit_softmax_backward(Emitter& emitter, const std::string& node, const Val
                                   rows_of(diff_src, columns));
                });
   return diff_src;
+}
+
+bool emit_average_pooling(Emitter& emitter, const Average& average, const Value& src, const Value& dst) {
+  const bool counts_zeros = average.algorithm == dnnl::algorithm::pooling_avg_include_padding;
+  const auto shape = sliding_shape(src.desc, dst.desc, average.window);
+  const auto type = onednn::type_of(dst.desc);
+  if (!(counts_zeros || average.algorithm == dnnl::algorithm::pooling_avg_exclude_padding) ||
+      !has_fast_average_pooling(shape, type)) {
+    return false;
+  }
+  emitter.emit(average.node, average.kind, {.reads = {src}, .writes = {dst}},
+               [shape, bf16 = type == DataType::bf16, counts_zeros, from = emitter.memory(src),
+                to = emitter.memory(dst)] {
+                 average_pooling(shape, bf16, counts_zeros, from.get_data_handle(), to.get_data_handle());
+               });
+  return true;
 }
 
 void emit_concat(Emitter& emitter, const std::string& node, const std::vector<Value>& srcs, const Value& dst,

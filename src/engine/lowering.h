@@ -51,6 +51,15 @@ int channel_axis(const Shape& shape);
 void emit_concat(Emitter& emitter, const std::string& node, const std::vector<Value>& srcs, const Value& dst,
                  int axis);
 
+// Average pooling by loops of our own (pooling.h): whether it was emitted, which it is where they are fast
+// and the algorithm is an average. `dst`: the result as an image.
+struct Average {
+  std::string node, kind;
+  dnnl::algorithm algorithm{};
+  onednn::Window window{};
+};
+bool emit_average_pooling(Emitter& emitter, const Average& average, const Value& src, const Value& dst);
+
 // From the gradient of a softmax along `axis`, whose values are neighbours, to that of its source.
 Value emit_softmax_backward(Emitter& emitter, const std::string& node, const Value& dst, const Value& diff,
                             int axis);

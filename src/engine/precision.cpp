@@ -52,8 +52,9 @@ Precision measure() {
     };
   };
   constexpr double kCost = 1.16;  // it costs accuracy, and has to win by so much more
-  const std::array alternatives{Alternative{.name = "f32", .prepare = probe(DataType::f32)},
-                                Alternative{.name = "bf16", .prepare = probe(DataType::bf16), .times = kCost}};
+  const std::array alternatives{
+      Alternative{.name = "f32", .prepare = probe(DataType::f32)},
+      Alternative{.name = "bf16", .prepare = probe(DataType::bf16), .times = kCost}};
   auto& choices = MachineChoices::here();
   const auto chosen = choices.choose("precision", alternatives);
   choices.save();

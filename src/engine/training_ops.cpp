@@ -4,7 +4,7 @@
 
 #include "core/random.h"
 #include "engine/kernels.h"
-#include "engine/max_pooling.h"
+#include "engine/pooling.h"
 #include "engine/training_lowering.h"
 
 namespace headstart {
@@ -87,7 +87,10 @@ Value TrainingLowering::pool(NodeId id, dnnl::algorithm algorithm, const onednn:
   if (has_workspace) {
     arguments.insert({DNNL_ARG_WORKSPACE, emitter_.memory(workspace)});
   }
-  emitter_.emit(node.name, "pooling forward", forward, std::move(arguments));
+  if (!emit_average_pooling(emitter_, {node.name, "pooling forward", algorithm, window}, src,
+                            {.buffer = dst.buffer, .desc = dst_desc})) {
+    emitter_.emit(node.name, "pooling forward", forward, std::move(arguments));
+  }
   on_backward(id, [=, this](const Value& diff) {
     const auto backward = onednn::pooling_backward(emitter_.engine(), algorithm, src.desc, dst_desc, window,
                                                    emitter_.attributes(), forward);

@@ -1,5 +1,5 @@
-// Convolutions of stride 1 with fewer multiplications than they have: 3x3 with 2.25 to 5 times fewer, 5x5 with
-// 6 times, 1x7 with up to 3.5 times.
+// Convolutions of stride 1 with fewer multiplications than they have: 3x3 with 2.25 to 5 times fewer, 5x5
+// with 6 times, 1x7 with up to 3.5 times.
 #pragma once
 
 #include <memory>

@@ -108,18 +108,18 @@ std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const Desc&
     return std::nullopt;
   }
   const WinogradShape shape{.batch = from[0],
-                             .height = from[2],
-                             .width = from[3],
-                             .channels = from[1],
-                             .result_height = to[2],
-                             .result_width = to[3],
-                             .filters = to[1],
-                             .zeros_above = window.padding_begin[0],
-                             .zeros_left = window.padding_begin[1],
-                             .bf16 = onednn::type_of(src) == DataType::bf16,
-                             .result_bf16 = onednn::type_of(dst) == DataType::bf16,
-                             .down = {1, static_cast<int>(window.kernel[0])},
-                             .across = {1, static_cast<int>(window.kernel[1])}};
+                            .height = from[2],
+                            .width = from[3],
+                            .channels = from[1],
+                            .result_height = to[2],
+                            .result_width = to[3],
+                            .filters = to[1],
+                            .zeros_above = window.padding_begin[0],
+                            .zeros_left = window.padding_begin[1],
+                            .bf16 = onednn::type_of(src) == DataType::bf16,
+                            .result_bf16 = onednn::type_of(dst) == DataType::bf16,
+                            .down = {1, static_cast<int>(window.kernel[0])},
+                            .across = {1, static_cast<int>(window.kernel[1])}};
   return work == TiledWork::inference ? with_measured_tiles(shape)
                                       : tile_estimates(shape, work).front().tiles;
 }

@@ -17,8 +17,8 @@ enum class TiledWork { inference, forward, backward_data, backward_weights };
 
 // The convolution with the tiles that are fastest; nothing where a direct one is, or where none fit: kernels
 // of 3x3, 5x5, 1x3, 1x7 and these turned, stride 1, no dilation, no groups, channels and filters in multiples
-// of 16. bf16 has tiles of 2 and 3 taps only. Source and result as oneDNN has them. Measured for an inference;
-// estimated for training, where other rounding may lead another way.
+// of 16. bf16 has tiles of 2 and 3 taps only. Source and result as oneDNN has them. Measured for an
+// inference; estimated for training, where other rounding may lead another way.
 std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const onednn::Desc& src,
                                             const onednn::Desc& dst, TiledWork work);
 

@@ -1,6 +1,6 @@
-// The one-dimensional transforms of Winograd's minimal filtering F(tile, taps), which makes so many neighbouring
-// results of a kernel of so many taps from tile + taps - 1 products in place of tile * taps (Lavin and Gray,
-// "Fast Algorithms for Convolutional Neural Networks", 2016).
+// The one-dimensional transforms of Winograd's minimal filtering F(tile, taps), which makes so many
+// neighbouring results of a kernel of so many taps from tile + taps - 1 products in place of tile * taps
+// (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016).
 #pragma once
 
 #include <array>

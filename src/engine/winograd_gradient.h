@@ -21,7 +21,8 @@ class WinogradGradient {
   double multiplications() const { return shape_.multiplications(); }
   onednn::Desc scratch_desc() const;  // as a vector of u8
 
-  // `gradient`: taps down x taps across x channels x filters. Scratch is that of the first run at every later one.
+  // `gradient`: taps down x taps across x channels x filters. Scratch is that of the first run at every later
+  // one.
   void run(const void* src, const void* diff, void* scratch, float* gradient);
 
  private:

@@ -63,13 +63,12 @@ std::function<void()> timed_direct(const WinogradShape& shape) {
       .dst = {{1, shape.filters, rows, shape.result_width}, type(shape.result_bf16), Tag::nhwc}};
   const std::int64_t zeros_right =
       shape.result_width + shape.across.taps - 1 - shape.width - shape.zeros_left;
-  const auto pd =
-      onednn::convolution_forward(engine, dnnl::prop_kind::forward_inference, descs,
-                                  {.kernel = {shape.down.taps, shape.across.taps},
-                                   .strides = {1, 1},
-                                   .padding_begin = {0, shape.zeros_left},
-                                   .padding_end = {0, zeros_right}},
-                                  {});
+  const auto pd = onednn::convolution_forward(engine, dnnl::prop_kind::forward_inference, descs,
+                                              {.kernel = {shape.down.taps, shape.across.taps},
+                                               .strides = {1, 1},
+                                               .padding_begin = {0, shape.zeros_left},
+                                               .padding_end = {0, zeros_right}},
+                                              {});
   const Arguments arguments{{DNNL_ARG_SRC, dnnl::memory(descs.src, engine)},
                             {DNNL_ARG_WEIGHTS, dnnl::memory(pd.weights_desc(), engine)},
                             {DNNL_ARG_BIAS, dnnl::memory(descs.bias, engine)},
@@ -81,8 +80,8 @@ std::function<void()> timed_direct(const WinogradShape& shape) {
 }
 
 std::string work_of(const WinogradShape& s) {
-  return fmt::format("{}x{} convolution of {}x{}x{}x{} to {}x{}x{}, {}{}", s.down.taps, s.across.taps, s.batch,
-                     s.height, s.width, s.channels, s.result_height, s.result_width, s.filters,
+  return fmt::format("{}x{} convolution of {}x{}x{}x{} to {}x{}x{}, {}{}", s.down.taps, s.across.taps,
+                     s.batch, s.height, s.width, s.channels, s.result_height, s.result_width, s.filters,
                      s.bf16 ? "bf16" : "f32", s.result_bf16 == s.bf16 ? "" : " and the other");
 }
 

@@ -235,8 +235,9 @@ template <typename L, typename Down, typename Across>
       }
 #pragma GCC unroll 25
       for (int place = 0; place < kTaps; ++place) {
-        g[place] += Down::kKernel[static_cast<std::size_t>(i)][static_cast<std::size_t>(place / Across::kTaps)] *
-                    half[place % Across::kTaps];
+        g[place] +=
+            Down::kKernel[static_cast<std::size_t>(i)][static_cast<std::size_t>(place / Across::kTaps)] *
+            half[place % Across::kTaps];
       }
     }
 #pragma GCC unroll 25

@@ -80,9 +80,9 @@ void clear_rows(const WinogradShape& shape, std::int64_t columns, std::int64_t f
 void winograd_result(const WinogradShape& shape, const float* sums, const TileRange& tiles, std::int64_t rows,
                      const WinogradEnding& ending, void* dst);
 
-// `kernel`: taps down x taps across x channels x filters. `transformed`: the positions of one row, across.side()
-// of them, x channels x filters, of the type that is multiplied. `flipped`: the kernel turned by 180 degrees.
-// Of one input channel.
+// `kernel`: taps down x taps across x channels x filters. `transformed`: the positions of one row,
+// across.side() of them, x channels x filters, of the type that is multiplied. `flipped`: the kernel turned
+// by 180 degrees. Of one input channel.
 struct WinogradKernel {
   const float* values = nullptr;
   std::int64_t channels = 0, filters = 0;

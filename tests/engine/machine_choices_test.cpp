@@ -56,7 +56,8 @@ TEST_F(MachineChoicesTest, MeasuresOnceAndRemembersBetweenRuns) {
 
 TEST_F(MachineChoicesTest, ChoosesTheFirstUnlessAnotherIsClearlyFaster) {
   MachineChoices choices(path_);
-  EXPECT_EQ(choices.choose("near", std::array{alternative("first", 1000us), alternative("second", 980us)}), 0U);
+  EXPECT_EQ(choices.choose("near", std::array{alternative("first", 1000us), alternative("second", 980us)}),
+            0U);
   // The second does its work ten times.
   auto part = alternative("second", 200us);
   part.times = 10.0;

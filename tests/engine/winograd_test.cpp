@@ -71,9 +71,9 @@ double sum_at(const Problem& p, std::int64_t image, std::int64_t row, std::int64
       }
       for (std::int64_t c = 0; c < s.channels; ++c) {
         const auto from = static_cast<std::size_t>(((image * s.height + y) * s.width + x) * s.channels + c);
-        const auto weight =
-            static_cast<std::size_t>(p.transposed ? ((s.taps() - 1 - place) * s.filters + filter) * s.channels + c
-                                                  : (place * s.channels + c) * s.filters + filter);
+        const auto weight = static_cast<std::size_t>(
+            p.transposed ? ((s.taps() - 1 - place) * s.filters + filter) * s.channels + c
+                         : (place * s.channels + c) * s.filters + filter);
         sum += static_cast<double>(p.source[from]) * static_cast<double>(p.kernel[weight]);
       }
     }
@@ -117,7 +117,8 @@ std::vector<float> by_tiles(const Problem& p) {
   return loaded(result, p.shape.result_bf16);
 }
 
-// The largest error, in parts of the norm of what is summed: that of taps x channels products of values near 1.
+// The largest error, in parts of the norm of what is summed: that of taps x channels products of values
+// near 1.
 double error_of(const Problem& p) {
   const auto expected = naive(p);
   const auto actual = by_tiles(p);
@@ -207,8 +208,7 @@ std::vector<double> naive_gradient(const Problem& p) {
   for (std::int64_t pixel = 0; pixel < s.batch * s.result_height * s.result_width; ++pixel) {
     const std::int64_t image = pixel / (s.result_height * s.result_width);
     for (std::int64_t place = 0; place < s.taps(); ++place) {
-      const std::int64_t y =
-          pixel / s.result_width % s.result_height + place / s.across.taps - s.zeros_above;
+      const std::int64_t y = pixel / s.result_width % s.result_height + place / s.across.taps - s.zeros_above;
       const std::int64_t x = pixel % s.result_width + place % s.across.taps - s.zeros_left;
       if (y < 0 || y >= s.height || x < 0 || x >= s.width) {
         continue;
@@ -273,7 +273,8 @@ std::string place_name(const testing::TestParamInfo<Place>& info) {
 INSTANTIATE_TEST_SUITE_P(Engine, Winograd,
                          testing::Values(Place{8, 8, 1, 1, 1}, Place{7, 9, 1, 1, 1}, Place{9, 12, 0, 0, 0},
                                          Place{1, 1, 1, 1, 1}, Place{17, 17, 3, 3, 3}, Place{6, 3, 0, 1, 2},
-                                         Place{4, 5, 3, 4, 3}, Place{23, 31, 1, 1, 1}, Place{90, 50, 1, 1, 1}),
+                                         Place{4, 5, 3, 4, 3}, Place{23, 31, 1, 1, 1},
+                                         Place{90, 50, 1, 1, 1}),
                          place_name);
 
 WinogradShape same_padding(std::int64_t batch, std::int64_t size, std::int64_t channels, int taps = 3) {

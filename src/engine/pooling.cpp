@@ -1,4 +1,4 @@
-#include "engine/max_pooling.h"
+#include "engine/pooling.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -10,6 +10,7 @@ namespace headstart {
 namespace {
 
 constexpr std::int64_t kMostPlaces = 255;
+constexpr std::int64_t kMostForMean = 25;  // of a larger one, oneDNN's sums read the cache better
 
 // What a block of channels is pooled from: `corner` is the window's first place inside the source.
 template <typename T>
@@ -18,13 +19,20 @@ struct PooledWindow {
   std::int64_t next_row = 0, next_pixel = 0;  // values from one to the next
   Range rows{}, columns{};                    // of the kernel
   std::int64_t kernel_width = 0;
+  float scale = 1.0F;  // of a sum over what lies inside the source
 };
 
-template <typename L, bool kKeepPlaces, typename T>
+// What is kept of a window.
+enum class Kept { largest, largest_and_place, mean_inside, mean_of_all };
+constexpr bool is_mean(Kept kept) { return kept == Kept::mean_inside || kept == Kept::mean_of_all; }
+
+template <typename L, Kept kKept, typename T>
 [[gnu::always_inline]] inline void pool_block(const PooledWindow<T>& window, T* dst, std::uint8_t* places) {
   using Words = typename L::Words;
-  typename L::Floats best;
-  L::get(window.corner, best);
+  typename L::Floats result{};
+  if constexpr (!is_mean(kKept)) {
+    L::get(window.corner, result);
+  }
   Words place =
       Words{} + static_cast<std::uint32_t>(window.rows.first * window.kernel_width + window.columns.first);
   const T* row = window.corner;
@@ -33,22 +41,29 @@ template <typename L, bool kKeepPlaces, typename T>
     for (std::int64_t j = window.columns.first; j < window.columns.end; ++j, pixel += window.next_pixel) {
       typename L::Floats value;
       L::get(pixel, value);
-      const auto larger = value > best;
-      best = larger ? value : best;
-      if constexpr (kKeepPlaces) {
+      if constexpr (is_mean(kKept)) {
+        result += value;
+        continue;
+      }
+      const auto larger = value > result;
+      result = larger ? value : result;
+      if constexpr (kKept == Kept::largest_and_place) {
         place = larger ? Words{} + static_cast<std::uint32_t>(i * window.kernel_width + j) : place;
       }
     }
   }
-  L::put(dst, best);
-  if constexpr (kKeepPlaces) {
+  if constexpr (is_mean(kKept)) {
+    result *= window.scale;
+  }
+  L::put(dst, result);
+  if constexpr (kKept == Kept::largest_and_place) {
     using Bytes = typename L::Bytes;
     *reinterpret_cast<Bytes*>(places) = __builtin_convertvector(place, Bytes);
   }
 }
 
 // One row of results. The last block of channels may overlap the one before it.
-template <typename L, bool kKeepPlaces, typename T>
+template <typename L, Kept kKept, typename T>
 [[gnu::always_inline]] inline void pool_row(const SlidingShape& s, const T* src, std::int64_t image,
                                             std::int64_t row, T* dst, std::uint8_t* places) {
   PooledWindow<T> window{.next_row = s.width * s.channels,
@@ -60,11 +75,32 @@ template <typename L, bool kKeepPlaces, typename T>
     window.columns = places_inside(column, s.zeros_left, s.stride_right, s.width, s.kernel_width);
     const std::int64_t left = column * s.stride_right - s.zeros_left + window.columns.first;
     const std::int64_t to = ((image * s.result_height + row) * s.result_width + column) * s.channels;
+    const std::int64_t places_inside_source =
+        (window.rows.end - window.rows.first) * (window.columns.end - window.columns.first);
+    window.scale = 1.0F / static_cast<float>(kKept == Kept::mean_of_all ? s.kernel_height * s.kernel_width
+                                                                        : places_inside_source);
     for (std::int64_t block = 0; block < s.channels; block += L::kCount) {
       const std::int64_t c = std::min(block, s.channels - L::kCount);
       window.corner = src + (top * s.width + left) * s.channels + c;
-      pool_block<L, kKeepPlaces>(window, dst + to + c, kKeepPlaces ? places + to + c : nullptr);
+      pool_block<L, kKept>(window, dst + to + c,
+                           kKept == Kept::largest_and_place ? places + to + c : nullptr);
     }
+  }
+}
+
+// Row by row of every image.
+template <Kept kKept>
+void pool(const SlidingShape& s, bool bf16, const void* src, void* dst, std::uint8_t* places) {
+#pragma omp parallel for schedule(static)
+  for (std::int64_t task = 0; task < s.batch * s.result_height; ++task) {
+    const std::int64_t image = task / s.result_height, row = task % s.result_height;
+    vectorized([&]<typename L>() __attribute__((always_inline)) {
+      if (bf16) {
+        pool_row<L, kKept>(s, static_cast<const Bf16*>(src), image, row, static_cast<Bf16*>(dst), places);
+      } else {
+        pool_row<L, kKept>(s, static_cast<const float*>(src), image, row, static_cast<float*>(dst), places);
+      }
+    });
   }
 }
 
@@ -126,24 +162,23 @@ bool has_fast_max_pooling(const SlidingShape& shape, dnnl::memory::data_type typ
          inside(shape.result_width, shape.zeros_left, shape.stride_right, shape.width, shape.kernel_width);
 }
 
-void max_pooling(const SlidingShape& s, bool bf16, const void* src, void* dst, std::uint8_t* places) {
-#pragma omp parallel for schedule(static)
-  for (std::int64_t task = 0; task < s.batch * s.result_height; ++task) {
-    const std::int64_t image = task / s.result_height, row = task % s.result_height;
-    const auto pool = [&]<typename L, typename T>(const T* from, T* to) __attribute__((always_inline)) {
-      if (places != nullptr) {
-        pool_row<L, true>(s, from, image, row, to, places);
-      } else {
-        pool_row<L, false>(s, from, image, row, to, places);
-      }
-    };
-    vectorized([&]<typename L>() __attribute__((always_inline)) {
-      if (bf16) {
-        pool.template operator()<L>(static_cast<const Bf16*>(src), static_cast<Bf16*>(dst));
-      } else {
-        pool.template operator()<L>(static_cast<const float*>(src), static_cast<float*>(dst));
-      }
-    });
+bool has_fast_average_pooling(const SlidingShape& shape, dnnl::memory::data_type type) {
+  return shape.kernel_height * shape.kernel_width <= kMostForMean && has_fast_max_pooling(shape, type);
+}
+
+void max_pooling(const SlidingShape& shape, bool bf16, const void* src, void* dst, std::uint8_t* places) {
+  if (places != nullptr) {
+    pool<Kept::largest_and_place>(shape, bf16, src, dst, places);
+  } else {
+    pool<Kept::largest>(shape, bf16, src, dst, nullptr);
+  }
+}
+
+void average_pooling(const SlidingShape& shape, bool bf16, bool count_zeros, const void* src, void* dst) {
+  if (count_zeros) {
+    pool<Kept::mean_of_all>(shape, bf16, src, dst, nullptr);
+  } else {
+    pool<Kept::mean_inside>(shape, bf16, src, dst, nullptr);
   }
 }
 
