@@ -49,7 +49,8 @@ FrozenLowering::FrozenLowering(Emitter& emitter, const Graph& graph, const Param
       fusion_.absorbed[static_cast<std::size_t>(*pad)] = true;
     }
   }
-  int8_ = plan_int8(nodes_, consumers_, must_exist_, fusion_, ranges_);
+  int8_ = plan_int8({nodes_, consumers_, must_exist_, fusion_}, ranges_,
+                    [this](const FusedLayer& layer) { return tiles_beat_int8(layer); });
 }
 
 LoweredInference FrozenLowering::lower() {

@@ -90,7 +90,8 @@ class FrozenLowering {
   // What a convolution by tiles does with a sum before it is stored.
   struct TiledEnding {
     WinogradEnding ending{};
-    std::optional<Value> summand{};
+    std::optional<FollowUp> addition{};
+    std::optional<Value> summand{};  // of the addition
   };
   bool may_overwrite(const FusedLayer& layer, const Value& summand, const Value& result) const;
   bool is_read_later(const FusedLayer& layer, int buffer) const;
@@ -101,7 +102,8 @@ class FrozenLowering {
   std::string label(const FusedLayer& layer) const;
   Value convolution(const FusedLayer& layer, const ConvolutionGeometry& geometry, const PaddedInput& input,
                     const WeightNames& names);
-  std::optional<TiledEnding> tiled_ending(const FusedLayer& layer, const Destination& destination);
+  std::optional<TiledEnding> tiled_ending(const FusedLayer& layer) const;
+  bool tiles_beat_int8(const FusedLayer& layer) const;
   // Whether it did it.
   bool convolution_by_tiles(const FusedLayer& layer, const LayerShape& shape, const Value& src,
                             const Destination& destination, const WeightNames& names);

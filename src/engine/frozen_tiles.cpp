@@ -10,15 +10,14 @@
 namespace headstart {
 
 // Nothing when the layer does more than an addition with a clip before and after it.
-std::optional<FrozenLowering::TiledEnding> FrozenLowering::tiled_ending(const FusedLayer& layer,
-                                                                        const Destination& destination) {
+std::optional<FrozenLowering::TiledEnding> FrozenLowering::tiled_ending(const FusedLayer& layer) const {
   TiledEnding result;
   const auto append = [&result](const Activation& activation) {
     const auto rows = as_row_activation(activation);
     if (!rows || rows->kind != RowActivation::Kind::clip) {
       return activation.kind == Activation::Kind::linear;
     }
-    auto& clip = result.summand ? result.ending.second : result.ending.first;
+    auto& clip = result.addition ? result.ending.second : result.ending.first;
     clip = {clip(rows->low), clip(rows->high)};
     return true;
   };
@@ -32,13 +31,10 @@ std::optional<FrozenLowering::TiledEnding> FrozenLowering::tiled_ending(const Fu
       }
       continue;
     }
-    if (result.summand) {
+    if (result.addition) {
       return std::nullopt;
     }
-    result.summand = follow_up.node == destination.add ? *destination.summand : value_of(follow_up.other);
-    if (result.summand->desc != destination.value.desc) {
-      return std::nullopt;
-    }
+    result.addition = follow_up;
   }
   return result;
 }
@@ -49,12 +45,34 @@ bool FrozenLowering::convolution_by_tiles(const FusedLayer& layer, const LayerSh
   if (!tiled) {
     return false;
   }
-  const auto ending = tiled_ending(layer, destination);
-  const auto convolution = ending ? WinogradConvolution::make(emitter_.engine(), *tiled) : nullptr;
+  auto ending = tiled_ending(layer);
+  if (ending && ending->addition) {
+    ending->summand =
+        ending->addition->node == destination.add ? *destination.summand : value_of(ending->addition->other);
+  }
+  if (!ending || (ending->summand && ending->summand->desc != destination.value.desc)) {
+    return false;
+  }
+  const auto convolution = WinogradConvolution::make(emitter_.engine(), *tiled);
   if (convolution) {
     emit_by_tiles(label(layer), convolution, shape, src, destination.value, names, *ending);
   }
   return convolution != nullptr;
+}
+
+// Whether a layer that could multiply int8 is done sooner by tiles.
+bool FrozenLowering::tiles_beat_int8(const FusedLayer& layer) const {
+  const auto& node = node_at(layer.base);
+  const auto* conv = std::get_if<Conv2D>(&node.op);
+  if (conv == nullptr || !tiled_ending(layer)) {
+    return false;
+  }
+  const auto pad = padding_[static_cast<std::size_t>(layer.base)];
+  const Shape& input = shape_of(pad ? node_at(*pad).inputs[0] : node.inputs[0]);
+  const auto zeros = pad ? std::get<ZeroPadding2D>(node_at(*pad).op) : ZeroPadding2D{};
+  const auto shape = convolution_shape(geometry_of(*conv, input.back()), input, zeros, type_);
+  const auto tiled = winograd_shape(shape, desc_of(input), desc_of(node.shape), TiledWork::inference);
+  return tiled && are_faster_than_int8(*tiled);
 }
 
 void FrozenLowering::emit_by_tiles(const std::string& name,

@@ -30,17 +30,18 @@ bool passes_values_on(const Op& op) {
 
 class Planner {
  public:
-  Planner(const std::vector<Node>& nodes, const std::vector<std::vector<NodeId>>& consumers,
-          const std::vector<bool>& must_exist, const Fusion& fusion, const ValueRanges& ranges)
-      : nodes_(nodes),
-        consumers_(consumers),
-        must_exist_(must_exist),
-        fusion_(fusion),
+  Planner(const FusedGraph& graph, const ValueRanges& ranges,
+          const std::function<bool(const FusedLayer&)>& is_faster_in_float)
+      : nodes_(graph.nodes),
+        consumers_(graph.consumers),
+        must_exist_(graph.must_exist),
+        fusion_(graph.fusion),
         ranges_(ranges),
-        group_(nodes.size()),
-        plan_{.forms = std::vector<std::optional<Int8Form>>(nodes.size()),
-              .stored = std::vector<bool>(nodes.size(), false),
-              .computed = std::vector<bool>(nodes.size(), false)} {
+        is_faster_in_float_(is_faster_in_float),
+        group_(nodes_.size()),
+        plan_{.forms = std::vector<std::optional<Int8Form>>(nodes_.size()),
+              .stored = std::vector<bool>(nodes_.size(), false),
+              .computed = std::vector<bool>(nodes_.size(), false)} {
     std::iota(group_.begin(), group_.end(), std::size_t{0});
   }
 
@@ -72,7 +73,8 @@ class Planner {
     const auto* conv = std::get_if<Conv2D>(&base.op);
     const bool in_groups = conv != nullptr && conv->groups > 1;  // for which oneDNN has no fast kernels
     return !in_groups && has_range(padded ? node_at(input.inputs[0]).name : input.name) &&
-           (!std::holds_alternative<SeparableConv2D>(base.op) || has_range(depthwise_name(base.name)));
+           (!std::holds_alternative<SeparableConv2D>(base.op) || has_range(depthwise_name(base.name))) &&
+           !is_faster_in_float_(layer);
   }
 
   // The layer that `consumer` is part of.
@@ -138,6 +140,7 @@ class Planner {
   const std::vector<bool>& must_exist_;
   const Fusion& fusion_;
   const ValueRanges& ranges_;
+  const std::function<bool(const FusedLayer&)>& is_faster_in_float_;
   std::vector<std::size_t> group_;  // a node's next towards the one that stands for all at its scale
   Int8Plan plan_;
 };
@@ -149,10 +152,10 @@ Int8Form int8_form(const ValueRange& range) {
                           : Int8Form{.type = DataType::u8, .scale = range.high / 255.0F};
 }
 
-Int8Plan plan_int8(const std::vector<Node>& nodes, const std::vector<std::vector<NodeId>>& consumers,
-                   const std::vector<bool>& must_exist, const Fusion& fusion, const ValueRanges* ranges) {
+Int8Plan plan_int8(const FusedGraph& graph, const ValueRanges* ranges,
+                   const std::function<bool(const FusedLayer&)>& is_faster_in_float) {
   const ValueRanges none;
-  return Planner(nodes, consumers, must_exist, fusion, ranges != nullptr ? *ranges : none).plan();
+  return Planner(graph, ranges != nullptr ? *ranges : none, is_faster_in_float).plan();
 }
 
 std::string depthwise_name(const std::string& separable) { return separable + " (depthwise)"; }

@@ -1,6 +1,7 @@
 // Which values and layers of an inference program are int8, and at which scales.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,11 +24,19 @@ struct Int8Plan {
   std::vector<bool> computed;                  // by tail: the layer multiplies int8
 };
 
-// A layer with weights multiplies int8 where the range of its input is known. Its result is stored as int8
-// when all that read it take that; else each reader has it converted. Values that poolings and concatenations
-// pass on as they are share one scale. Nothing is int8 without `ranges`.
-Int8Plan plan_int8(const std::vector<Node>& nodes, const std::vector<std::vector<NodeId>>& consumers,
-                   const std::vector<bool>& must_exist, const Fusion& fusion, const ValueRanges* ranges);
+// What is planned, as FrozenLowering has it.
+struct FusedGraph {
+  const std::vector<Node>& nodes;
+  const std::vector<std::vector<NodeId>>& consumers;
+  const std::vector<bool>& must_exist;
+  const Fusion& fusion;
+};
+
+// A layer with weights multiplies int8 where the range of its input is known, unless `is_faster_in_float`.
+// Its result is stored as int8 when all that read it take that; else each reader has it converted. Values
+// that poolings and concatenations pass on as they are share one scale. Nothing is int8 without `ranges`.
+Int8Plan plan_int8(const FusedGraph& graph, const ValueRanges* ranges,
+                   const std::function<bool(const FusedLayer&)>& is_faster_in_float);
 
 // The name under which the value between the two halves of a separable convolution is known.
 std::string depthwise_name(const std::string& separable);

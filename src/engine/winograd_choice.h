@@ -32,6 +32,10 @@ std::vector<TileEstimate> tile_estimates(const WinogradShape& shape, TiledWork w
 // The fastest of those for an inference, by measurement where the estimates are close.
 std::optional<WinogradShape> with_measured_tiles(const WinogradShape& shape);
 
+// Whether these tiles, with bytes for values before and after them, are faster than a direct convolution of
+// int8 is: the tiles multiply less, and without VNNI bytes are multiplied little faster. Measured.
+bool are_faster_than_int8(const WinogradShape& tiles);
+
 // Not where oneDNN has a reference kernel only, nor where tile registers (AMX) multiply faster than anything
 // transforms.
 bool is_worth_transforming(const dnnl::primitive_desc_base& product);

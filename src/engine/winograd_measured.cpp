@@ -1,10 +1,12 @@
 // The choice of tiles by measurement, for the inference program.
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "engine/int8_values.h"
 #include "engine/machine_choices.h"
 #include "engine/winograd.h"
 #include "engine/winograd_choice.h"
@@ -45,22 +47,25 @@ std::function<void()> timed_tiles(const WinogradShape& shape) {
   };
 }
 
+struct Types {
+  DataType src{}, weights{}, dst{};
+};
+
 // Rows of the image.
 std::int64_t timed_rows(const WinogradShape& shape) {
   return std::clamp<std::int64_t>(kPixels / shape.result_width, 1, shape.result_height);
 }
 
-std::function<void()> timed_direct(const WinogradShape& shape) {
+std::function<void()> timed_direct(const WinogradShape& shape, const Types& types) {
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  const auto type = [](bool bf16) { return bf16 ? DataType::bf16 : DataType::f32; };
   const std::int64_t rows = timed_rows(shape);
   const onednn::LayerDescs descs{
-      .src = {{1, shape.channels, rows + shape.down.taps - 1, shape.width}, type(shape.bf16), Tag::nhwc},
+      .src = {{1, shape.channels, rows + shape.down.taps - 1, shape.width}, types.src, Tag::nhwc},
       .weights = {{shape.filters, shape.channels, shape.down.taps, shape.across.taps},
-                  type(shape.bf16),
+                  types.weights,
                   Tag::any},
       .bias = vector_desc(shape.filters),
-      .dst = {{1, shape.filters, rows, shape.result_width}, type(shape.result_bf16), Tag::nhwc}};
+      .dst = {{1, shape.filters, rows, shape.result_width}, types.dst, Tag::nhwc}};
   const std::int64_t zeros_right =
       shape.result_width + shape.across.taps - 1 - shape.width - shape.zeros_left;
   const auto pd = onednn::convolution_forward(engine, dnnl::prop_kind::forward_inference, descs,
@@ -79,6 +84,11 @@ std::function<void()> timed_direct(const WinogradShape& shape) {
   };
 }
 
+Types floating_types(const WinogradShape& shape) {
+  const auto type = [](bool bf16) { return bf16 ? DataType::bf16 : DataType::f32; };
+  return {.src = type(shape.bf16), .weights = type(shape.bf16), .dst = type(shape.result_bf16)};
+}
+
 std::string work_of(const WinogradShape& s) {
   return fmt::format("{}x{} convolution of {}x{}x{}x{} to {}x{}x{}, {}{}", s.down.taps, s.across.taps,
                      s.batch, s.height, s.width, s.channels, s.result_height, s.result_width, s.filters,
@@ -92,11 +102,33 @@ Alternative by_tiles(const WinogradShape& shape) {
           .times = static_cast<double>(shape.tiles()) / static_cast<double>(at_once)};
 }
 
-Alternative directly(const WinogradShape& shape) {
-  return {.name = "direct",
-          .prepare = [shape] { return timed_direct(shape); },
+Alternative directly(const WinogradShape& shape, const std::string& name, const Types& types) {
+  return {.name = name,
+          .prepare = [shape, types] { return timed_direct(shape, types); },
           .times = static_cast<double>(shape.batch * shape.result_height) /
                    static_cast<double>(timed_rows(shape))};
+}
+
+// With the values converted from bytes and back.
+Alternative by_tiles_of_bytes(const WinogradShape& shape) {
+  auto result = by_tiles(shape);
+  result.name = "tiles";
+  result.prepare = [shape]() -> std::function<void()> {
+    const auto tiles = timed_tiles(shape);
+    if (!tiles) {
+      return nullptr;
+    }
+    const std::int64_t pixels =
+        WinogradConvolution::tiles_at_once(shape) * shape.down.tile * shape.across.tile;
+    const std::int64_t most = pixels * std::max(shape.channels, shape.filters);
+    return [=, bytes = room(static_cast<std::size_t>(most)),
+            values = room(static_cast<std::size_t>(most) * sizeof(float))] {
+      bytes_to_values(bytes->data(), pixels * shape.channels, {.bf16 = shape.bf16}, values->data());
+      tiles();
+      values_to_bytes(values->data(), pixels * shape.filters, {.bf16 = shape.result_bf16}, bytes->data());
+    };
+  };
+  return result;
 }
 
 }  // namespace
@@ -110,9 +142,16 @@ std::optional<WinogradShape> with_measured_tiles(const WinogradShape& shape) {
       break;
     }
     shapes.push_back(estimate.tiles);
-    alternatives.push_back(estimate.tiles ? by_tiles(*estimate.tiles) : directly(shape));
+    alternatives.push_back(estimate.tiles ? by_tiles(*estimate.tiles)
+                                          : directly(shape, "direct", floating_types(shape)));
   }
   return shapes[alternatives.size() == 1 ? 0 : MachineChoices::here().choose(work_of(shape), alternatives)];
+}
+
+bool are_faster_than_int8(const WinogradShape& tiles) {
+  constexpr Types kBytes{.src = DataType::u8, .weights = DataType::s8, .dst = DataType::u8};
+  const std::array alternatives{directly(tiles, "int8", kBytes), by_tiles_of_bytes(tiles)};
+  return MachineChoices::here().choose("int8 " + work_of(tiles), alternatives) == 1;
 }
 
 }  // namespace headstart

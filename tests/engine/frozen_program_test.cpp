@@ -202,7 +202,7 @@ TEST(FrozenProgram, AddsUpTheLargestInt8Products) {
   if (!is_supported(Precision::int8)) {
     GTEST_SKIP() << "needs a CPU for int8";
   }
-  for (const int channels : {3, 6, 16, 32, 64}) {
+  for (const int channels : {3, 6, 16, 24, 32, 40, 64}) {
     for (const int every : {1, 2, 3, 4}) {  // of which channels count
       for (const int kernel : {1, 3}) {
         Graph graph("largest");

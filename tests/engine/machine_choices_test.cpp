@@ -1,16 +1,19 @@
 // Choices are measured once, remembered in a file and shared with other processes through it.
 #include "engine/machine_choices.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <fstream>
-#include <iterator>
+#include <span>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
-#include "core/files.h"
+#include "engine/program_support.h"
 #include "engine/winograd_choice.h"
+#include "headstart/engine.h"
 #include "support/temporary_folder.h"
 
 namespace headstart {
@@ -122,6 +125,37 @@ TEST_F(MachineChoicesTest, TilesAreTheSameAtEveryRun) {
     const auto again = with_measured_tiles(shape);
     ASSERT_EQ(again.has_value(), first.has_value());
     EXPECT_EQ(again ? again->name() : "", first ? first->name() : "");
+  }
+  ::unsetenv("HEADSTART_CACHE");
+}
+
+// Where tiles of floating-point values are faster than int8, a program mixes both: here by decree.
+TEST_F(MachineChoicesTest, TilesMixWithInt8) {
+  if (!is_supported(Precision::int8)) {
+    GTEST_SKIP() << "needs a CPU for int8";
+  }
+  Graph graph("mixed");
+  graph.add("input", Input{{58, 58, 16}}, std::vector<NodeId>{});
+  graph.add("wide", Conv2D{.filters = 64, .kernel = {3, 3}}, 0);
+  graph.add("point", Conv2D{.filters = 32, .kernel = {1, 1}}, 1);
+  graph.add("pool", GlobalAveragePooling2D{}, 2);
+  const test::Fixture fixture({.name = "mixed", .graph = graph});
+  const std::vector<NodeId> outputs{graph.output()};
+  const auto ranges = measure_ranges(graph, fixture.parameters, outputs, fixture.input).ranges;
+
+  for (const std::string faster : {"int8", "tiles"}) {
+    ::setenv("HEADSTART_CACHE", (folder_ / faster).c_str(), 1);
+    MachineChoices::here().choose("int8 3x3 convolution of " + std::to_string(fixture.batch) +
+                                      "x58x58x16 to 56x56x64, " + to_string(resolve(Precision::automatic)),
+                                  std::array{alternative(faster, 1us)});
+    FrozenProgram program(graph, fixture.parameters, outputs,
+                          {.batch = fixture.batch, .precision = Precision::int8, .ranges = &ranges});
+    const auto steps = program.report(1);
+    EXPECT_EQ(std::ranges::any_of(
+                  steps, [](const auto& step) { return step.implementation.starts_with("winograd"); }),
+              faster == "tiles");
+    const auto output = test::run_frozen(program, graph, std::span(&fixture.input, 1), outputs).front();
+    EXPECT_TRUE(test::norm_close(output, fixture.value(graph.output()), test::kInt8)) << faster;
   }
   ::unsetenv("HEADSTART_CACHE");
 }
