@@ -12,12 +12,12 @@ constexpr auto kTransposed = dnnl::algorithm::deconvolution_direct;
 constexpr auto kAcross = dnnl::algorithm::lrn_across_channels;
 }  // namespace
 
-#if DNNL_VERSION_MAJOR < 3
-
 bool cpu_has(dnnl::cpu_isa isa) {
   const auto wanted = static_cast<unsigned>(isa);
   return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
 }
+
+#if DNNL_VERSION_MAJOR < 3
 
 Dims dims_of(const Desc& desc) { return desc.dims(); }
 dnnl::memory::data_type type_of(const Desc& desc) { return desc.data_type(); }
