@@ -100,7 +100,7 @@ void WinogradConvolution::pack_row(int row, void* plain, void* weights) const {
 #pragma omp parallel for schedule(static)
   for (int column = 0; column < shape_.across.side(); ++column) {
     const auto at = static_cast<std::size_t>(column);
-    const auto position = static_cast<std::size_t>(row * shape_.across.side() + column);
+    const auto position = static_cast<std::size_t>(row) * static_cast<std::size_t>(shape_.across.side()) + at;
     dnnl::stream stream(engine_);
     dnnl::memory from(plain_kernel_, engine_, static_cast<char*>(plain) + at * plain_kernel_.get_size());
     dnnl::memory to(product_desc_.weights_desc(), engine_,

@@ -133,18 +133,18 @@ double error_of(const Problem& p) {
 }
 
 // Sizes of an image and the zeros around it.
-struct Place {
+struct Surroundings {
   std::int64_t height, width, above, left, below_and_right;
 };
 
 // The filterings with the errors that they may have, of a convolution and of a kernel's gradient; seen: half
 // of these.
-struct Case {
+struct BoundedFiltering {
   WinogradAxis down, across;
   double error, gradient_error;
 };
 constexpr WinogradAxis kOne{1, 1};
-const std::vector<Case> kFilterings{
+const std::vector<BoundedFiltering> kFilterings{
     {{2, 3}, {2, 3}, 3e-6, 1e-5}, {{4, 3}, {4, 3}, 1.2e-5, 1.2e-5}, {{6, 3}, {6, 3}, 7e-5, 7e-5},
     {{4, 5}, {4, 5}, 5e-5, 8e-5}, {kOne, {2, 3}, 3e-6, 3e-6},       {{2, 3}, kOne, 3e-6, 3e-6},
     {kOne, {4, 3}, 7e-6, 7e-6},   {{4, 3}, kOne, 7e-6, 7e-6},       {kOne, {4, 7}, 4e-5, 4e-5},
@@ -152,7 +152,7 @@ const std::vector<Case> kFilterings{
 };
 
 // Of the place and with the axes; a result has a pixel at least.
-WinogradShape shape_at(const Place& place, const WinogradAxis& down, const WinogradAxis& across) {
+WinogradShape shape_at(const Surroundings& place, const WinogradAxis& down, const WinogradAxis& across) {
   const auto extent = [](std::int64_t from, std::int64_t zeros, const WinogradAxis& axis) {
     return std::max<std::int64_t>(from + zeros - axis.taps + 1, 1);
   };
@@ -169,7 +169,7 @@ WinogradShape shape_at(const Place& place, const WinogradAxis& down, const Winog
           .across = across};
 }
 
-class Winograd : public testing::TestWithParam<Place> {};
+class Winograd : public testing::TestWithParam<Surroundings> {};
 
 TEST_P(Winograd, EqualsNaiveLoopsInF32) {
   for (const auto& filtering : kFilterings) {
@@ -263,18 +263,19 @@ TEST_P(Winograd, GradientEqualsNaiveLoopsInBf16) {
   }
 }
 
-std::string place_name(const testing::TestParamInfo<Place>& info) {
-  const Place& p = info.param;
+std::string place_name(const testing::TestParamInfo<Surroundings>& info) {
+  const Surroundings& p = info.param;
   return std::to_string(p.height) + "x" + std::to_string(p.width) + "_" + std::to_string(p.above) + "_" +
          std::to_string(p.left);
 }
 
 // Even and odd sizes, one pixel, padding on no, one or every side and more than the kernel reaches.
 INSTANTIATE_TEST_SUITE_P(Engine, Winograd,
-                         testing::Values(Place{8, 8, 1, 1, 1}, Place{7, 9, 1, 1, 1}, Place{9, 12, 0, 0, 0},
-                                         Place{1, 1, 1, 1, 1}, Place{17, 17, 3, 3, 3}, Place{6, 3, 0, 1, 2},
-                                         Place{4, 5, 3, 4, 3}, Place{23, 31, 1, 1, 1},
-                                         Place{90, 50, 1, 1, 1}),
+                         testing::Values(Surroundings{8, 8, 1, 1, 1}, Surroundings{7, 9, 1, 1, 1},
+                                         Surroundings{9, 12, 0, 0, 0}, Surroundings{1, 1, 1, 1, 1},
+                                         Surroundings{17, 17, 3, 3, 3}, Surroundings{6, 3, 0, 1, 2},
+                                         Surroundings{4, 5, 3, 4, 3}, Surroundings{23, 31, 1, 1, 1},
+                                         Surroundings{90, 50, 1, 1, 1}),
                          place_name);
 
 WinogradShape same_padding(std::int64_t batch, std::int64_t size, std::int64_t channels, int taps = 3) {
