@@ -14,7 +14,7 @@ namespace headstart {
 // A tile of the result comes from as many products as its source has pixels: both the source and the kernel
 // are transformed, multiplied pixel by pixel (by oneDNN, a 1x1 convolution each), and the products
 // transformed to the result. bf16 takes tiles of 2x2, whose transforms add and subtract only: its errors grow
-// by half; f32 larger ones where they are faster, with errors of up to 2e-5 of the largest value.
+// by half; f32 larger ones where they are faster, with errors of up to 4e-5 of the norm of what is summed.
 class WinogradConvolution {
  public:
   // Nothing where it cannot be fast. `transposed`: the kernel comes as taps down x taps across x filters x
