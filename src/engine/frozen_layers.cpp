@@ -105,11 +105,15 @@ const Value& FrozenLowering::operand(const FusedLayer& layer, NodeId input) {
 }
 
 // What a convolution slides over, and the zeros around it.
-FrozenLowering::PaddedInput FrozenLowering::padded_input(const FusedLayer& layer) {
+FrozenLowering::PaddedNode FrozenLowering::padded_node(const FusedLayer& layer) const {
   const auto pad = padding_[static_cast<std::size_t>(layer.base)];
-  const auto input = pad ? node_at(*pad).inputs[0] : node_at(layer.base).inputs[0];
-  return {operand(layer, input), shape_of(input),
-          pad ? std::get<ZeroPadding2D>(node_at(*pad).op) : ZeroPadding2D{}};
+  return pad ? PaddedNode{node_at(*pad).inputs[0], std::get<ZeroPadding2D>(node_at(*pad).op)}
+             : PaddedNode{node_at(layer.base).inputs[0], {}};
+}
+
+FrozenLowering::PaddedInput FrozenLowering::padded_input(const FusedLayer& layer) {
+  const auto [input, zeros] = padded_node(layer);
+  return {operand(layer, input), shape_of(input), zeros};
 }
 
 // Whether a step after this layer reads the buffer under any of its names, or the caller gets it.

@@ -71,10 +71,15 @@ class FrozenLowering {
     std::vector<float> factors;  // what one step of a channel's sums stands for
   };
   Int8Weights int8_weights(const WeightNames& names, const LayerShape& shape, float src_scale) const;
+  struct PaddedNode {
+    NodeId input = -1;
+    ZeroPadding2D zeros{};  // of an absorbed ZeroPadding2D
+  };
+  PaddedNode padded_node(const FusedLayer& layer) const;
   struct PaddedInput {
     Value value{};
     Shape shape{};
-    ZeroPadding2D zeros{};  // of an absorbed ZeroPadding2D
+    ZeroPadding2D zeros{};
   };
   Value lower_layer(const FusedLayer& layer);
   PaddedInput padded_input(const FusedLayer& layer);

@@ -67,10 +67,9 @@ bool FrozenLowering::tiles_beat_int8(const FusedLayer& layer) const {
   if (conv == nullptr || !tiled_ending(layer)) {
     return false;
   }
-  const auto pad = padding_[static_cast<std::size_t>(layer.base)];
-  const Shape& input = shape_of(pad ? node_at(*pad).inputs[0] : node.inputs[0]);
-  const auto zeros = pad ? std::get<ZeroPadding2D>(node_at(*pad).op) : ZeroPadding2D{};
-  const auto shape = convolution_shape(geometry_of(*conv, input.back()), input, zeros, type_);
+  const auto padded = padded_node(layer);
+  const Shape& input = shape_of(padded.input);
+  const auto shape = convolution_shape(geometry_of(*conv, input.back()), input, padded.zeros, type_);
   const auto tiled = winograd_shape(shape, desc_of(input), desc_of(node.shape), TiledWork::inference);
   return tiled && are_faster_than_int8(*tiled);
 }
