@@ -2,7 +2,10 @@
 #include <string>
 #include <variant>
 
+#include <omp.h>
+
 #include "engine/depthwise_gradient.h"
+#include "engine/kernel_gradient.h"
 #include "engine/kernels.h"
 #include "engine/stem_gradient.h"
 #include "engine/training_lowering.h"
@@ -304,8 +307,23 @@ void TrainingLowering::depthwise_backward_weights(const Layer& layer, const Valu
                 });
 }
 
-// Whether it did it: of a network's first convolution in f32.
-bool TrainingLowering::stem_backward_weights(const Layer& layer, const Value& diff) {
+// In f32 by a loop of our own, `work(src, diff, room, gradient)`, that needs `room` floats besides.
+template <typename Work>
+void TrainingLowering::own_backward_weights(const Layer& layer, const Value& diff, std::int64_t room,
+                                            double multiplications, const Work& work) {
+  const auto kernel = gradient(layer.kernel, layer.shape.user_weights);
+  const auto space = emitter_.value(vector_desc(room));
+  emitter_.emit(
+      node_at(layer.id).name, "convolution backward weights",
+      {.reads = {layer.src, diff}, .writes = {kernel, space}},
+      [work, src = emitter_.memory(layer.src), diff = emitter_.memory(diff), space = emitter_.memory(space),
+       kernel = emitter_.memory(kernel)] { work(floats(src), floats(diff), floats(space), floats(kernel)); },
+      {.multiplications = multiplications});
+  emit_bias_gradient(layer, diff);
+}
+
+// Whether it did it: of convolutions in f32, where oneDNN has no kernels for AVX-512.
+bool TrainingLowering::backward_weights_by_product(const Layer& layer, const Value& diff) {
   const auto& window = layer.shape.window;
   const auto filters = layer.shape.filters;
   if (type_ != DataType::f32 || !layer.kernel_scale.empty() ||
@@ -313,22 +331,23 @@ bool TrainingLowering::stem_backward_weights(const Layer& layer, const Value& di
     return false;
   }
   const auto shape = sliding_shape(layer.src.desc, layer.dst_desc, window);
-  if (!is_stem(shape, filters)) {
-    return false;
+  const KernelGradient product(shape, filters, omp_get_max_threads());
+  if (is_stem(shape, filters)) {
+    own_backward_weights(
+        layer, diff, stem_gradient_room(shape, filters), product.multiplications(),
+        [shape, filters](const float* src, const float* diff_dst, float* room, float* kernel) {
+          stem_gradient(shape, filters, src, diff_dst, room, kernel);
+        });
+    return true;
   }
-  const auto kernel = gradient(layer.kernel, layer.shape.user_weights);
-  const auto room = emitter_.value(vector_desc(stem_gradient_room(shape, filters)));
-  emitter_.emit(
-      node_at(layer.id).name, "convolution backward weights",
-      {.reads = {layer.src, diff}, .writes = {kernel, room}},
-      [=, src = emitter_.memory(layer.src), diff = emitter_.memory(diff), room = emitter_.memory(room),
-       kernel = emitter_.memory(kernel)] {
-        stem_gradient(shape, filters, floats(src), floats(diff), floats(room), floats(kernel));
-      },
-      {.multiplications = static_cast<double>(batch_ * shape.result_height * shape.result_width * filters) *
-                          static_cast<double>(shape.kernel_height * shape.kernel_width * shape.channels)});
-  emit_bias_gradient(layer, diff);
-  return true;
+  if (product.fills_registers()) {
+    own_backward_weights(layer, diff, product.room(), product.multiplications(),
+                         [product](const float* src, const float* diff_dst, float* room, float* kernel) {
+                           product.run(src, diff_dst, room, kernel);
+                         });
+    return true;
+  }
+  return false;
 }
 
 void TrainingLowering::emit_bias_gradient(const Layer& layer, const Value& diff) {
@@ -421,7 +440,7 @@ void TrainingLowering::backward_weights(const Layer& layer, const Value& diff) {
       const std::string implementation = pd.impl_info_str();
       if (is_plain_depthwise(layer) && implementation.find("dw") == std::string::npos) {
         depthwise_backward_weights(layer, diff);
-      } else if (uses_avx512(pd) || !stem_backward_weights(layer, diff)) {
+      } else if (uses_avx512(pd) || !backward_weights_by_product(layer, diff)) {
         emit(pd, "convolution backward weights");
       }
       break;

@@ -122,7 +122,10 @@ class TrainingLowering {
   void backward_data(const Layer& layer, const Value& diff);
   void emit_backward_data(const Layer& layer, const Value& diff, const Value& diff_src);
   void backward_weights(const Layer& layer, const Value& diff);
-  bool stem_backward_weights(const Layer& layer, const Value& diff);
+  template <typename Work>
+  void own_backward_weights(const Layer& layer, const Value& diff, std::int64_t room, double multiplications,
+                            const Work& work);
+  bool backward_weights_by_product(const Layer& layer, const Value& diff);
   void emit_bias_gradient(const Layer& layer, const Value& diff);
   bool is_factored(const Layer& layer) const;
   void keep_factors(const Layer& layer, const Value& diff);

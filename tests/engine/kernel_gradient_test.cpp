@@ -1,0 +1,156 @@
+// Gradients of convolutions' kernels against naive loops.
+#include "engine/kernel_gradient.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "core/random.h"
+#include "engine/stem_gradient.h"
+
+namespace headstart {
+namespace {
+
+std::vector<float> normal_values(std::int64_t count, std::uint64_t stream) {
+  Random random(5, RandomPurpose::test, stream);
+  std::vector<float> values(static_cast<std::size_t>(count));
+  std::generate(values.begin(), values.end(), [&] { return random.normal(); });
+  return values;
+}
+
+std::vector<double> naive(const SlidingShape& s, std::int64_t filters, const std::vector<float>& src,
+                          const std::vector<float>& diff) {
+  std::vector<double> result(
+      static_cast<std::size_t>(s.kernel_height * s.kernel_width * s.channels * filters));
+  for (std::int64_t pixel = 0; pixel < s.batch * s.result_height * s.result_width; ++pixel) {
+    const std::int64_t image = pixel / (s.result_height * s.result_width);
+    for (std::int64_t place = 0; place < s.kernel_height * s.kernel_width; ++place) {
+      const std::int64_t y =
+          pixel / s.result_width % s.result_height * s.stride_down + place / s.kernel_width - s.zeros_above;
+      const std::int64_t x = pixel % s.result_width * s.stride_right + place % s.kernel_width - s.zeros_left;
+      if (y < 0 || y >= s.height || x < 0 || x >= s.width) {
+        continue;
+      }
+      for (std::int64_t i = 0; i < s.channels * filters; ++i) {
+        const auto from =
+            static_cast<std::size_t>(((image * s.height + y) * s.width + x) * s.channels + i / filters);
+        result[static_cast<std::size_t>(place * s.channels * filters + i)] +=
+            static_cast<double>(src[from]) *
+            static_cast<double>(diff[static_cast<std::size_t>(pixel * filters + i % filters)]);
+      }
+    }
+  }
+  return result;
+}
+
+SlidingShape shape_of(std::int64_t channels, std::int64_t size, std::int64_t kernel, std::int64_t stride,
+                      std::int64_t zeros) {
+  const std::int64_t result = (size + 2 * zeros - kernel) / stride + 1;
+  return {.batch = 3,
+          .channels = channels,
+          .height = size,
+          .width = size + stride,
+          .result_height = result,
+          .result_width = result + 1,
+          .kernel_height = kernel,
+          .kernel_width = kernel,
+          .stride_down = stride,
+          .stride_right = stride,
+          .zeros_above = zeros,
+          .zeros_left = zeros};
+}
+
+using Compute = std::function<void(const float* src, const float* diff, float* room, float* gradient)>;
+
+// Seen: less than 1e-6 of the norm of what is summed, a product a pixel.
+void expect_gradient(const SlidingShape& s, std::int64_t filters, std::int64_t room, const Compute& compute) {
+  const auto src = normal_values(s.batch * s.height * s.width * s.channels, 1);
+  const auto diff = normal_values(s.batch * s.result_height * s.result_width * filters, 2);
+  const auto expected = naive(s, filters, src, diff);
+  std::vector<float> space(static_cast<std::size_t>(room), NAN);
+  std::vector<float> actual(expected.size(), NAN);
+  compute(src.data(), diff.data(), space.data(), actual.data());
+  const double norm = std::sqrt(static_cast<double>(s.batch * s.result_height * s.result_width));
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    ASSERT_NEAR(static_cast<double>(actual[i]), expected[i], 2e-6 * norm)
+        << s.channels << " channels, " << filters << " filters, kernel " << s.kernel_width << ", at " << i;
+  }
+}
+
+TEST(StemGradient, EqualsNaiveLoops) {
+  constexpr std::int64_t kFilters = 32;
+  for (const SlidingShape& s : {shape_of(3, 20, 3, 1, 0), shape_of(3, 19, 3, 2, 1), shape_of(3, 31, 7, 2, 3),
+                                shape_of(1, 16, 5, 1, 2), shape_of(4, 13, 2, 3, 0), shape_of(3, 3, 3, 1, 1),
+                                shape_of(2, 9, 1, 1, 0), shape_of(3, 8, 11, 4, 5)}) {
+    ASSERT_TRUE(is_stem(s, kFilters));
+    expect_gradient(s, kFilters, stem_gradient_room(s, kFilters),
+                    [&](const float* src, const float* diff, float* room, float* gradient) {
+                      stem_gradient(s, kFilters, src, diff, room, gradient);
+                    });
+  }
+}
+
+struct Product {
+  SlidingShape shape{};
+  std::int64_t filters = 1;
+};
+
+// Several pieces of values and of filters, several parts of the rows, panels that are not full, windows that
+// stand beyond the borders.
+const std::vector<Product>& products() {
+  static const std::vector<Product> all{
+      {shape_of(16, 20, 1, 1, 0), 16},  {shape_of(103, 7, 1, 1, 0), 21},  {shape_of(13, 25, 1, 1, 0), 300},
+      {shape_of(200, 6, 1, 1, 0), 272}, {shape_of(24, 19, 1, 2, 0), 40},  {shape_of(5, 21, 3, 1, 1), 16},
+      {shape_of(37, 9, 3, 1, 1), 33},   {shape_of(40, 11, 3, 2, 1), 48},  {shape_of(7, 10, 5, 1, 2), 8},
+      {shape_of(3, 17, 3, 2, 0), 20},   {shape_of(6, 5, 7, 3, 3), 24},    {shape_of(2, 2, 5, 1, 4), 9},
+      {shape_of(8, 32, 3, 1, 1), 12},   {shape_of(12, 13, 2, 2, 0), 600}, {shape_of(1, 4, 1, 1, 0), 1}};
+  return all;
+}
+
+TEST(KernelGradient, EqualsNaiveLoops) {
+  for (const auto& [shape, filters] : products()) {
+    const KernelGradient product(shape, filters, 2);
+    expect_gradient(shape, filters, product.room(),
+                    [&](const float* src, const float* diff, float* room, float* gradient) {
+                      product.run(src, diff, room, gradient);
+                    });
+  }
+}
+
+TEST(KernelGradient, HasTheSameBitsWithAnyNumberOfThreads) {
+  for (const auto& [shape, filters] : products()) {
+    const auto src = normal_values(shape.batch * shape.height * shape.width * shape.channels, 1);
+    const auto diff = normal_values(shape.batch * shape.result_height * shape.result_width * filters, 2);
+    std::vector<std::vector<float>> results;
+    for (const int threads : {1, 2, 3}) {
+      const KernelGradient product(shape, filters, threads);
+      std::vector<float> room(static_cast<std::size_t>(product.room()));
+      auto& result = results.emplace_back(
+          static_cast<std::size_t>(shape.kernel_height * shape.kernel_width * shape.channels * filters));
+      product.run(src.data(), diff.data(), room.data(), result.data());
+    }
+    EXPECT_EQ(results[0], results[1]);
+    EXPECT_EQ(results[0], results[2]);
+  }
+}
+
+TEST(KernelGradient, IsForValuesAndFiltersThatFillTheRegisters) {
+  EXPECT_TRUE(KernelGradient(shape_of(64, 56, 1, 1, 0), 256, 1).fills_registers());
+  EXPECT_FALSE(KernelGradient(shape_of(144, 56, 1, 1, 0), 24, 1).fills_registers());
+  EXPECT_FALSE(KernelGradient(shape_of(8, 56, 1, 1, 0), 32, 1).fills_registers());
+  EXPECT_TRUE(KernelGradient(shape_of(8, 56, 3, 1, 1), 32, 1).fills_registers());
+}
+
+TEST(StemGradient, IsForFewChannelsAndWholeVectorsOfFilters) {
+  EXPECT_TRUE(is_stem(shape_of(3, 224, 7, 2, 3), 64));
+  EXPECT_FALSE(is_stem(shape_of(16, 224, 3, 2, 1), 64));
+  EXPECT_FALSE(is_stem(shape_of(3, 224, 7, 2, 3), 24));
+  EXPECT_FALSE(is_stem(shape_of(3, 224, 16, 16, 0), 768));  // patches
+}
+
+}  // namespace
+}  // namespace headstart
