@@ -8,268 +8,203 @@
 
 #include "engine/bf16.h"
 #include "engine/curves.h"
+#include "engine/lanes.h"
 
 namespace headstart {
 namespace {
 
-// The gradient that goes through the clip of this value.
-[[gnu::always_inline]] inline float passed(float diff, float value, const RowActivation& clip) {
-  const float above = value > clip.low ? diff : 0.0F;
-  return value < clip.high ? above : 0.0F;
-}
-
-// Few channels are repeated to rows of at least this many values, so that there is something to vectorise.
-constexpr std::int64_t kWidth = 64;
-constexpr std::int64_t kChunk = 256;  // values that curves go over at once
 // Rows whose sums are taken in f32 before they go into a total in f64.
 constexpr std::int64_t kRowsASum = 64;
 
-// What a pass over rows needs to know of the channels.
+// What a pass over rows needs to know of the channels: scale and shift of what the activation is of.
 struct Affine {
   const float *scale, *shift;
+
+  template <typename L>
+  [[gnu::always_inline]] void apply(std::int64_t channel, typename L::Floats& value) const {
+    typename L::Floats factor, summand;
+    L::get(scale + channel, factor);
+    L::get(shift + channel, summand);
+    value = value * factor + summand;
+  }
 };
 
-template <typename T>
-[[gnu::always_inline]] inline void scale_values(const T* __restrict src, const float* __restrict scale,
-                                                const float* __restrict shift, std::int64_t count,
-                                                float* __restrict dst) {
-#pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) {
-    dst[i] = load(src[i]) * scale[i] + shift[i];
-  }
+template <typename L>
+[[gnu::always_inline]] inline void add_to(float* sum, const typename L::Floats& value) {
+  typename L::Floats before;
+  L::get(sum, before);
+  L::put(sum, before + value);
 }
 
-template <typename T>
-[[gnu::always_inline]] inline void scale_row(const T* __restrict src, const Affine& affine,
-                                             std::int64_t count, const Clip& clip, T* __restrict dst) {
-  const float* __restrict scale = affine.scale;
-  const float* __restrict shift = affine.shift;
-#pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) {
-    store(dst + i, clip(load(src[i]) * scale[i] + shift[i]));
-  }
+template <typename L, typename T, typename Curve>
+[[gnu::always_inline]] inline void bend_row(const T* src, const Affine& affine, std::int64_t count,
+                                            const Curve& curve, T* dst) {
+  for_lanes<L>(
+      count, [=]<typename W>(std::int64_t i) __attribute__((always_inline)) {
+        typename W::Floats value;
+        W::get(src + i, value);
+        affine.apply<W>(i, value);
+        curve.template bend<W>(value);
+        W::put(dst + i, value);
+      });
 }
-// Curves go over values in f32 that stay in the first cache: loops that convert bf16 too are not vectorised
-// well.
-template <typename T, typename Curve>
-[[gnu::always_inline]] inline void bend_row(const T* __restrict src, const Affine& affine, std::int64_t count,
-                                            const Curve& curve, T* __restrict dst) {
-  float values[kChunk];
-  for (std::int64_t first = 0; first < count; first += kChunk) {
-    const std::int64_t size = std::min(kChunk, count - first);
-    scale_values(src + first, affine.scale + first, affine.shift + first, size, values);
-#pragma omp simd
-    for (std::int64_t i = 0; i < size; ++i) {
-      values[i] = curve(values[i]);
-    }
-#pragma omp simd
-    for (std::int64_t i = 0; i < size; ++i) {
-      store(dst + first + i, values[i]);
-    }
-  }
-}
-template <typename T>
+template <typename L, typename T>
 [[gnu::always_inline]] inline void scale_row(const T* src, const Affine& affine, std::int64_t count,
                                              const RowActivation& activation, T* dst) {
   switch (activation.kind) {
     case RowActivation::Kind::clip:
-      return scale_row(src, affine, count, Clip{activation.low, activation.high}, dst);
+      return bend_row<L>(src, affine, count, Clip{activation.low, activation.high}, dst);
     case RowActivation::Kind::swish:
-      return bend_row(src, affine, count, Swish{{activation.low, activation.high}}, dst);
+      return bend_row<L>(src, affine, count, Swish{}, dst);
     case RowActivation::Kind::hard_swish:
-      return bend_row(src, affine, count, HardSwish{}, dst);
+      return bend_row<L>(src, affine, count, HardSwish{}, dst);
   }
-}
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void scale_row_f32(
-    const float* src, const Affine& affine, std::int64_t count, const RowActivation& activation, float* dst) {
-  scale_row(src, affine, count, activation, dst);
-}
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void scale_row_bf16(
-    const Bf16* src, const Affine& affine, std::int64_t count, const RowActivation& activation, Bf16* dst) {
-  scale_row(src, affine, count, activation, dst);
 }
 
-// sum += src - origin, squares += its square, over rows.
-template <typename T>
-[[gnu::always_inline]] inline void add_moments(const T* __restrict src, std::int64_t rows,
-                                               std::int64_t channels, const float* __restrict origin,
-                                               float* __restrict sum, float* __restrict squares) {
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const T* row = src + r * channels;
-#pragma omp simd
-    for (std::int64_t c = 0; c < channels; ++c) {
-      const float value = load(row[c]) - origin[c];
-      sum[c] += value;
-      squares[c] += value * value;
-    }
-  }
-}
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_moments_f32(
-    const float* src, std::int64_t rows, std::int64_t channels, const float* origin, float* sum,
-    float* squares) {
-  add_moments(src, rows, channels, origin, sum, squares);
-}
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_moments_bf16(
-    const Bf16* src, std::int64_t rows, std::int64_t channels, const float* origin, float* sum,
-    float* squares) {
-  add_moments(src, rows, channels, origin, sum, squares);
+// sum += src - origin, squares += its square.
+template <typename L, typename T>
+[[gnu::always_inline]] inline void add_moments(const T* row, std::int64_t count, const float* origin,
+                                               float* sum, float* squares) {
+  for_lanes<L>(
+      count, [=]<typename W>(std::int64_t i) __attribute__((always_inline)) {
+        typename W::Floats value, from;
+        W::get(row + i, value);
+        W::get(origin + i, from);
+        value -= from;
+        add_to<W>(sum + i, value);
+        add_to<W>(squares + i, value * value);
+      });
 }
 
-// sum += diff, products += diff * (src - origin), over rows, of what the clip lets through: what that was of
-// is computed again, which is cheaper than to read its result.
-template <typename T>
-[[gnu::always_inline]] inline void add_products(const T* __restrict src, const T* __restrict diff,
-                                                std::int64_t rows, std::int64_t channels,
-                                                const Affine& affine, const float* __restrict origin,
-                                                const RowActivation& clip, float* __restrict sum,
-                                                float* __restrict products) {
-  const float* __restrict scale = affine.scale;
-  const float* __restrict shift = affine.shift;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const std::int64_t at = r * channels;
-#pragma omp simd
-    for (std::int64_t c = 0; c < channels; ++c) {
-      const float value = load(src[at + c]);
-      const float through = passed(load(diff[at + c]), value * scale[c] + shift[c], clip);
-      sum[c] += through;
-      products[c] += through * (value - origin[c]);
-    }
-  }
-}
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_products_f32(
-    const float* src, const float* diff, std::int64_t rows, std::int64_t channels, const Affine& affine,
-    const float* origin, const RowActivation& clip, float* sum, float* products) {
-  add_products(src, diff, rows, channels, affine, origin, clip, sum, products);
-}
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_products_bf16(
-    const Bf16* src, const Bf16* diff, std::int64_t rows, std::int64_t channels, const Affine& affine,
-    const float* origin, const RowActivation& clip, float* sum, float* products) {
-  add_products(src, diff, rows, channels, affine, origin, clip, sum, products);
+// The gradient that goes through the clip of `value`, which is computed again: that is cheaper than to read
+// its result.
+template <typename L>
+[[gnu::always_inline]] inline void pass(const RowActivation& clip, const typename L::Floats& value,
+                                        typename L::Floats& diff) {
+  using Floats = typename L::Floats;
+  const Floats none{};
+  diff = value > none + clip.low ? diff : none;
+  diff = value < none + clip.high ? diff : none;
 }
 
-// The gradient of a source: diff * a + src * b + c, one of each a channel, of what the clip lets through.
-struct Terms {
-  std::vector<float> a, b, c;
-};
-template <typename T>
-[[gnu::always_inline]] inline void source_gradient(const T* __restrict src, const T* __restrict diff,
-                                                   std::int64_t rows, std::int64_t channels,
-                                                   const Affine& affine, const Terms& terms,
-                                                   const RowActivation& clip, T* __restrict result) {
-  const float* __restrict scale = affine.scale;
-  const float* __restrict offset = affine.shift;
-  const float* __restrict a = terms.a.data();
-  const float* __restrict b = terms.b.data();
-  const float* __restrict shift = terms.c.data();
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const std::int64_t at = r * channels;
-#pragma omp simd
-    for (std::int64_t c = 0; c < channels; ++c) {
-      const float value = load(src[at + c]);
-      const float through = passed(load(diff[at + c]), value * scale[c] + offset[c], clip);
-      store(result + at + c, through * a[c] + value * b[c] + shift[c]);
-    }
-  }
-}
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void source_gradient_f32(
-    const float* src, const float* diff, std::int64_t rows, std::int64_t channels, const Affine& affine,
-    const Terms& terms, const RowActivation& clip, float* result) {
-  source_gradient(src, diff, rows, channels, affine, terms, clip, result);
-}
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void source_gradient_bf16(
-    const Bf16* src, const Bf16* diff, std::int64_t rows, std::int64_t channels, const Affine& affine,
-    const Terms& terms, const RowActivation& clip, Bf16* result) {
-  source_gradient(src, diff, rows, channels, affine, terms, clip, result);
+// sum += through, products += through * (src - origin), where `through` is what the clip lets through.
+template <typename L, typename T>
+[[gnu::always_inline]] inline void add_products(const T* src, const T* diff, std::int64_t count,
+                                                const Affine& affine, const float* origin,
+                                                const RowActivation& clip, float* sum, float* products) {
+  for_lanes<L>(
+      count, [=]<typename W>(std::int64_t i) __attribute__((always_inline)) {
+        typename W::Floats value, through, from;
+        W::get(src + i, value);
+        W::get(diff + i, through);
+        W::get(origin + i, from);
+        from = value - from;
+        affine.apply<W>(i, value);
+        pass<W>(clip, value, through);
+        add_to<W>(sum + i, through);
+        add_to<W>(products + i, through * from);
+      });
 }
 
-// through = diff * the activation's slope; sum += through, products += through * (src - origin), over rows.
-template <typename T, typename Curve>
-[[gnu::always_inline]] inline void add_sloped(const T* __restrict src, const T* __restrict diff,
-                                              const Affine& affine, const float* __restrict origin,
-                                              std::int64_t count, const Curve& curve, T* __restrict through,
-                                              float* __restrict sum, float* __restrict products) {
-  float values[kChunk];
-  scale_values(src, affine.scale, affine.shift, count, values);
-#pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) {
-    values[i] = curve.slope(values[i]);
-  }
-#pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) {
-    values[i] *= load(diff[i]);
-    store(through + i, values[i]);
-  }
-#pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) {
-    sum[i] += values[i];
-    products[i] += values[i] * (load(src[i]) - origin[i]);
-  }
-}
-template <typename T, typename Curve>
-[[gnu::always_inline]] inline void add_sloped(const T* src, const T* diff, std::int64_t rows,
-                                              std::int64_t channels, const Affine& affine,
-                                              const float* origin, const Curve& curve, T* through, float* sum,
-                                              float* products) {
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t c = 0; c < channels; c += kChunk) {
-      const std::int64_t at = r * channels + c;
-      add_sloped(src + at, diff + at, {affine.scale + c, affine.shift + c}, origin + c,
-                 std::min(kChunk, channels - c), curve, through + at, sum + c, products + c);
-    }
-  }
-}
-template <typename T>
-[[gnu::always_inline]] inline void add_sloped(const T* src, const T* diff, std::int64_t rows,
-                                              std::int64_t channels, const Affine& affine,
-                                              const float* origin, const RowActivation& activation,
+// Likewise; `through` is diff * the curve's slope, and is kept.
+template <typename L, typename T, typename Curve>
+[[gnu::always_inline]] inline void add_sloped(const T* src, const T* diff, std::int64_t count,
+                                              const Affine& affine, const float* origin, const Curve& curve,
                                               T* through, float* sum, float* products) {
-  if (activation.kind == RowActivation::Kind::swish) {
-    add_sloped(src, diff, rows, channels, affine, origin, Swish{{activation.low, activation.high}}, through,
-               sum, products);
-  } else {
-    add_sloped(src, diff, rows, channels, affine, origin, HardSwish{}, through, sum, products);
-  }
-}
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_sloped_f32(
-    const float* src, const float* diff, std::int64_t rows, std::int64_t channels, const Affine& affine,
-    const float* origin, const RowActivation& activation, float* through, float* sum, float* products) {
-  add_sloped(src, diff, rows, channels, affine, origin, activation, through, sum, products);
-}
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_sloped_bf16(
-    const Bf16* src, const Bf16* diff, std::int64_t rows, std::int64_t channels, const Affine& affine,
-    const float* origin, const RowActivation& activation, Bf16* through, float* sum, float* products) {
-  add_sloped(src, diff, rows, channels, affine, origin, activation, through, sum, products);
+  for_lanes<L>(
+      count, [=]<typename W>(std::int64_t i) __attribute__((always_inline)) {
+        typename W::Floats value, gradient, from;
+        W::get(src + i, value);
+        W::get(diff + i, gradient);
+        W::get(origin + i, from);
+        from = value - from;
+        affine.apply<W>(i, value);
+        curve.template slope<W>(value);
+        gradient *= value;
+        W::put(through + i, gradient);
+        add_to<W>(sum + i, gradient);
+        add_to<W>(products + i, gradient * from);
+      });
 }
 
-// result = result * a + src * b + c, one of each a channel.
+// The gradient of a source: through * a + src * b + i, one of each a channel.
+struct Terms {
+  const float *a, *b, *c;
+
+  template <typename L>
+  [[gnu::always_inline]] void apply(std::int64_t channel, const typename L::Floats& value,
+                                    typename L::Floats& through) const {
+    typename L::Floats factor, slope, summand;
+    L::get(a + channel, factor);
+    L::get(b + channel, slope);
+    L::get(c + channel, summand);
+    through = through * factor + value * slope + summand;
+  }
+};
+template <typename L, typename T>
+[[gnu::always_inline]] inline void source_gradient(const T* src, const T* diff, std::int64_t count,
+                                                   const Affine& affine, const Terms& terms,
+                                                   const RowActivation& clip, T* result) {
+  for_lanes<L>(
+      count, [=]<typename W>(std::int64_t i) __attribute__((always_inline)) {
+        typename W::Floats value, through;
+        W::get(src + i, value);
+        W::get(diff + i, through);
+        typename W::Floats scaled = value;
+        affine.apply<W>(i, scaled);
+        pass<W>(clip, scaled, through);
+        terms.apply<W>(i, value, through);
+        W::put(result + i, through);
+      });
+}
+// Likewise from what add_sloped() left in `result`.
+template <typename L, typename T>
+[[gnu::always_inline]] inline void finish_gradient(const T* src, std::int64_t count, const Terms& terms,
+                                                   T* result) {
+  for_lanes<L>(
+      count, [=]<typename W>(std::int64_t i) __attribute__((always_inline)) {
+        typename W::Floats value, through;
+        W::get(src + i, value);
+        W::get(result + i, through);
+        terms.apply<W>(i, value, through);
+        W::put(result + i, through);
+      });
+}
+
 template <typename T>
-[[gnu::always_inline]] inline void finish_gradient(const T* __restrict src, std::int64_t rows,
-                                                   std::int64_t channels, const Terms& terms,
-                                                   T* __restrict result) {
-  const float* __restrict a = terms.a.data();
-  const float* __restrict b = terms.b.data();
-  const float* __restrict shift = terms.c.data();
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const std::int64_t at = r * channels;
-#pragma omp simd
-    for (std::int64_t c = 0; c < channels; ++c) {
-      store(result + at + c, load(result[at + c]) * a[c] + load(src[at + c]) * b[c] + shift[c]);
+T* values_of(const Rows& rows) {
+  return static_cast<T*>(rows.data);
+}
+
+// Rows of few channels make a line together, so that there is something to vectorise.
+class Lines {
+ public:
+  explicit Lines(std::int64_t channels)
+      : channels_(channels), width_((kFewestValues + channels - 1) / channels * channels) {}
+
+  [[nodiscard]] std::int64_t channels() const { return channels_; }
+  [[nodiscard]] std::size_t width() const { return static_cast<std::size_t>(width_); }
+  // One value a channel, for all of a line.
+  [[nodiscard]] std::vector<float> repeated(const float* values) const {
+    std::vector<float> result(width());
+    for (std::int64_t i = 0; i < width_; ++i) {
+      result[static_cast<std::size_t>(i)] = values[i % channels_];
+    }
+    return result;
+  }
+  // work(first value, number of values), of some rows.
+  template <typename Work>
+  [[gnu::always_inline]] void each(std::int64_t first_row, std::int64_t rows, const Work& work) const {
+    const std::int64_t end = (first_row + rows) * channels_;
+    for (std::int64_t first = first_row * channels_; first < end; first += width_) {
+      work(first, std::min(width_, end - first));
     }
   }
-}
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void finish_gradient_f32(
-    const float* src, std::int64_t rows, std::int64_t channels, const Terms& terms, float* result) {
-  finish_gradient(src, rows, channels, terms, result);
-}
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void finish_gradient_bf16(
-    const Bf16* src, std::int64_t rows, std::int64_t channels, const Terms& terms, Bf16* result) {
-  finish_gradient(src, rows, channels, terms, result);
-}
 
-template <typename T>
-T* row_at(const Rows& rows, std::int64_t row) {
-  return static_cast<T*>(rows.data) + row * rows.channels;
-}
+ private:
+  static constexpr std::int64_t kFewestValues = 256;
+  std::int64_t channels_, width_;
+};
 
 // The threads share the rows in pieces of kRowsASum: work(first row, number of rows).
 template <typename Work>
@@ -280,34 +215,48 @@ void for_pieces(std::int64_t count, const Work& work) {
   }
 }
 
+// work.operator()<Lanes<...>, f32 or bf16>().
+template <typename Work>
+void vectorized_for(bool bf16, const Work& work) {
+  vectorized([&]<typename L>() __attribute__((always_inline)) {
+    if (bf16) {
+      work.template operator()<L, Bf16>();
+    } else {
+      work.template operator()<L, float>();
+    }
+  });
+}
+
 struct Sums {
   explicit Sums(std::int64_t channels)
       : first(static_cast<std::size_t>(channels)), second(static_cast<std::size_t>(channels)) {}
   std::vector<double> first, second;
 };
 
-// Two sums a channel; add(first row, number of rows, first, second) adds those of a piece in f32.
+// Two sums a channel; add(first row, number of rows, first, second) adds those of a piece to lines in f32.
 template <typename Add>
-Sums summed(std::int64_t count, std::int64_t channels, const Add& add) {
-  std::vector<Sums> sums(static_cast<std::size_t>(omp_get_max_threads()), Sums(channels));
-  const auto size = static_cast<std::size_t>(channels);
+Sums summed(std::int64_t count, const Lines& lines, const Add& add) {
+  std::vector<Sums> sums(static_cast<std::size_t>(omp_get_max_threads()), Sums(lines.channels()));
+  const auto channels = static_cast<std::size_t>(lines.channels());
 #pragma omp parallel
   {
     Sums& own = sums[static_cast<std::size_t>(omp_get_thread_num())];
-    std::vector<float> first(size), second(size);
+    std::vector<float> first(lines.width()), second(lines.width());
 #pragma omp for schedule(static)
     for (std::int64_t row = 0; row < count; row += kRowsASum) {
       std::fill(first.begin(), first.end(), 0.0F);
       std::fill(second.begin(), second.end(), 0.0F);
       add(row, std::min(kRowsASum, count - row), first.data(), second.data());
-      for (std::size_t c = 0; c < size; ++c) {
-        own.first[c] += static_cast<double>(first[c]);
-        own.second[c] += static_cast<double>(second[c]);
+      for (std::size_t start = 0; start < lines.width(); start += channels) {
+        for (std::size_t c = 0; c < channels; ++c) {
+          own.first[c] += static_cast<double>(first[start + c]);
+          own.second[c] += static_cast<double>(second[start + c]);
+        }
       }
     }
   }
   for (std::size_t thread = 1; thread < sums.size(); ++thread) {
-    for (std::size_t c = 0; c < size; ++c) {
+    for (std::size_t c = 0; c < channels; ++c) {
       sums[0].first[c] += sums[thread].first[c];
       sums[0].second[c] += sums[thread].second[c];
     }
@@ -317,45 +266,34 @@ Sums summed(std::int64_t count, std::int64_t channels, const Add& add) {
 
 // Sums of the values' distances from `origin` and of their squares.
 Sums moment_sums(const Rows& src, const std::vector<float>& origin) {
-  return summed(
-      src.count, src.channels, [&](std::int64_t first, std::int64_t rows, float* sum, float* squares) {
-        if (src.bf16) {
-          add_moments_bf16(row_at<Bf16>(src, first), rows, src.channels, origin.data(), sum, squares);
-        } else {
-          add_moments_f32(row_at<float>(src, first), rows, src.channels, origin.data(), sum, squares);
-        }
-      });
-}
-
-std::vector<float> repeated(const float* values, std::int64_t channels, std::int64_t times) {
-  std::vector<float> result;
-  result.reserve(static_cast<std::size_t>(channels * times));
-  for (std::int64_t i = 0; i < times; ++i) {
-    result.insert(result.end(), values, values + channels);
-  }
-  return result;
+  const Lines lines(src.channels);
+  const auto origins = lines.repeated(origin.data());
+  return summed(src.count, lines, [&](std::int64_t first_row, std::int64_t rows, float* sum, float* squares) {
+    vectorized_for(
+        src.bf16, [&]<typename L, typename T>() __attribute__((always_inline)) {
+          lines.each(
+              first_row, rows, [&](std::int64_t first, std::int64_t count) __attribute__((always_inline)) {
+                add_moments<L>(values_of<T>(src) + first, count, origins.data(), sum, squares);
+              });
+        });
+  });
 }
 
 }  // namespace
 
 void scale_and_activate(const Rows& src, const float* scale, const float* shift,
                         const RowActivation& activation, const Rows& dst) {
-  const std::int64_t times = (kWidth + src.channels - 1) / src.channels;
-  const std::int64_t width = times * src.channels;
-  const auto scales = repeated(scale, src.channels, times);
-  const auto shifts = repeated(shift, src.channels, times);
+  const Lines lines(src.channels);
+  const auto scales = lines.repeated(scale), shifts = lines.repeated(shift);
   const Affine affine{scales.data(), shifts.data()};
-  for_pieces(src.count, [&](std::int64_t first, std::int64_t rows) {
-    for (std::int64_t done = 0; done < rows * src.channels; done += width) {
-      const std::int64_t count = std::min(width, rows * src.channels - done);
-      if (src.bf16) {
-        scale_row_bf16(row_at<Bf16>(src, first) + done, affine, count, activation,
-                       row_at<Bf16>(dst, first) + done);
-      } else {
-        scale_row_f32(row_at<float>(src, first) + done, affine, count, activation,
-                      row_at<float>(dst, first) + done);
-      }
-    }
+  for_pieces(src.count, [&](std::int64_t first_row, std::int64_t rows) {
+    vectorized_for(
+        src.bf16, [&]<typename L, typename T>() __attribute__((always_inline)) {
+          lines.each(
+              first_row, rows, [&](std::int64_t first, std::int64_t count) __attribute__((always_inline)) {
+                scale_row<L>(values_of<T>(src) + first, affine, count, activation, values_of<T>(dst) + first);
+              });
+        });
   });
 }
 
@@ -371,7 +309,7 @@ void channel_moments(const Rows& src, float* mean, float* variance) {
   const auto channels = src.channels;
   std::vector<float> origin(static_cast<std::size_t>(channels));
   for (std::int64_t c = 0; c < channels; ++c) {
-    origin[static_cast<std::size_t>(c)] = src.bf16 ? load(row_at<Bf16>(src, 0)[c]) : row_at<float>(src, 0)[c];
+    origin[static_cast<std::size_t>(c)] = src.bf16 ? load(values_of<Bf16>(src)[c]) : values_of<float>(src)[c];
   }
   const Sums sums = moment_sums(src, origin);
   const auto count = static_cast<double>(src.count);
@@ -397,41 +335,45 @@ struct Folded {
   std::vector<float> scale, shift;
 };
 
-// Sums a channel of the gradient before the activation, and of its products with src - mean.
-Sums sums_behind_clip(const Rows& src, const Rows& diff, const ChannelNormalization& n,
-                      const Affine& affine) {
-  const auto channels = src.channels;
-  return summed(src.count, channels, [&](std::int64_t first, std::int64_t rows, float* sum, float* products) {
-    if (src.bf16) {
-      add_products_bf16(row_at<Bf16>(src, first), row_at<Bf16>(diff, first), rows, channels, affine, n.mean,
-                        n.activation, sum, products);
-    } else {
-      add_products_f32(row_at<float>(src, first), row_at<float>(diff, first), rows, channels, affine, n.mean,
-                       n.activation, sum, products);
-    }
-  });
-}
-
-// Likewise; that gradient itself goes to `through`.
-Sums sums_behind_curve(const Rows& src, const Rows& diff, const ChannelNormalization& n, const Affine& affine,
-                       const Rows& through) {
-  const auto channels = src.channels;
-  return summed(src.count, channels, [&](std::int64_t first, std::int64_t rows, float* sum, float* products) {
-    if (src.bf16) {
-      add_sloped_bf16(row_at<Bf16>(src, first), row_at<Bf16>(diff, first), rows, channels, affine, n.mean,
-                      n.activation, row_at<Bf16>(through, first), sum, products);
-    } else {
-      add_sloped_f32(row_at<float>(src, first), row_at<float>(diff, first), rows, channels, affine, n.mean,
-                     n.activation, row_at<float>(through, first), sum, products);
-    }
-  });
+// Sums a channel of the gradient before the activation, and of its products with src - mean. Behind a curve
+// that gradient itself goes to `through`.
+Sums sums_behind(const Rows& src, const Rows& diff, const ChannelNormalization& n, const Lines& lines,
+                 const Affine& affine, const Rows& through) {
+  const auto means = lines.repeated(n.mean);
+  return summed(src.count, lines,
+                [&](std::int64_t first_row, std::int64_t rows, float* sum, float* products) {
+                  vectorized_for(
+                      src.bf16, [&]<typename L, typename T>() __attribute__((always_inline)) {
+                        lines.each(
+                            first_row,
+                            rows, [&](std::int64_t first, std::int64_t count) __attribute__((always_inline)) {
+                              const T* values = values_of<T>(src) + first;
+                              const T* gradient = values_of<T>(diff) + first;
+                              T* kept = values_of<T>(through) + first;
+                              switch (n.activation.kind) {
+                                case RowActivation::Kind::clip:
+                                  return add_products<L>(values, gradient, count, affine, means.data(),
+                                                         n.activation, sum, products);
+                                case RowActivation::Kind::swish:
+                                  return add_sloped<L>(values, gradient, count, affine, means.data(), Swish{},
+                                                       kept, sum, products);
+                                case RowActivation::Kind::hard_swish:
+                                  return add_sloped<L>(values, gradient, count, affine, means.data(),
+                                                       HardSwish{}, kept, sum, products);
+                              }
+                            });
+                      });
+                });
 }
 
 // Gradients of scale and shift, and the terms of that of the source, from the sums.
-Terms settle(const Sums& sums, std::int64_t rows, const ChannelNormalization& n, bool of_batch,
-             const ChannelGradients& gradients) {
+struct SettledTerms {
+  std::vector<float> a, b, c;  // by channel
+};
+SettledTerms settle(const Sums& sums, std::int64_t rows, const ChannelNormalization& n, bool of_batch,
+                    const ChannelGradients& gradients) {
   const std::size_t size = sums.first.size();
-  Terms terms{std::vector<float>(size), std::vector<float>(size), std::vector<float>(size)};
+  SettledTerms terms{std::vector<float>(size), std::vector<float>(size), std::vector<float>(size)};
   const auto count = static_cast<double>(rows);
   for (std::size_t c = 0; c < size; ++c) {
     const double inverse =
@@ -459,31 +401,31 @@ void normalize_channels(const Rows& src, const ChannelNormalization& n, const Ro
 
 void normalize_channels_backward(const Rows& src, const Rows& diff_dst, const ChannelNormalization& n,
                                  bool of_batch, const ChannelGradients& gradients) {
-  const auto channels = src.channels;
   const Rows& diff_src = gradients.diff_src;
-  const Folded folded(n, channels);
-  const Affine affine{folded.scale.data(), folded.shift.data()};
-  if (n.activation.kind != RowActivation::Kind::clip) {
-    const Sums sums = sums_behind_curve(src, diff_dst, n, affine, diff_src);
-    const Terms terms = settle(sums, src.count, n, of_batch, gradients);
-    for_pieces(src.count, [&](std::int64_t first, std::int64_t rows) {
-      if (src.bf16) {
-        finish_gradient_bf16(row_at<Bf16>(src, first), rows, channels, terms, row_at<Bf16>(diff_src, first));
-      } else {
-        finish_gradient_f32(row_at<float>(src, first), rows, channels, terms, row_at<float>(diff_src, first));
-      }
-    });
-    return;
-  }
-  const Terms terms = settle(sums_behind_clip(src, diff_dst, n, affine), src.count, n, of_batch, gradients);
-  for_pieces(src.count, [&](std::int64_t first, std::int64_t rows) {
-    if (src.bf16) {
-      source_gradient_bf16(row_at<Bf16>(src, first), row_at<Bf16>(diff_dst, first), rows, channels, affine,
-                           terms, n.activation, row_at<Bf16>(diff_src, first));
-    } else {
-      source_gradient_f32(row_at<float>(src, first), row_at<float>(diff_dst, first), rows, channels, affine,
-                          terms, n.activation, row_at<float>(diff_src, first));
-    }
+  const Lines lines(src.channels);
+  const Folded folded(n, src.channels);
+  const auto scales = lines.repeated(folded.scale.data()), shifts = lines.repeated(folded.shift.data());
+  const Affine affine{scales.data(), shifts.data()};
+  const SettledTerms settled =
+      settle(sums_behind(src, diff_dst, n, lines, affine, diff_src), src.count, n, of_batch, gradients);
+  const auto a = lines.repeated(settled.a.data()), b = lines.repeated(settled.b.data()),
+             c = lines.repeated(settled.c.data());
+  const Terms terms{a.data(), b.data(), c.data()};
+  for_pieces(src.count, [&](std::int64_t first_row, std::int64_t rows) {
+    vectorized_for(
+        src.bf16, [&]<typename L, typename T>() __attribute__((always_inline)) {
+          lines.each(
+              first_row, rows, [&](std::int64_t first, std::int64_t count) __attribute__((always_inline)) {
+                const T* values = values_of<T>(src) + first;
+                T* result = values_of<T>(diff_src) + first;
+                if (n.activation.kind == RowActivation::Kind::clip) {
+                  source_gradient<L>(values, values_of<T>(diff_dst) + first, count, affine, terms,
+                                     n.activation, result);
+                } else {
+                  finish_gradient<L>(values, count, terms, result);
+                }
+              });
+        });
   });
 }
 

@@ -18,12 +18,11 @@ struct Rows {
 struct RowActivation {
   enum class Kind { clip, swish, hard_swish };
   Kind kind = Kind::clip;
-  // Of a clip: its bounds; beyond and at them no gradient goes through. Of a swish: those of
-  // what its exponential is taken of.
+  // Of a clip: its bounds; beyond and at them no gradient goes through.
   float low = -std::numeric_limits<float>::infinity();
   float high = std::numeric_limits<float>::infinity();
 };
-constexpr RowActivation kSwish{.kind = RowActivation::Kind::swish, .low = -87.0F, .high = 88.0F};
+constexpr RowActivation kSwish{.kind = RowActivation::Kind::swish};
 constexpr RowActivation kHardSwish{.kind = RowActivation::Kind::hard_swish};
 
 // dst = activation(src * scale + shift), one scale and shift a channel.

@@ -18,7 +18,7 @@ std::optional<FrozenLowering::TiledEnding> FrozenLowering::tiled_ending(const Fu
       return activation.kind == Activation::Kind::linear;
     }
     auto& clip = result.addition ? result.ending.second : result.ending.first;
-    clip = {clip(rows->low), clip(rows->high)};
+    clip = {std::clamp(rows->low, clip.low, clip.high), std::clamp(rows->high, clip.low, clip.high)};
     return true;
   };
   if (!append(own_activation(layer))) {

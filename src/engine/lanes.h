@@ -33,6 +33,12 @@ struct Vectors4 {
   using Halves [[gnu::vector_size(8), gnu::aligned(2), gnu::may_alias]] = Bf16;
   using Bytes [[gnu::vector_size(4), gnu::aligned(1), gnu::may_alias]] = std::uint8_t;
 };
+struct Vectors1 {
+  static constexpr std::int64_t kCount = 1;
+  using Floats [[gnu::vector_size(4), gnu::aligned(4), gnu::may_alias]] = float;
+  using Words [[gnu::vector_size(4), gnu::aligned(4), gnu::may_alias]] = std::uint32_t;
+  using Halves [[gnu::vector_size(2), gnu::aligned(2), gnu::may_alias]] = Bf16;
+};
 
 template <typename Vectors>
 struct Lanes : Vectors {
@@ -40,12 +46,18 @@ struct Lanes : Vectors {
   using Words = typename Vectors::Words;
   using Halves = typename Vectors::Halves;
 
+  [[gnu::always_inline]] static void get_bits(const Floats& from, Words& to) {
+    std::memcpy(&to, &from, sizeof(to));
+  }
+  [[gnu::always_inline]] static void put_bits(const Words& from, Floats& to) {
+    std::memcpy(&to, &from, sizeof(to));
+  }
   [[gnu::always_inline]] static void get(const float* from, Floats& to) {
     to = *reinterpret_cast<const Floats*>(from);
   }
   [[gnu::always_inline]] static void get(const Bf16* from, Floats& to) {
     const Words words = __builtin_convertvector(*reinterpret_cast<const Halves*>(from), Words) << 16;
-    std::memcpy(&to, &words, sizeof(to));
+    put_bits(words, to);
   }
   [[gnu::always_inline]] static void put(float* to, const Floats& from) {
     *reinterpret_cast<Floats*>(to) = from;
@@ -53,11 +65,23 @@ struct Lanes : Vectors {
   // As store() of bf16.h.
   [[gnu::always_inline]] static void put(Bf16* to, const Floats& from) {
     Words bits;
-    std::memcpy(&bits, &from, sizeof(bits));
+    get_bits(from, bits);
     bits = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
     *reinterpret_cast<Halves*>(to) = __builtin_convertvector(bits, Halves);
   }
 };
+
+// body.operator()<Lanes<...>>(index): vectors as long as there are enough values, then one value each.
+template <typename L, typename Body>
+[[gnu::always_inline]] inline void for_lanes(std::int64_t count, const Body& body) {
+  std::int64_t i = 0;
+  for (; i + L::kCount <= count; i += L::kCount) {
+    body.template operator()<L>(i);
+  }
+  for (; i < count; ++i) {
+    body.template operator()<Lanes<Vectors1>>(i);
+  }
+}
 
 template <typename Body>
 [[gnu::target("avx512f")]] void with_avx512(const Body& body) {

@@ -10,12 +10,6 @@
 namespace headstart {
 namespace {
 
-template <typename V>
-[[gnu::always_inline]] inline void clip(const Clip& bounds, V& value) {
-  value = value < bounds.low ? V{} + bounds.low : value;
-  value = value > bounds.high ? V{} + bounds.high : value;
-}
-
 // Where a tile begins in the result.
 struct Place {
   std::int64_t image, row, column;
@@ -102,12 +96,12 @@ template <typename L, int kWidth, typename T>
     for (int j = 0; j < cut.width; ++j) {
       auto& value = y[i * kWidth + j];
       const std::int64_t at = offset + (i * s.result_width + j) * s.filters;
-      clip(ending.first, value);
+      ending.first.bend<L>(value);
       if (ending.summand != nullptr) {
         typename L::Floats summand;
         L::get(static_cast<const T*>(ending.summand) + at, summand);
         value += summand;
-        clip(ending.second, value);
+        ending.second.bend<L>(value);
       }
       L::put(dst + at, value);
     }
