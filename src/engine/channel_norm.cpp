@@ -36,29 +36,20 @@ template <typename L>
   L::put(sum, before + value);
 }
 
-template <typename L, typename T, typename Curve>
-[[gnu::always_inline]] inline void bend_row(const T* src, const Affine& affine, std::int64_t count,
-                                            const Curve& curve, T* dst) {
-  for_lanes<L>(
-      count, [=]<typename W>(std::int64_t i) __attribute__((always_inline)) {
-        typename W::Floats value;
-        W::get(src + i, value);
-        affine.apply<W>(i, value);
-        curve.template bend<W>(value);
-        W::put(dst + i, value);
-      });
-}
 template <typename L, typename T>
 [[gnu::always_inline]] inline void scale_row(const T* src, const Affine& affine, std::int64_t count,
                                              const RowActivation& activation, T* dst) {
-  switch (activation.kind) {
-    case RowActivation::Kind::clip:
-      return bend_row<L>(src, affine, count, Clip{activation.low, activation.high}, dst);
-    case RowActivation::Kind::swish:
-      return bend_row<L>(src, affine, count, Swish{}, dst);
-    case RowActivation::Kind::hard_swish:
-      return bend_row<L>(src, affine, count, HardSwish{}, dst);
-  }
+  with_curve(
+      activation, [=](const auto& curve) __attribute__((always_inline)) {
+        for_lanes<L>(
+            count, [=]<typename W>(std::int64_t i) __attribute__((always_inline)) {
+              typename W::Floats value;
+              W::get(src + i, value);
+              affine.apply<W>(i, value);
+              curve.template bend<W>(value);
+              W::put(dst + i, value);
+            });
+      });
 }
 
 // sum += src - origin, squares += its square.
@@ -295,6 +286,26 @@ void scale_and_activate(const Rows& src, const float* scale, const float* shift,
               });
         });
   });
+}
+
+void activate_values(const float* src, std::int64_t count, const RowActivation& activation, float* dst) {
+  constexpr std::int64_t kPiece = std::int64_t{1} << 14;  // of a thread
+#pragma omp parallel for schedule(static) if (count > kPiece)
+  for (std::int64_t first = 0; first < count; first += kPiece) {
+    vectorized([&]<typename L>() __attribute__((always_inline)) {
+      with_curve(
+          activation, [&](const auto& curve) __attribute__((always_inline)) {
+            for_lanes<L>(
+                std::min(kPiece, count - first), [ =, from = src + first, to = dst + first ]<typename W>(
+                                                     std::int64_t i) __attribute__((always_inline)) {
+                  typename W::Floats value;
+                  W::get(from + i, value);
+                  curve.template bend<W>(value);
+                  W::put(to + i, value);
+                });
+          });
+    });
+  }
 }
 
 void channel_sums(const Rows& src, float* sum) {

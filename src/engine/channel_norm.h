@@ -29,6 +29,9 @@ constexpr RowActivation kHardSwish{.kind = RowActivation::Kind::hard_swish};
 void scale_and_activate(const Rows& src, const float* scale, const float* shift,
                         const RowActivation& activation, const Rows& dst);
 
+// dst[i] = activation(src[i]); both may be the same.
+void activate_values(const float* src, std::int64_t count, const RowActivation& activation, float* dst);
+
 void channel_sums(const Rows& src, float* sum);
 
 // Of every channel; the variance is the biased one.

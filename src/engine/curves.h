@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <numbers>
 
+#include "engine/channel_norm.h"
+
 namespace headstart {
 
 // They change the vector given: functions that return a vector have no standard way to. Of choices between
@@ -81,5 +83,18 @@ struct HardSwish {
     x = x > Floats{} - 3.0F ? below : Floats{};
   }
 };
+
+// work(curve) with the activation's own type.
+template <typename Work>
+[[gnu::always_inline]] inline void with_curve(const RowActivation& activation, const Work& work) {
+  switch (activation.kind) {
+    case RowActivation::Kind::clip:
+      return work(Clip{activation.low, activation.high});
+    case RowActivation::Kind::swish:
+      return work(Swish{});
+    case RowActivation::Kind::hard_swish:
+      return work(HardSwish{});
+  }
+}
 
 }  // namespace headstart

@@ -169,17 +169,54 @@ FrozenLowering::Destination FrozenLowering::destination(const FusedLayer& layer,
   return {.value = result};
 }
 
+// A swish that a convolution ends in, where it is a step of its own: the exponentials of oneDNN's kernels
+// without AVX-512 take twice the time of ours.
+std::optional<RowActivation> FrozenLowering::curve_behind(const FusedLayer& layer) const {
+  constexpr std::int64_t kFewValues = 1 << 12;  // are not worth a step
+  const bool adds = std::any_of(layer.follow_ups.begin(), layer.follow_ups.end(),
+                                [](const FollowUp& follow_up) { return follow_up.other >= 0; });
+  const Activation last =
+      adds || layer.follow_ups.empty()
+          ? own_activation(layer)
+          : std::get<ActivationLayer>(node_at(layer.follow_ups.back().node).op).activation;
+  const bool is_own = !adds && last.kind == Activation::Kind::swish && type_ == DataType::f32 &&
+                      !onednn::cpu_has(dnnl::cpu_isa::avx512_core) &&
+                      batch_ * element_count(shape_of(layer.tail)) >= kFewValues;
+  return is_own ? as_row_activation(last) : std::nullopt;
+}
+
+void FrozenLowering::emit_curve(const std::string& name, const RowActivation& curve, const Value& src,
+                                const Value& dst) {
+  const auto from = emitter_.memory(src), to = emitter_.memory(dst);
+  const auto count = static_cast<std::int64_t>(src.desc.get_size() / sizeof(float));
+  const Access access{.reads = {src}, .writes = {dst}};
+  if (!is_int8(dst)) {
+    emitter_.emit(name, "activation", access,
+                  [=] { activate_values(floats(from), count, curve, floats(to)); });
+    return;
+  }
+  const ByteLayout layout{.scale = dst.scale, .has_sign = onednn::type_of(dst.desc) == DataType::s8};
+  emitter_.emit(name, "activation", access,
+                [=] { activated_to_bytes(floats(from), count, curve, layout, to.get_data_handle()); });
+}
+
 // The layer's own activation and what was fused behind it, as post-operations with their arguments.
+// `curve_follows`: without the last activation, which curve_behind() tells of.
 dnnl::primitive_attr FrozenLowering::post_operations(const FusedLayer& layer, const Destination& destination,
-                                                     Arguments& arguments) {
+                                                     bool curve_follows, Arguments& arguments) {
   dnnl::post_ops post_ops;
   const auto append = [&](const Activation& activation) {
     for (const auto& eltwise : eltwise_of(activation)) {
       onednn::append_eltwise(post_ops, eltwise);
     }
   };
-  append(own_activation(layer));
+  if (!curve_follows || !layer.follow_ups.empty()) {
+    append(own_activation(layer));
+  }
   for (const auto& follow_up : layer.follow_ups) {
+    if (curve_follows && follow_up.node == layer.follow_ups.back().node) {
+      break;
+    }
     if (follow_up.other < 0) {
       append(std::get<ActivationLayer>(node_at(follow_up.node).op).activation);
     } else if (follow_up.node == destination.add) {
@@ -188,7 +225,7 @@ dnnl::primitive_attr FrozenLowering::post_operations(const FusedLayer& layer, co
       const auto& other = value_of(follow_up.other);
       const bool dense = std::holds_alternative<Dense>(node_at(layer.base).op);
       const auto memory = emitter_.memory(
-          other, dense ? matrix_desc(other.desc, node_at(follow_up.node).shape.back()) : other.desc);
+          other, dense ? dense_desc(other, node_at(follow_up.node).shape.back()) : other.desc);
       arguments.insert({DNNL_ARG_ATTR_MULTIPLE_POST_OP(post_ops.len()) | DNNL_ARG_SRC_1, memory});
       post_ops.append_binary(dnnl::algorithm::binary_add, memory.get_desc());
     }
@@ -227,9 +264,16 @@ Value FrozenLowering::convolution(const FusedLayer& layer, const ConvolutionGeom
   const auto shape = convolution_shape(geometry, input.shape, input.zeros, weights_type(input.value));
   const auto dst = destination(layer, input.value);
   if (!convolution_by_tiles(layer, shape, input.value, dst, names)) {
+    const auto curve = curve_behind(layer);
+    const bool in_between = curve && is_int8(dst.value);
+    const Destination own =
+        in_between ? Destination{.value = emitter_.value(desc_of(shape_of(layer.tail)))} : dst;
     Arguments arguments;
-    const auto attr = post_operations(layer, dst, arguments);
-    emit_layer(label(layer), LayerKind::convolution, shape, input.value, dst.value, names, attr, arguments);
+    const auto attr = post_operations(layer, own, curve.has_value(), arguments);
+    emit_layer(label(layer), LayerKind::convolution, shape, input.value, own.value, names, attr, arguments);
+    if (curve) {
+      emit_curve(label(layer), *curve, own.value, dst.value);
+    }
   }
   return finish(layer, dst.value);
 }
@@ -320,18 +364,35 @@ Value FrozenLowering::transposed(const Node& node, const Conv2DTranspose& op) {
   return activate(node.name, dst, op.activation);
 }
 
+// Whether dense layers are computed as 1x1 convolutions. Without AVX-512 oneDNN's inner products pack their
+// weights at every call: for few rows that takes 2 to 100 times as long as the products.
+bool FrozenLowering::is_convolution_of_pixels() { return !onednn::cpu_has(dnnl::cpu_isa::avx512_core); }
+
+Desc FrozenLowering::dense_desc(const Value& value, std::int64_t columns) {
+  return is_convolution_of_pixels() ? pixels_desc(value.desc, columns) : matrix_desc(value.desc, columns);
+}
+
 Value FrozenLowering::dense(const FusedLayer& layer, const Dense& op, const WeightNames& names) {
   const auto input = node_at(layer.base).inputs[0];
   const auto inputs = shape_of(input).back();
-  const auto matrix = [](const Value& value, std::int64_t columns) {
-    return Value{value.buffer, matrix_desc(value.desc, columns), value.scale};
+  const auto as_operand = [](const Value& value, std::int64_t columns) {
+    return Value{value.buffer, dense_desc(value, columns), value.scale};
   };
-  const auto src = matrix(operand(layer, input), inputs);
+  const auto src = as_operand(operand(layer, input), inputs);
   const auto dst = destination(layer, src);
   Arguments arguments;
-  const auto attr = post_operations(layer, dst, arguments);
-  emit_layer(label(layer), LayerKind::dense, dense_shape(inputs, op.units, weights_type(src)), src,
-             matrix(dst.value, op.units), names, attr, arguments);
+  const auto attr = post_operations(layer, dst, false, arguments);
+  const auto type = weights_type(src);
+  const auto rows = onednn::dims_of(matrix_desc(src.desc, inputs))[0];
+  const auto shape = is_convolution_of_pixels() ? convolution_shape({.kernel = {1, 1},
+                                                                     .strides = {1, 1},
+                                                                     .dilation = {1, 1},
+                                                                     .channels = inputs,
+                                                                     .filters = op.units},
+                                                                    {1, rows, inputs}, {}, type)
+                                                : dense_shape(inputs, op.units, type);
+  emit_layer(label(layer), is_convolution_of_pixels() ? LayerKind::convolution : LayerKind::dense, shape, src,
+             as_operand(dst.value, op.units), names, attr, arguments);
   return finish(layer, dst.value);
 }
 

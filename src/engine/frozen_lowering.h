@@ -100,8 +100,10 @@ class FrozenLowering {
   };
   bool may_overwrite(const FusedLayer& layer, const Value& summand, const Value& result) const;
   bool is_read_later(const FusedLayer& layer, int buffer) const;
+  std::optional<RowActivation> curve_behind(const FusedLayer& layer) const;
+  void emit_curve(const std::string& name, const RowActivation& curve, const Value& src, const Value& dst);
   dnnl::primitive_attr post_operations(const FusedLayer& layer, const Destination& destination,
-                                       Arguments& arguments);
+                                       bool curve_follows, Arguments& arguments);
   Activation own_activation(const FusedLayer& layer) const;
   Value finish(const FusedLayer& layer, const Value& value);
   std::string label(const FusedLayer& layer) const;
@@ -121,6 +123,8 @@ class FrozenLowering {
   void emit_layer(const std::string& name, LayerKind kind, const LayerShape& shape, const Value& src,
                   const Value& dst, const WeightNames& names, dnnl::primitive_attr attr, Arguments arguments);
   Value dense(const FusedLayer& layer, const Dense& op, const WeightNames& names);
+  static bool is_convolution_of_pixels();
+  static onednn::Desc dense_desc(const Value& value, std::int64_t columns);
   void add_weights(const LayerShape& shape, const onednn::Desc& packed, const WeightNames& names,
                    bool has_bias, Arguments& arguments);
   void add_int8_weights(const LayerShape& shape, const onednn::Desc& packed, Int8Weights weights,

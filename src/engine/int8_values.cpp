@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <type_traits>
 #include <utility>
 
-#include "engine/bf16.h"
+#include "engine/curves.h"
+#include "engine/lanes.h"
 
 namespace headstart {
 namespace {
@@ -14,58 +14,54 @@ namespace {
 // Threads take the values in pieces of this many.
 constexpr std::int64_t kPiece = std::int64_t{1} << 14;
 
-template <typename From, typename To>
-[[gnu::always_inline]] inline void to_bytes(const From* __restrict from, std::int64_t count, float factor,
-                                            To* __restrict to) {
-  constexpr std::int32_t kLowest = std::is_signed_v<To> ? -128 : 0;
-#pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) {
-    // Counted from the lowest byte nothing is negative, and cutting off the fraction rounds to the nearest.
-    const float steps = load(from[i]) * factor - static_cast<float>(kLowest) + 0.5F;
-    to[i] = static_cast<To>(static_cast<std::int32_t>(std::min(std::max(steps, 0.0F), 255.0F)) + kLowest);
-  }
-}
+// A float of this size has whole numbers in its lowest bits: an addition rounds to the nearest of them, and
+// a subtraction brings it back.
+constexpr float kWhole = 8388608.0F;  // 2^23
+constexpr std::uint32_t kWholeBits = 0x4B000000U;
 
-template <typename From, typename To>
-[[gnu::always_inline]] inline void from_bytes(const From* __restrict from, std::int64_t count, float scale,
-                                              To* __restrict to) {
-#pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) {
-    store(to + i, static_cast<float>(from[i]) * scale);
-  }
-}
+// Bytes with a sign are counted from -128 meanwhile, which is their highest bit turned.
+struct Offset {
+  explicit Offset(bool has_sign) : value(has_sign ? 128.0F : 0.0F), bits(has_sign ? 0x80U : 0U) {}
+  float value;
+  std::uint32_t bits;
+};
 
-// One function for all pairs of types, so that one is compiled for several instruction sets.
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void piece_to_bytes(const void* from,
-                                                                                   std::int64_t count,
-                                                                                   ByteLayout layout,
-                                                                                   void* to) {
+struct AsItIs {
+  template <typename L>
+  [[gnu::always_inline]] void bend(typename L::Floats&) const {}
+};
+
+template <typename L, typename T, typename Curve>
+[[gnu::always_inline]] inline void to_bytes(const T* from, std::int64_t count,
+                                            [[maybe_unused]] const Curve& curve, const ByteLayout& layout,
+                                            std::uint8_t* to) {
+  const Offset offset(layout.has_sign);
   const float factor = 1.0F / layout.scale;
-  const auto* values = static_cast<const float*>(from);
-  const auto* halves = static_cast<const Bf16*>(from);
-  auto* with_sign = static_cast<std::int8_t*>(to);
-  auto* without = static_cast<std::uint8_t*>(to);
-  if (layout.bf16) {
-    layout.has_sign ? to_bytes(halves, count, factor, with_sign) : to_bytes(halves, count, factor, without);
-  } else {
-    layout.has_sign ? to_bytes(values, count, factor, with_sign) : to_bytes(values, count, factor, without);
-  }
+  for_lanes<L>(
+      count, [=]<typename W>(std::int64_t i) __attribute__((always_inline)) {
+        typename W::Floats value;
+        typename W::Words bits;
+        W::get(from + i, value);
+        value = value * factor + offset.value;
+        clip<W>(0.0F, 255.0F, value);
+        W::get_bits(value + kWhole, bits);
+        W::put(to + i, bits ^ offset.bits);
+      });
 }
 
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void piece_from_bytes(const void* from,
-                                                                                     std::int64_t count,
-                                                                                     ByteLayout layout,
-                                                                                     void* to) {
-  const auto* with_sign = static_cast<const std::int8_t*>(from);
-  const auto* without = static_cast<const std::uint8_t*>(from);
-  auto* values = static_cast<float*>(to);
-  auto* halves = static_cast<Bf16*>(to);
+template <typename L, typename T>
+[[gnu::always_inline]] inline void from_bytes(const std::uint8_t* from, std::int64_t count,
+                                              const ByteLayout& layout, T* to) {
+  const Offset offset(layout.has_sign);
   const float scale = layout.scale;
-  if (layout.bf16) {
-    layout.has_sign ? from_bytes(with_sign, count, scale, halves) : from_bytes(without, count, scale, halves);
-  } else {
-    layout.has_sign ? from_bytes(with_sign, count, scale, values) : from_bytes(without, count, scale, values);
-  }
+  for_lanes<L>(
+      count, [=]<typename W>(std::int64_t i) __attribute__((always_inline)) {
+        typename W::Words bits;
+        typename W::Floats value;
+        W::get(from + i, bits);
+        W::put_bits((bits ^ offset.bits) | kWholeBits, value);
+        W::put(to + i, (value - (kWhole + offset.value)) * scale);
+      });
 }
 
 // work(first, count) of the pieces, shared among the threads.
@@ -80,18 +76,40 @@ void in_pieces(std::int64_t count, const Work& work) {
 }  // namespace
 
 void values_to_bytes(const void* from, std::int64_t count, const ByteLayout& layout, void* to) {
-  const std::int64_t size = layout.bf16 ? sizeof(Bf16) : sizeof(float);
+  auto* bytes = static_cast<std::uint8_t*>(to);
   in_pieces(count, [&](std::int64_t first, std::int64_t piece) {
-    piece_to_bytes(static_cast<const std::byte*>(from) + first * size, piece, layout,
-                   static_cast<std::byte*>(to) + first);
+    vectorized([&]<typename L>() __attribute__((always_inline)) {
+      if (layout.bf16) {
+        to_bytes<L>(static_cast<const Bf16*>(from) + first, piece, AsItIs{}, layout, bytes + first);
+      } else {
+        to_bytes<L>(static_cast<const float*>(from) + first, piece, AsItIs{}, layout, bytes + first);
+      }
+    });
+  });
+}
+
+void activated_to_bytes(const float* from, std::int64_t count, const RowActivation& activation,
+                        const ByteLayout& layout, void* to) {
+  in_pieces(count, [&](std::int64_t first, std::int64_t piece) {
+    vectorized([&]<typename L>() __attribute__((always_inline)) {
+      with_curve(
+          activation, [&](const auto& curve) __attribute__((always_inline)) {
+            to_bytes<L>(from + first, piece, curve, layout, static_cast<std::uint8_t*>(to) + first);
+          });
+    });
   });
 }
 
 void bytes_to_values(const void* from, std::int64_t count, const ByteLayout& layout, void* to) {
-  const std::int64_t size = layout.bf16 ? sizeof(Bf16) : sizeof(float);
+  const auto* bytes = static_cast<const std::uint8_t*>(from);
   in_pieces(count, [&](std::int64_t first, std::int64_t piece) {
-    piece_from_bytes(static_cast<const std::byte*>(from) + first, piece, layout,
-                     static_cast<std::byte*>(to) + first * size);
+    vectorized([&]<typename L>() __attribute__((always_inline)) {
+      if (layout.bf16) {
+        from_bytes<L>(bytes + first, piece, layout, static_cast<Bf16*>(to) + first);
+      } else {
+        from_bytes<L>(bytes + first, piece, layout, static_cast<float*>(to) + first);
+      }
+    });
   });
 }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/channel_norm.h"
+
 namespace headstart {
 
 // to[i] = from[i] / scale, rounded and cut to -128..127 or, without a sign, 0..255. `from` is f32 or bf16.
@@ -13,6 +15,9 @@ struct ByteLayout {
   bool bf16 = false;  // of the other side
 };
 void values_to_bytes(const void* from, std::int64_t count, const ByteLayout& layout, void* to);
+// Likewise of activation(from[i]).
+void activated_to_bytes(const float* from, std::int64_t count, const RowActivation& activation,
+                        const ByteLayout& layout, void* to);
 // to[i] = from[i] * scale.
 void bytes_to_values(const void* from, std::int64_t count, const ByteLayout& layout, void* to);
 

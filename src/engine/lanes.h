@@ -38,6 +38,7 @@ struct Vectors1 {
   using Floats [[gnu::vector_size(4), gnu::aligned(4), gnu::may_alias]] = float;
   using Words [[gnu::vector_size(4), gnu::aligned(4), gnu::may_alias]] = std::uint32_t;
   using Halves [[gnu::vector_size(2), gnu::aligned(2), gnu::may_alias]] = Bf16;
+  using Bytes [[gnu::vector_size(1), gnu::aligned(1), gnu::may_alias]] = std::uint8_t;
 };
 
 template <typename Vectors>
@@ -45,12 +46,28 @@ struct Lanes : Vectors {
   using Floats = typename Vectors::Floats;
   using Words = typename Vectors::Words;
   using Halves = typename Vectors::Halves;
+  using Bytes = typename Vectors::Bytes;
 
   [[gnu::always_inline]] static void get_bits(const Floats& from, Words& to) {
     std::memcpy(&to, &from, sizeof(to));
   }
   [[gnu::always_inline]] static void put_bits(const Words& from, Floats& to) {
     std::memcpy(&to, &from, sizeof(to));
+  }
+  // A byte each; of words the lowest.
+  [[gnu::always_inline]] static void get(const std::uint8_t* from, Words& to) {
+    to = __builtin_convertvector(*reinterpret_cast<const Bytes*>(from), Words);
+  }
+  [[gnu::always_inline]] static void put(std::uint8_t* to, const Words& from) {
+    if constexpr (Vectors::kCount == 8) {
+      // GCC 12 converts these one by one.
+      using AllBytes [[gnu::vector_size(32)]] = std::uint8_t;
+      AllBytes bytes;
+      std::memcpy(&bytes, &from, sizeof(bytes));
+      *reinterpret_cast<Bytes*>(to) = __builtin_shufflevector(bytes, bytes, 0, 4, 8, 12, 16, 20, 24, 28);
+    } else {
+      *reinterpret_cast<Bytes*>(to) = __builtin_convertvector(from, Bytes);
+    }
   }
   [[gnu::always_inline]] static void get(const float* from, Floats& to) {
     to = *reinterpret_cast<const Floats*>(from);

@@ -42,6 +42,11 @@ Desc matrix_desc(const Desc& desc, std::int64_t columns) {
   return {{count / columns, columns}, onednn::type_of(desc), Tag::nc};
 }
 
+Desc pixels_desc(const Desc& desc, std::int64_t columns) {
+  const auto rows = onednn::dims_of(matrix_desc(desc, columns))[0];
+  return {{1, columns, 1, rows}, onednn::type_of(desc), Tag::nhwc};
+}
+
 Desc spatial_desc(const Shape& shape, std::int64_t batch, DataType type) {
   const auto channels = shape.back();
   return activation_desc({element_count(shape) / channels, 1, channels}, batch, type);

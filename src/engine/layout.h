@@ -17,8 +17,9 @@ onednn::Desc vector_desc(std::int64_t count);  // f32
 onednn::Desc bytes_desc(std::size_t count);
 
 // Other readings of a channels-last value, for primitives that care for the last axis only: rows of
-// `columns`, and the 4-dimensional form of an image.
+// `columns`, the same as the pixels of one image, and the 4-dimensional form of an image.
 onednn::Desc matrix_desc(const onednn::Desc& desc, std::int64_t columns);
+onednn::Desc pixels_desc(const onednn::Desc& desc, std::int64_t columns);
 onednn::Desc spatial_desc(const Shape& shape, std::int64_t batch, DataType type);
 
 // The channels from `begin` on, or the image from (top, left) on, of a value with the dimensions of `part`.

@@ -57,8 +57,7 @@ template <typename L, Kept kKept, typename T>
   }
   L::put(dst, result);
   if constexpr (kKept == Kept::largest_and_place) {
-    using Bytes = typename L::Bytes;
-    *reinterpret_cast<Bytes*>(places) = __builtin_convertvector(place, Bytes);
+    L::put(places, place);
   }
 }
 
