@@ -169,20 +169,33 @@ FrozenLowering::Destination FrozenLowering::destination(const FusedLayer& layer,
   return {.value = result};
 }
 
-// A swish that a convolution ends in, where it is a step of its own: the exponentials of oneDNN's kernels
-// without AVX-512 take twice the time of ours.
-std::optional<RowActivation> FrozenLowering::curve_behind(const FusedLayer& layer) const {
+// A swish at the end is a step of its own: the exponentials of oneDNN's kernels without AVX-512 take twice
+// the time of ours.
+FrozenLowering::Ending FrozenLowering::ending(const FusedLayer& layer) const {
   constexpr std::int64_t kFewValues = 1 << 12;  // are not worth a step
-  const bool adds = std::any_of(layer.follow_ups.begin(), layer.follow_ups.end(),
-                                [](const FollowUp& follow_up) { return follow_up.other >= 0; });
-  const Activation last =
-      adds || layer.follow_ups.empty()
-          ? own_activation(layer)
-          : std::get<ActivationLayer>(node_at(layer.follow_ups.back().node).op).activation;
-  const bool is_own = !adds && last.kind == Activation::Kind::swish && type_ == DataType::f32 &&
-                      !onednn::cpu_has(dnnl::cpu_isa::avx512_core) &&
-                      batch_ * element_count(shape_of(layer.tail)) >= kFewValues;
-  return is_own ? as_row_activation(last) : std::nullopt;
+  Ending result{.activation = own_activation(layer), .follow_ups = layer.follow_ups};
+  if (type_ != DataType::f32 || onednn::cpu_has(dnnl::cpu_isa::avx512_core) ||
+      batch_ * element_count(shape_of(layer.tail)) < kFewValues) {
+    return result;
+  }
+  const auto is_curve = [](const Activation& activation) {
+    return activation.kind == Activation::Kind::swish;
+  };
+  if (result.follow_ups.empty()) {
+    if (is_curve(result.activation)) {
+      result.curve = as_row_activation(std::exchange(result.activation, {}));
+    }
+    return result;
+  }
+  const auto& last = result.follow_ups.back();
+  if (last.other < 0) {
+    const auto& activation = std::get<ActivationLayer>(node_at(last.node).op).activation;
+    if (is_curve(activation)) {
+      result.curve = as_row_activation(activation);
+      result.follow_ups.pop_back();
+    }
+  }
+  return result;
 }
 
 void FrozenLowering::emit_curve(const std::string& name, const RowActivation& curve, const Value& src,
@@ -200,23 +213,17 @@ void FrozenLowering::emit_curve(const std::string& name, const RowActivation& cu
                 [=] { activated_to_bytes(floats(from), count, curve, layout, to.get_data_handle()); });
 }
 
-// The layer's own activation and what was fused behind it, as post-operations with their arguments.
-// `curve_follows`: without the last activation, which curve_behind() tells of.
-dnnl::primitive_attr FrozenLowering::post_operations(const FusedLayer& layer, const Destination& destination,
-                                                     bool curve_follows, Arguments& arguments) {
+// The ending as post-operations with their arguments.
+dnnl::primitive_attr FrozenLowering::post_operations(const FusedLayer& layer, const Ending& ending,
+                                                     const Destination& destination, Arguments& arguments) {
   dnnl::post_ops post_ops;
   const auto append = [&](const Activation& activation) {
     for (const auto& eltwise : eltwise_of(activation)) {
       onednn::append_eltwise(post_ops, eltwise);
     }
   };
-  if (!curve_follows || !layer.follow_ups.empty()) {
-    append(own_activation(layer));
-  }
-  for (const auto& follow_up : layer.follow_ups) {
-    if (curve_follows && follow_up.node == layer.follow_ups.back().node) {
-      break;
-    }
+  append(ending.activation);
+  for (const auto& follow_up : ending.follow_ups) {
     if (follow_up.other < 0) {
       append(std::get<ActivationLayer>(node_at(follow_up.node).op).activation);
     } else if (follow_up.node == destination.add) {
@@ -242,10 +249,21 @@ Activation FrozenLowering::own_activation(const FusedLayer& layer) const {
   return activation.kind == Activation::Kind::softmax ? Activation{} : activation;
 }
 
-Value FrozenLowering::finish(const FusedLayer& layer, const Value& value) {
+// emit(ending, destination) emits the layer's kernel; what follows it is emitted here.
+template <typename Emit>
+Value FrozenLowering::ended(const FusedLayer& layer, const Destination& destination, const Emit& emit) {
+  const auto whole = ending(layer);
+  const bool in_between = whole.curve && is_int8(destination.value);
+  const Destination own =
+      in_between ? Destination{.value = emitter_.value(desc_of(shape_of(layer.tail)))} : destination;
+  emit(whole, own);
+  if (whole.curve) {
+    emit_curve(label(layer), *whole.curve, own.value, destination.value);
+  }
   const auto& node = node_at(layer.base);
   const auto* activation = activation_of(node.op);
-  return activation->kind == Activation::Kind::softmax ? activate(node.name, value, *activation) : value;
+  return activation->kind == Activation::Kind::softmax ? activate(node.name, destination.value, *activation)
+                                                       : destination.value;
 }
 
 std::string FrozenLowering::label(const FusedLayer& layer) const {
@@ -263,19 +281,13 @@ Value FrozenLowering::convolution(const FusedLayer& layer, const ConvolutionGeom
                                   const PaddedInput& input, const WeightNames& names) {
   const auto shape = convolution_shape(geometry, input.shape, input.zeros, weights_type(input.value));
   const auto dst = destination(layer, input.value);
-  if (!convolution_by_tiles(layer, shape, input.value, dst, names)) {
-    const auto curve = curve_behind(layer);
-    const bool in_between = curve && is_int8(dst.value);
-    const Destination own =
-        in_between ? Destination{.value = emitter_.value(desc_of(shape_of(layer.tail)))} : dst;
-    Arguments arguments;
-    const auto attr = post_operations(layer, own, curve.has_value(), arguments);
-    emit_layer(label(layer), LayerKind::convolution, shape, input.value, own.value, names, attr, arguments);
-    if (curve) {
-      emit_curve(label(layer), *curve, own.value, dst.value);
+  return ended(layer, dst, [&](const Ending& ending, const Destination& own) {
+    if (!convolution_by_tiles(layer, shape, input.value, own, names)) {
+      Arguments arguments;
+      const auto attr = post_operations(layer, ending, own, arguments);
+      emit_layer(label(layer), LayerKind::convolution, shape, input.value, own.value, names, attr, arguments);
     }
-  }
-  return finish(layer, dst.value);
+  });
 }
 
 Value FrozenLowering::separable(const FusedLayer& layer, const SeparableConv2D& op, WeightNames names) {
@@ -380,8 +392,6 @@ Value FrozenLowering::dense(const FusedLayer& layer, const Dense& op, const Weig
   };
   const auto src = as_operand(operand(layer, input), inputs);
   const auto dst = destination(layer, src);
-  Arguments arguments;
-  const auto attr = post_operations(layer, dst, false, arguments);
   const auto type = weights_type(src);
   const auto rows = onednn::dims_of(matrix_desc(src.desc, inputs))[0];
   const auto shape = is_convolution_of_pixels() ? convolution_shape({.kernel = {1, 1},
@@ -391,9 +401,12 @@ Value FrozenLowering::dense(const FusedLayer& layer, const Dense& op, const Weig
                                                                      .filters = op.units},
                                                                     {1, rows, inputs}, {}, type)
                                                 : dense_shape(inputs, op.units, type);
-  emit_layer(label(layer), is_convolution_of_pixels() ? LayerKind::convolution : LayerKind::dense, shape, src,
-             as_operand(dst.value, op.units), names, attr, arguments);
-  return finish(layer, dst.value);
+  return ended(layer, dst, [&](const Ending& ending, const Destination& own) {
+    Arguments arguments;
+    const auto attr = post_operations(layer, ending, own, arguments);
+    emit_layer(label(layer), is_convolution_of_pixels() ? LayerKind::convolution : LayerKind::dense, shape,
+               src, as_operand(own.value, op.units), names, attr, arguments);
+  });
 }
 
 FoldedWeights FrozenLowering::folded(const WeightNames& names, std::int64_t filters,

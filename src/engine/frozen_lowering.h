@@ -100,12 +100,19 @@ class FrozenLowering {
   };
   bool may_overwrite(const FusedLayer& layer, const Value& summand, const Value& result) const;
   bool is_read_later(const FusedLayer& layer, int buffer) const;
-  std::optional<RowActivation> curve_behind(const FusedLayer& layer) const;
+  // What a layer's kernel does with its sums, and the curve that it leaves to a step behind.
+  struct Ending {
+    Activation activation{};
+    std::vector<FollowUp> follow_ups{};
+    std::optional<RowActivation> curve{};
+  };
+  Ending ending(const FusedLayer& layer) const;
+  template <typename Emit>
+  Value ended(const FusedLayer& layer, const Destination& destination, const Emit& emit);
   void emit_curve(const std::string& name, const RowActivation& curve, const Value& src, const Value& dst);
-  dnnl::primitive_attr post_operations(const FusedLayer& layer, const Destination& destination,
-                                       bool curve_follows, Arguments& arguments);
+  dnnl::primitive_attr post_operations(const FusedLayer& layer, const Ending& ending,
+                                       const Destination& destination, Arguments& arguments);
   Activation own_activation(const FusedLayer& layer) const;
-  Value finish(const FusedLayer& layer, const Value& value);
   std::string label(const FusedLayer& layer) const;
   Value convolution(const FusedLayer& layer, const ConvolutionGeometry& geometry, const PaddedInput& input,
                     const WeightNames& names);

@@ -21,10 +21,11 @@ std::optional<FrozenLowering::TiledEnding> FrozenLowering::tiled_ending(const Fu
     clip = {std::clamp(rows->low, clip.low, clip.high), std::clamp(rows->high, clip.low, clip.high)};
     return true;
   };
-  if (!append(own_activation(layer))) {
+  const auto whole = ending(layer);
+  if (!append(whole.activation)) {
     return std::nullopt;
   }
-  for (const auto& follow_up : layer.follow_ups) {
+  for (const auto& follow_up : whole.follow_ups) {
     if (follow_up.other < 0) {
       if (!append(std::get<ActivationLayer>(node_at(follow_up.node).op).activation)) {
         return std::nullopt;
