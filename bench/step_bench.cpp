@@ -180,9 +180,10 @@ void DepthwiseGradient(benchmark::State& state) {
                            .zeros_above = 2,
                            .zeros_left = 2};
   const std::vector<float> values(8 * 14 * 14 * 672, 0.5F);
-  std::vector<float> gradient(25 * 672);
+  std::vector<float> gradient(25 * 672), room(static_cast<std::size_t>(depthwise_gradient_room(shape)));
   for (auto _ : state) {
-    depthwise_kernel_gradient(values.data(), values.data(), state.range(0) == 1, shape, gradient.data());
+    depthwise_kernel_gradient(values.data(), values.data(), state.range(0) == 1, shape, room.data(),
+                              gradient.data());
     benchmark::ClobberMemory();
   }
 }

@@ -1,91 +1,161 @@
 #include "engine/depthwise_gradient.h"
 
 #include <algorithm>
-#include <array>
 
-#include "engine/bf16.h"
+#include "engine/lanes.h"
 
 namespace headstart {
 namespace {
 
-// Channels whose sums one thread keeps at hand.
-constexpr std::int64_t kBlock = 256;
+constexpr std::int64_t kParts = 16;  // of the rows of all results, each with sums of its own
 
-// Two rows of pixels; `step`: values from one pixel to the next.
-template <typename T>
-struct PixelRow {
-  const T* values = nullptr;
-  std::int64_t step = 0;
-};
+std::int64_t parts_of(const SlidingShape& s) { return std::min(kParts, s.batch * s.result_height); }
 
-// sum += src * diff over the pixels.
-template <typename T>
-[[gnu::always_inline]] inline void add_products(PixelRow<T> src, PixelRow<T> diff, std::int64_t pixels,
-                                                std::int64_t channels, float* __restrict sum) {
-  for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
-    const T* __restrict a = src.values + pixel * src.step;
-    const T* __restrict b = diff.values + pixel * diff.step;
-#pragma omp simd
-    for (std::int64_t c = 0; c < channels; ++c) {
-      sum[c] += load(a[c]) * load(b[c]);
+std::int64_t kernel_size(const SlidingShape& s) { return s.kernel_height * s.kernel_width * s.channels; }
+
+// The results of a row whose window has this column of the kernel inside the source.
+Range columns_inside(const SlidingShape& s, std::int64_t column) {
+  return results_inside(column, s.zeros_left, s.stride_right, s.width, s.result_width);
+}
+
+// sum += src * diff where this column of the kernel lies inside the source, for the results of `columns`.
+template <typename L, typename T>
+[[gnu::always_inline]] inline void add_column(const SlidingShape& s, const T* src, const T* diff,
+                                              std::int64_t column, const Range& columns,
+                                              typename L::Floats& sum) {
+  for (std::int64_t x = columns.first; x < columns.end; ++x) {
+    typename L::Floats value, gradient;
+    L::get(src + (x * s.stride_right - s.zeros_left + column) * s.channels, value);
+    L::get(diff + x * s.channels, gradient);
+    sum += value * gradient;
+  }
+}
+
+// What a row of results has to do with kRows rows of the kernel from one on, for a vector of channels:
+// `src` is the row of the source under the first of them, `result` their gradient. The sums stay in
+// registers.
+template <typename L, int kRows, int kWidth, typename T>
+[[gnu::always_inline]] inline void add_rows(const SlidingShape& s, const T* src, const T* diff,
+                                            float* result) {
+  const std::int64_t row_step = s.width * s.channels;
+  const std::int64_t first = std::min(columns_inside(s, 0).first, s.result_width);
+  const Range inside{.first = first, .end = std::max(first, columns_inside(s, kWidth - 1).end)};
+  typename L::Floats sums[kRows * kWidth] = {};
+  for (std::int64_t x = inside.first; x < inside.end; ++x) {
+    typename L::Floats gradient;
+    L::get(diff + x * s.channels, gradient);
+    const T* window = src + (x * s.stride_right - s.zeros_left) * s.channels;
+#pragma GCC unroll 4
+    for (int row = 0; row < kRows; ++row) {
+#pragma GCC unroll 8
+      for (int column = 0; column < kWidth; ++column) {
+        typename L::Floats value;
+        L::get(window + row * row_step + column * s.channels, value);
+        sums[row * kWidth + column] += value * gradient;
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int row = 0; row < kRows; ++row) {
+#pragma GCC unroll 8
+    for (int column = 0; column < kWidth; ++column) {
+      auto& sum = sums[row * kWidth + column];
+      const Range all = columns_inside(s, column);
+      const T* source = src + row * row_step;
+      add_column<L>(s, source, diff, column, {all.first, std::min(all.end, inside.first)}, sum);
+      add_column<L>(s, source, diff, column, {std::max(all.first, inside.end), all.end}, sum);
+      typename L::Floats before;
+      float* to = result + (row * kWidth + column) * s.channels;
+      L::get(to, before);
+      L::put(to, before + sum);
     }
   }
 }
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_row(
-    PixelRow<float> src, PixelRow<float> diff, std::int64_t pixels, std::int64_t channels, float* sum) {
-  add_products(src, diff, pixels, channels, sum);
-}
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void add_row(
-    PixelRow<Bf16> src, PixelRow<Bf16> diff, std::int64_t pixels, std::int64_t channels, float* sum) {
-  add_products(src, diff, pixels, channels, sum);
+
+// kWidth of the kernel; 0: any, one place after the other.
+template <typename L, int kWidth, typename T>
+[[gnu::always_inline]] inline void add_row(const SlidingShape& s, const Range& down, const T* src,
+                                           const T* diff, float* result) {
+  const std::int64_t row_step = s.width * s.channels, kernel_step = s.kernel_width * s.channels;
+  for_lanes<L>(
+      s.channels, [&]<typename W>(std::int64_t channel) __attribute__((always_inline)) {
+        const T* source = src + channel;
+        const T* gradient = diff + channel;
+        float* to = result + down.first * kernel_step + channel;
+        std::int64_t rows = down.end - down.first;
+        if constexpr (kWidth > 0) {
+          constexpr int kRowsAtOnce = kWidth == 3 ? 3 : kWidth == 5 ? 2 : 1;
+          for (; rows >= kRowsAtOnce; rows -= kRowsAtOnce) {
+            add_rows<W, kRowsAtOnce, kWidth>(s, source, gradient, to);
+            source += kRowsAtOnce * row_step;
+            to += kRowsAtOnce * kernel_step;
+          }
+          for (; rows > 0; --rows, source += row_step, to += kernel_step) {
+            add_rows<W, 1, kWidth>(s, source, gradient, to);
+          }
+        }
+        for (; rows > 0; --rows, source += row_step, to += kernel_step) {
+          for (std::int64_t column = 0; column < s.kernel_width; ++column) {
+            typename W::Floats sum;
+            W::get(to + column * s.channels, sum);
+            add_column<W>(s, source, gradient, column,
+                          results_inside(column, s.zeros_left, s.stride_right, s.width, s.result_width), sum);
+            W::put(to + column * s.channels, sum);
+          }
+        }
+      });
 }
 
-// One place of the kernel, `count` channels from `channel` on. The sums of an image are added up in f32
-// before they join the others'.
 template <typename T>
-void gradient_of_place(const T* src, const T* diff, const SlidingShape& s, std::int64_t down,
-                       std::int64_t right, std::int64_t channel, std::int64_t count, float* result) {
-  const Range rows = results_inside(down, s.zeros_above, s.stride_down, s.height, s.result_height);
-  const Range columns = results_inside(right, s.zeros_left, s.stride_right, s.width, s.result_width);
-  std::fill_n(result, count, 0.0F);
-  for (std::int64_t image = 0; image < s.batch; ++image) {
-    std::array<float, kBlock> sum{};
-    for (std::int64_t row = rows.first; row < rows.end && columns.first < columns.end; ++row) {
-      const std::int64_t y = row * s.stride_down + down - s.zeros_above;
-      const std::int64_t x = columns.first * s.stride_right + right - s.zeros_left;
-      add_row(
-          PixelRow<T>{src + ((image * s.height + y) * s.width + x) * s.channels + channel,
-                      s.stride_right * s.channels},
-          PixelRow<T>{diff + ((image * s.result_height + row) * s.result_width + columns.first) * s.channels +
-                          channel,
-                      s.channels},
-          columns.end - columns.first, count, sum.data());
-    }
-    for (std::int64_t c = 0; c < count; ++c) {
-      result[c] += sum[static_cast<std::size_t>(c)];
-    }
+void add_part(const SlidingShape& s, const T* src, const T* diff, const Range& rows, float* sums) {
+  for (std::int64_t row = rows.first; row < rows.end; ++row) {
+    const std::int64_t image = row / s.result_height, y = row % s.result_height;
+    const Range down = places_inside(y, s.zeros_above, s.stride_down, s.height, s.kernel_height);
+    const std::int64_t top = image * s.height + y * s.stride_down - s.zeros_above + down.first;
+    const T* source = src + top * s.width * s.channels;
+    const T* gradient = diff + row * s.result_width * s.channels;
+    vectorized([&]<typename L>() __attribute__((always_inline)) {
+      switch (s.kernel_width) {
+        case 3:
+          return add_row<L, 3>(s, down, source, gradient, sums);
+        case 5:
+          return add_row<L, 5>(s, down, source, gradient, sums);
+        case 7:
+          return add_row<L, 7>(s, down, source, gradient, sums);
+        default:
+          return add_row<L, 0>(s, down, source, gradient, sums);
+      }
+    });
   }
 }
 
 }  // namespace
 
+std::int64_t depthwise_gradient_room(const SlidingShape& shape) {
+  return parts_of(shape) * kernel_size(shape);
+}
+
 void depthwise_kernel_gradient(const void* src, const void* diff, bool bf16, const SlidingShape& s,
-                               float* diff_kernel) {
-  const std::int64_t blocks = (s.channels + kBlock - 1) / kBlock;
-  const std::int64_t places = s.kernel_height * s.kernel_width;
-#pragma omp parallel for schedule(static)
-  for (std::int64_t task = 0; task < places * blocks; ++task) {
-    const std::int64_t place = task / blocks, channel = task % blocks * kBlock;
-    const std::int64_t down = place / s.kernel_width, right = place % s.kernel_width;
-    const std::int64_t count = std::min(kBlock, s.channels - channel);
-    float* result = diff_kernel + place * s.channels + channel;
+                               float* room, float* diff_kernel) {
+  const std::int64_t parts = parts_of(s), size = kernel_size(s), rows = s.batch * s.result_height;
+#pragma omp parallel for schedule(dynamic)
+  for (std::int64_t part = 0; part < parts; ++part) {
+    float* sums = room + part * size;
+    std::fill_n(sums, size, 0.0F);
+    const Range own{.first = part * rows / parts, .end = (part + 1) * rows / parts};
     if (bf16) {
-      gradient_of_place(static_cast<const Bf16*>(src), static_cast<const Bf16*>(diff), s, down, right,
-                        channel, count, result);
+      add_part(s, static_cast<const Bf16*>(src), static_cast<const Bf16*>(diff), own, sums);
     } else {
-      gradient_of_place(static_cast<const float*>(src), static_cast<const float*>(diff), s, down, right,
-                        channel, count, result);
+      add_part(s, static_cast<const float*>(src), static_cast<const float*>(diff), own, sums);
     }
+  }
+#pragma omp parallel for schedule(static)
+  for (std::int64_t i = 0; i < size; ++i) {
+    float sum = 0.0F;
+    for (std::int64_t part = 0; part < parts; ++part) {
+      sum += room[part * size + i];
+    }
+    diff_kernel[i] = sum;
   }
 }
 

@@ -297,31 +297,29 @@ bool TrainingLowering::is_plain_depthwise(const Layer& layer) const {
          layer.shape.window.dilates == onednn::Dims{0, 0} && layer.bias.empty() && layer.kernel_scale.empty();
 }
 
-void TrainingLowering::depthwise_backward_weights(const Layer& layer, const Value& diff) {
-  const auto shape = sliding_shape(layer.src.desc, layer.dst_desc, layer.shape.window);
-  const auto kernel = gradient(layer.kernel, layer.shape.user_weights);
-  emitter_.emit(node_at(layer.id).name, "convolution backward weights",
-                {.reads = {layer.src, diff}, .writes = {kernel}},
-                [shape, src = emitter_.memory(layer.src), diff = emitter_.memory(diff),
-                 kernel = emitter_.memory(kernel), bf16 = type_ == DataType::bf16] {
-                  depthwise_kernel_gradient(src.get_data_handle(), diff.get_data_handle(), bf16, shape,
-                                            floats(kernel));
-                });
-}
-
-// In f32 by a loop of our own, `work(src, diff, room, gradient)`, that needs `room` floats besides.
+// By a loop of our own, `work(src, diff, room, gradient)`, that needs `room` floats besides.
 template <typename Work>
 void TrainingLowering::own_backward_weights(const Layer& layer, const Value& diff, std::int64_t room,
                                             double multiplications, const Work& work) {
   const auto kernel = gradient(layer.kernel, layer.shape.user_weights);
   const auto space = emitter_.value(vector_desc(room));
-  emitter_.emit(
-      node_at(layer.id).name, "convolution backward weights",
-      {.reads = {layer.src, diff}, .writes = {kernel, space}},
-      [work, src = emitter_.memory(layer.src), diff = emitter_.memory(diff), space = emitter_.memory(space),
-       kernel = emitter_.memory(kernel)] { work(floats(src), floats(diff), floats(space), floats(kernel)); },
-      {.multiplications = multiplications});
+  emitter_.emit(node_at(layer.id).name, "convolution backward weights",
+                {.reads = {layer.src, diff}, .writes = {kernel, space}},
+                [work, src = emitter_.memory(layer.src), diff = emitter_.memory(diff),
+                 space = emitter_.memory(space), kernel = emitter_.memory(kernel)] {
+                  work(src.get_data_handle(), diff.get_data_handle(), floats(space), floats(kernel));
+                },
+                {.multiplications = multiplications});
   emit_bias_gradient(layer, diff);
+}
+
+void TrainingLowering::depthwise_backward_weights(const Layer& layer, const Value& diff) {
+  const auto shape = sliding_shape(layer.src.desc, layer.dst_desc, layer.shape.window);
+  own_backward_weights(layer, diff, depthwise_gradient_room(shape), 0.0,
+                       [shape, bf16 = type_ == DataType::bf16](const void* src, const void* diff_dst,
+                                                               float* room, float* kernel) {
+                         depthwise_kernel_gradient(src, diff_dst, bf16, shape, room, kernel);
+                       });
 }
 
 // Whether it did it: of convolutions in f32, where oneDNN has no kernels for AVX-512.
@@ -335,17 +333,18 @@ bool TrainingLowering::backward_weights_by_product(const Layer& layer, const Val
   const auto shape = sliding_shape(layer.src.desc, layer.dst_desc, window);
   const KernelGradient product(shape, filters, omp_get_max_threads());
   if (is_stem(shape, filters)) {
-    own_backward_weights(
-        layer, diff, stem_gradient_room(shape, filters), product.multiplications(),
-        [shape, filters](const float* src, const float* diff_dst, float* room, float* kernel) {
-          stem_gradient(shape, filters, src, diff_dst, room, kernel);
-        });
+    own_backward_weights(layer, diff, stem_gradient_room(shape, filters), product.multiplications(),
+                         [shape, filters](const void* src, const void* diff_dst, float* room, float* kernel) {
+                           stem_gradient(shape, filters, static_cast<const float*>(src),
+                                         static_cast<const float*>(diff_dst), room, kernel);
+                         });
     return true;
   }
   if (product.fills_registers()) {
     own_backward_weights(layer, diff, product.room(), product.multiplications(),
-                         [product](const float* src, const float* diff_dst, float* room, float* kernel) {
-                           product.run(src, diff_dst, room, kernel);
+                         [product](const void* src, const void* diff_dst, float* room, float* kernel) {
+                           product.run(static_cast<const float*>(src), static_cast<const float*>(diff_dst),
+                                       room, kernel);
                          });
     return true;
   }
@@ -440,7 +439,8 @@ void TrainingLowering::backward_weights(const Layer& layer, const Value& diff) {
           engine, diff_descs, window, attr,
           onednn::convolution_forward(engine, kForward, descs, window, attr));
       const std::string implementation = pd.impl_info_str();
-      if (is_plain_depthwise(layer) && implementation.find("dw") == std::string::npos) {
+      const bool has_good_depthwise = uses_avx512(pd) && implementation.find("dw") != std::string::npos;
+      if (is_plain_depthwise(layer) && !has_good_depthwise) {
         depthwise_backward_weights(layer, diff);
       } else if (uses_avx512(pd) || !backward_weights_by_product(layer, diff)) {
         emit(pd, "convolution backward weights");

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "core/random.h"
+#include "engine/depthwise_gradient.h"
 #include "engine/stem_gradient.h"
 
 namespace headstart {
@@ -150,6 +151,33 @@ TEST(StemGradient, IsForFewChannelsAndWholeVectorsOfFilters) {
   EXPECT_FALSE(is_stem(shape_of(16, 224, 3, 2, 1), 64));
   EXPECT_FALSE(is_stem(shape_of(3, 224, 7, 2, 3), 24));
   EXPECT_FALSE(is_stem(shape_of(3, 224, 16, 16, 0), 768));  // patches
+}
+
+// Every width with loops of its own and one without; strides, borders, a kernel larger than the source;
+// channels that fill vectors and that do not.
+TEST(DepthwiseGradient, EqualsNaiveLoops) {
+  for (const std::int64_t channels : {8, 16, 21, 1}) {
+    for (const SlidingShape& s :
+         {shape_of(channels, 20, 3, 1, 1), shape_of(channels, 19, 3, 2, 1), shape_of(channels, 12, 5, 1, 2),
+          shape_of(channels, 13, 5, 2, 0), shape_of(channels, 11, 7, 1, 3), shape_of(channels, 9, 2, 1, 0),
+          shape_of(channels, 9, 9, 3, 4), shape_of(channels, 3, 5, 1, 2), shape_of(channels, 2, 3, 2, 1),
+          shape_of(channels, 4, 1, 1, 0)}) {
+      const auto src = normal_values(s.batch * s.height * s.width * channels, 1);
+      const auto diff = normal_values(s.batch * s.result_height * s.result_width * channels, 2);
+      // Of a convolution with as many filters the gradients that have a channel's own filter.
+      const auto all = naive(s, channels, src, diff);
+      const std::int64_t size = s.kernel_height * s.kernel_width * channels;
+      std::vector<float> room(static_cast<std::size_t>(depthwise_gradient_room(s)), NAN);
+      std::vector<float> actual(static_cast<std::size_t>(size), NAN);
+      depthwise_kernel_gradient(src.data(), diff.data(), false, s, room.data(), actual.data());
+      const double norm = std::sqrt(static_cast<double>(s.batch * s.result_height * s.result_width));
+      for (std::int64_t i = 0; i < size; ++i) {
+        ASSERT_NEAR(static_cast<double>(actual[static_cast<std::size_t>(i)]),
+                    all[static_cast<std::size_t>(i * channels + i % channels)], 2e-6 * norm)
+            << channels << " channels, kernel " << s.kernel_width << ", at " << i;
+      }
+    }
+  }
 }
 
 }  // namespace
