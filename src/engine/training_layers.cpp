@@ -94,9 +94,7 @@ Value TrainingLowering::dense(NodeId id, const Dense& op) {
   layer.shape = dense_shape(inputs, op.units, type_);
   layer.src = value_of(node.inputs[0]);
   layer.src.desc = matrix_desc(layer.src.desc, inputs);
-  // Without AVX-512 oneDNN's products pack what they multiply at every call, whatever its layout.
-  const bool packs_anyway = !onednn::cpu_has(dnnl::cpu_isa::avx512_core);
-  if (type_ == DataType::f32 && (packs_anyway || onednn::dims_of(layer.src.desc)[0] <= kFewRows)) {
+  if (type_ == DataType::f32 && onednn::dims_of(layer.src.desc)[0] <= kFewRows) {
     layer.shape.weights = layer.shape.user_weights;
   }
   layer.dst_desc = matrix_desc(desc_of(node.shape), op.units);
