@@ -1,7 +1,7 @@
-// The gradient of a convolution's kernel, or a dense layer's, as one product of matrices: the values under
-// the window at every result, times the gradient of that result (K. Goto, R. van de Geijn: Anatomy of
-// High-Performance Matrix Multiplication, 2008). It is for CPUs without AVX-512, where oneDNN's kernels reach
-// little more than half of what the CPU can multiply.
+// The gradient of a convolution's kernel as one product of matrices, for CPUs without AVX-512: the values
+// under the window at every result, times the gradient of that result. oneDNN's kernels reach little more
+// than half of what the CPU can multiply there. What is packed how follows K. Goto, R. van de Geijn, Anatomy
+// of High-Performance Matrix Multiplication, 2008.
 #pragma once
 
 #include <cstdint>
