@@ -172,10 +172,8 @@ FrozenLowering::Destination FrozenLowering::destination(const FusedLayer& layer,
 // A swish at the end is a step of its own: the exponentials of oneDNN's kernels without AVX-512 take twice
 // the time of ours.
 FrozenLowering::Ending FrozenLowering::ending(const FusedLayer& layer) const {
-  constexpr std::int64_t kFewValues = 1 << 12;  // are not worth a step
   Ending result{.activation = own_activation(layer), .follow_ups = layer.follow_ups};
-  if (type_ != DataType::f32 || onednn::cpu_has(dnnl::cpu_isa::avx512_core) ||
-      batch_ * element_count(shape_of(layer.tail)) < kFewValues) {
+  if (type_ != DataType::f32 || onednn::cpu_has(dnnl::cpu_isa::avx512_core)) {
     return result;
   }
   const auto is_curve = [](const Activation& activation) {

@@ -32,9 +32,8 @@ struct AsItIs {
 };
 
 template <typename L, typename T, typename Curve>
-[[gnu::always_inline]] inline void to_bytes(const T* from, std::int64_t count,
-                                            [[maybe_unused]] const Curve& curve, const ByteLayout& layout,
-                                            std::uint8_t* to) {
+[[gnu::always_inline]] inline void to_bytes(const T* from, std::int64_t count, const Curve& curve,
+                                            const ByteLayout& layout, std::uint8_t* to) {
   const Offset offset(layout.has_sign);
   const float factor = 1.0F / layout.scale;
   for_lanes<L>(
@@ -42,6 +41,7 @@ template <typename L, typename T, typename Curve>
         typename W::Floats value;
         typename W::Words bits;
         W::get(from + i, value);
+        curve.template bend<W>(value);
         value = value * factor + offset.value;
         clip<W>(0.0F, 255.0F, value);
         W::get_bits(value + kWhole, bits);

@@ -14,7 +14,7 @@ namespace headstart {
 namespace {
 
 // Counts that fill vectors and that do not; values beyond both ends, and halves of a step.
-std::vector<float> values_of(std::size_t count) {
+std::vector<float> many_values(std::size_t count) {
   std::vector<float> values(count);
   for (std::size_t i = 0; i < count; ++i) {
     values[i] = 0.05F * static_cast<float>(static_cast<int>(i * 37 % 700) - 300);
@@ -37,7 +37,7 @@ constexpr ByteLayout kLayouts[] = {{.scale = 0.1F, .has_sign = true}, {.scale = 
 TEST(Int8Values, AreTheNearestSteps) {
   for (const auto& layout : kLayouts) {
     for (const std::size_t count : {1U, 7U, 8U, 29U, 700U}) {
-      const auto values = values_of(count);
+      const auto values = many_values(count);
       std::vector<std::uint8_t> bytes(count);
       values_to_bytes(values.data(), static_cast<std::int64_t>(count), layout, bytes.data());
       std::vector<float> back(count);
@@ -57,7 +57,7 @@ TEST(Int8Values, AreTheNearestSteps) {
 
 TEST(Int8Values, OfHalvesAreThoseOfTheirValues) {
   constexpr std::size_t kCount = 45;
-  const auto values = values_of(kCount);
+  const auto values = many_values(kCount);
   std::vector<Bf16> halves(kCount);
   std::vector<float> exact(kCount);
   for (std::size_t i = 0; i < kCount; ++i) {
@@ -75,7 +75,7 @@ TEST(Int8Values, OfHalvesAreThoseOfTheirValues) {
 
 TEST(Int8Values, OfAnActivationAreThoseOfItsResults) {
   constexpr std::size_t kCount = 531;
-  const auto values = values_of(kCount);
+  const auto values = many_values(kCount);
   for (const auto& activation : {RowActivation{.low = 0.0F, .high = 6.0F}, kSwish, kHardSwish}) {
     std::vector<float> results(kCount);
     activate_values(values.data(), kCount, activation, results.data());
