@@ -147,6 +147,20 @@ Case inverted_residual() {
   return std::move(s).named("inverted_residual");
 }
 
+// Every swish stands between layers that multiply: its result is what an int8 program stores as bytes.
+Case inverted_residual_with_swish() {
+  constexpr Activation kSwishHere{.kind = Activation::Kind::swish};
+  Sketch s;
+  NodeId x = s.conv("stem", 16, s.input({12, 12, 3}), kSwishHere);
+  x = s.act("fused_swish", kSwishHere, s.norm("fused_bn", s.conv("fused", 24, x)));
+  x = s.act("expand_swish", kSwishHere, s.norm("expand_bn", s.pointwise("expand", 32, x)));
+  x = s.act("depthwise_swish", kSwishHere, s.norm("depthwise_bn", s.depthwise("depthwise", x)));
+  x = s.layer("flat", Flatten{}, s.pointwise("project", 8, x));
+  x = s.layer("dense", Dense{.units = 12, .activation = kSwishHere}, x);
+  s.layer("last", Dense{.units = 5}, x);
+  return std::move(s).named("inverted_residual_with_swish");
+}
+
 Case fire_module() {
   Sketch s;
   NodeId x = s.layer("squeeze", Conv2D{.filters = 5, .activation = kRelu}, s.input({7, 7, 6}));
@@ -418,6 +432,7 @@ std::vector<Case> composed_cases() {
                           two_residual_blocks_in_a_row,
                           preactivation_residual_block,
                           inverted_residual,
+                          inverted_residual_with_swish,
                           fire_module,
                           inception_branches,
                           dense_block,
