@@ -351,7 +351,12 @@ void FrozenLowering::emit_layer(const std::string& name, LayerKind kind, const L
            "convolution");
       break;
     case LayerKind::dense:
-      emit(onednn::inner_product_forward(emitter_.engine(), kInference, descs, attr), "inner product");
+      if (is_convolution_of_pixels()) {
+        emit(onednn::convolution_forward(emitter_.engine(), kInference, descs, shape.window, attr),
+             "inner product");
+      } else {
+        emit(onednn::inner_product_forward(emitter_.engine(), kInference, descs, attr), "inner product");
+      }
       break;
   }
 }
@@ -402,8 +407,8 @@ Value FrozenLowering::dense(const FusedLayer& layer, const Dense& op, const Weig
   return ended(layer, dst, [&](const Ending& ending, const Destination& own) {
     Arguments arguments;
     const auto attr = post_operations(layer, ending, own, arguments);
-    emit_layer(label(layer), is_convolution_of_pixels() ? LayerKind::convolution : LayerKind::dense, shape,
-               src, as_operand(own.value, op.units), names, attr, arguments);
+    emit_layer(label(layer), LayerKind::dense, shape, src, as_operand(own.value, op.units), names, attr,
+               arguments);
   });
 }
 
