@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/lanes.h"
+#include "engine/parts.h"
 
 namespace headstart {
 namespace {
@@ -149,14 +150,7 @@ void depthwise_kernel_gradient(const void* src, const void* diff, bool bf16, con
       add_part(s, static_cast<const float*>(src), static_cast<const float*>(diff), own, sums);
     }
   }
-#pragma omp parallel for schedule(static)
-  for (std::int64_t i = 0; i < size; ++i) {
-    float sum = 0.0F;
-    for (std::int64_t part = 0; part < parts; ++part) {
-      sum += room[part * size + i];
-    }
-    diff_kernel[i] = sum;
-  }
+  add_up_parts(room, parts, size, diff_kernel);
 }
 
 }  // namespace headstart

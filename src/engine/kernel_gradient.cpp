@@ -6,6 +6,7 @@
 #include <omp.h>
 
 #include "engine/lanes.h"
+#include "engine/parts.h"
 
 namespace headstart {
 namespace {
@@ -231,16 +232,8 @@ void KernelGradient::run(const float* src, const float* diff, float* room, float
     work_on(task, src, diff, packed + omp_get_thread_num() * kPacked,
             parts_ > 1 ? room + task.part * size : gradient);
   }
-  if (parts_ == 1) {
-    return;
-  }
-#pragma omp parallel for simd schedule(static) num_threads(threads_)
-  for (std::int64_t i = 0; i < size; ++i) {
-    float sum = 0.0F;
-    for (std::int64_t part = 0; part < parts_; ++part) {
-      sum += room[part * size + i];
-    }
-    gradient[i] = sum;
+  if (parts_ > 1) {
+    add_up_parts(room, parts_, size, gradient);
   }
 }
 

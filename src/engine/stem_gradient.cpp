@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/lanes.h"
+#include "engine/parts.h"
 
 namespace headstart {
 namespace {
@@ -124,14 +125,7 @@ void stem_gradient(const SlidingShape& s, std::int64_t filters, const float* src
       }
     }
   }
-#pragma omp parallel for schedule(static)
-  for (std::int64_t i = 0; i < size; ++i) {
-    float sum = 0.0F;
-    for (std::int64_t part = 0; part < parts; ++part) {
-      sum += room[part * size + i];
-    }
-    gradient[i] = sum;
-  }
+  add_up_parts(room, parts, size, gradient);
 }
 
 }  // namespace headstart
