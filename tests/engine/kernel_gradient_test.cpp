@@ -67,7 +67,7 @@ SlidingShape window_over(std::int64_t channels, std::int64_t size, std::int64_t 
 
 using Compute = std::function<void(const float* src, const float* diff, float* room, float* gradient)>;
 
-// Seen: less than 1e-6 of the norm of what is summed, a product a pixel.
+// Seen: 1e-6 of the norm of what is summed, a product a pixel; 2.2e-6 without fused multiplications.
 void expect_gradient(const SlidingShape& s, std::int64_t filters, std::int64_t room, const Compute& compute) {
   const auto src = normal_pixels(s.batch * s.height * s.width * s.channels, 1);
   const auto diff = normal_pixels(s.batch * s.result_height * s.result_width * filters, 2);
@@ -77,7 +77,7 @@ void expect_gradient(const SlidingShape& s, std::int64_t filters, std::int64_t r
   compute(src.data(), diff.data(), space.data(), actual.data());
   const double norm = std::sqrt(static_cast<double>(s.batch * s.result_height * s.result_width));
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    ASSERT_NEAR(static_cast<double>(actual[i]), expected[i], 2e-6 * norm)
+    ASSERT_NEAR(static_cast<double>(actual[i]), expected[i], 5e-6 * norm)
         << s.channels << " channels, " << filters << " filters, kernel " << s.kernel_width << ", at " << i;
   }
 }
@@ -177,7 +177,7 @@ TEST(DepthwiseGradient, EqualsNaiveLoops) {
       const double norm = std::sqrt(static_cast<double>(s.batch * s.result_height * s.result_width));
       for (std::int64_t i = 0; i < size; ++i) {
         ASSERT_NEAR(static_cast<double>(actual[static_cast<std::size_t>(i)]),
-                    all[static_cast<std::size_t>(i * channels + i % channels)], 2e-6 * norm)
+                    all[static_cast<std::size_t>(i * channels + i % channels)], 5e-6 * norm)
             << channels << " channels, kernel " << s.kernel_width << ", at " << i;
       }
     }
