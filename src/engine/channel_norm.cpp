@@ -118,7 +118,7 @@ template <typename L, typename T, typename Curve>
       });
 }
 
-// The gradient of a source: through * a + src * b + i, one of each a channel.
+// The gradient of a source: through * a + src * b + c, one of each a channel.
 struct Terms {
   const float *a, *b, *c;
 
