@@ -41,13 +41,17 @@ template <typename L, typename T>
                                              const RowActivation& activation, T* dst) {
   with_curve(
       activation, [=](const auto& curve) __attribute__((always_inline)) {
-        for_lanes<L>(
-            count, [=]<typename W>(std::int64_t i) __attribute__((always_inline)) {
-              typename W::Floats value;
-              W::get(src + i, value);
-              affine.apply<W>(i, value);
-              curve.template bend<W>(value);
-              W::put(dst + i, value);
+        for_groups<L, kTogether>(
+            count, [=]<typename W, std::size_t n>(std::int64_t first) __attribute__((always_inline)) {
+              typename W::Floats values[n];
+              std::int64_t i = first;
+              for (auto& value : values) {
+                W::get(src + i, value);
+                affine.apply<W>(i, value);
+                i += W::kCount;
+              }
+              curve.template bend<W>(values);
+              put<W>(dst + first, values);
             });
       });
 }
@@ -104,14 +108,14 @@ template <typename L, typename T, typename Curve>
                                               T* through, float* sum, float* products) {
   for_lanes<L>(
       count, [=]<typename W>(std::int64_t i) __attribute__((always_inline)) {
-        typename W::Floats value, gradient, from;
-        W::get(src + i, value);
+        typename W::Floats value[1], gradient, from;
+        W::get(src + i, value[0]);
         W::get(diff + i, gradient);
         W::get(origin + i, from);
-        from = value - from;
-        affine.apply<W>(i, value);
+        from = value[0] - from;
+        affine.apply<W>(i, value[0]);
         curve.template slope<W>(value);
-        gradient *= value;
+        gradient *= value[0];
         W::put(through + i, gradient);
         add_to<W>(sum + i, gradient);
         add_to<W>(products + i, gradient * from);
@@ -295,14 +299,15 @@ void activate_values(const float* src, std::int64_t count, const RowActivation& 
     vectorized([&]<typename L>() __attribute__((always_inline)) {
       with_curve(
           activation, [&](const auto& curve) __attribute__((always_inline)) {
-            for_lanes<L>(
-                std::min(kPiece, count - first), [ =, from = src + first, to = dst + first ]<typename W>(
-                                                     std::int64_t i) __attribute__((always_inline)) {
-                  typename W::Floats value;
-                  W::get(from + i, value);
-                  curve.template bend<W>(value);
-                  W::put(to + i, value);
-                });
+            for_groups<L, kTogether>(
+                std::min(kPiece, count - first),
+                [ =, from = src + first, to = dst + first ]<typename W, std::size_t n>(std::int64_t i)
+                    __attribute__((always_inline)) {
+                      typename W::Floats values[n];
+                      get<W>(from + i, values);
+                      curve.template bend<W>(values);
+                      put<W>(to + i, values);
+                    });
           });
     });
   }

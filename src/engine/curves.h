@@ -1,7 +1,9 @@
 // Activations of vectors of values (lanes.h), and their slopes there.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <numbers>
 
 #include "engine/channel_norm.h"
@@ -17,70 +19,94 @@ template <typename L>
   x = x > highest ? highest : x;
 }
 
-// e^x as 2^n times the Taylor series of what is left, which lies within half of log 2. For x within
-// [-87, 88].
-template <typename L>
-[[gnu::always_inline]] inline void exponential(typename L::Floats& x) {
-  using Floats = typename L::Floats;
+// 1 + e^-x, where e^-x is 2^n times the Taylor series of 2^f: n is an integer, f lies within a half. The
+// steps of several vectors are in turns, so that the CPU has something to do while each of them is under way.
+template <typename L, std::size_t n>
+[[gnu::always_inline]] inline void one_and_exponential(typename L::Floats (&x)[n]) {
   constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: the last bits of a sum with it are the nearest integer
-  const Floats shifted = x * std::numbers::log2e_v<float> + kRound;
-  const Floats n = shifted - kRound;
-  const Floats r = x - n * 0.693359375F + n * 2.12194440e-4F;  // log 2 in two parts, the first without error
-  const Floats series =
-      1.0F +
-      r * (1.0F + r * (1.0F / 2 + r * (1.0F / 6 + r * (1.0F / 24 + r * (1.0F / 120 + r * (1.0F / 720))))));
-  typename L::Words bits;
-  L::get_bits(shifted, bits);
-  L::put_bits((bits << 23U) + 0x3F800000U, x);
-  x *= series;
+  constexpr float kMost = 87.0F;         // e^87 is no infinity, e^-87 no zero
+  constexpr float kPerOne = -std::numbers::log2e_v<float>;
+  constexpr float kSixth = 1.5403530e-4F;  // (log 2)^k / k!
+  constexpr float kOthers[] = {1.3333558e-3F, 9.6181291e-3F, 5.5504109e-2F,
+                               2.4022651e-1F, 6.9314718e-1F, 1.0F};
+  typename L::Floats shifted[n], series[n];
+  for (std::size_t i = 0; i < n; ++i) {
+    clip<L>(-kMost, kMost, x[i]);
+    shifted[i] = x[i] * kPerOne + kRound;
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    x[i] = x[i] * kPerOne - (shifted[i] - kRound);
+    series[i] = typename L::Floats{} + kSixth;
+  }
+  for (const float factor : kOthers) {
+    for (std::size_t i = 0; i < n; ++i) {
+      series[i] = series[i] * x[i] + factor;
+    }
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    typename L::Words power, bits;
+    L::get_bits(shifted[i], power);
+    L::get_bits(series[i], bits);
+    L::put_bits(bits + (power << 23U), x[i]);
+    x[i] += 1.0F;
+  }
 }
 
 // ReLU, ReLU6, or nothing at all.
 struct Clip {
-  float low, high;
-  template <typename L>
-  [[gnu::always_inline]] void bend(typename L::Floats& x) const {
-    clip<L>(low, high, x);
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+  template <typename L, std::size_t n>
+  [[gnu::always_inline]] void bend(typename L::Floats (&x)[n]) const {
+    for (std::size_t i = 0; i < n; ++i) {
+      clip<L>(low, high, x[i]);
+    }
   }
 };
 
 struct Swish {
-  template <typename L>
-  [[gnu::always_inline]] static void one_and_exponential(const typename L::Floats& x,
-                                                         typename L::Floats& sum) {
-    sum = -x;
-    clip<L>(-87.0F, 88.0F, sum);
-    exponential<L>(sum);
-    sum += 1.0F;
+  template <typename L, std::size_t n>
+  [[gnu::always_inline]] void bend(typename L::Floats (&x)[n]) const {
+    typename L::Floats sum[n];
+    for (std::size_t i = 0; i < n; ++i) {
+      sum[i] = x[i];
+    }
+    one_and_exponential<L>(sum);
+    for (std::size_t i = 0; i < n; ++i) {
+      x[i] /= sum[i];
+    }
   }
-  template <typename L>
-  [[gnu::always_inline]] void bend(typename L::Floats& x) const {
-    typename L::Floats sum;
-    one_and_exponential<L>(x, sum);
-    x /= sum;
-  }
-  template <typename L>
-  [[gnu::always_inline]] void slope(typename L::Floats& x) const {
-    typename L::Floats sum;
-    one_and_exponential<L>(x, sum);
-    const typename L::Floats sigmoid = 1.0F / sum;
-    x = sigmoid * (1.0F + x * (1.0F - sigmoid));
+  template <typename L, std::size_t n>
+  [[gnu::always_inline]] void slope(typename L::Floats (&x)[n]) const {
+    typename L::Floats sum[n];
+    for (std::size_t i = 0; i < n; ++i) {
+      sum[i] = x[i];
+    }
+    one_and_exponential<L>(sum);
+    for (std::size_t i = 0; i < n; ++i) {
+      const typename L::Floats sigmoid = 1.0F / sum[i];
+      x[i] = sigmoid * (1.0F + x[i] * (1.0F - sigmoid));
+    }
   }
 };
 
 struct HardSwish {
-  template <typename L>
-  [[gnu::always_inline]] void bend(typename L::Floats& x) const {
-    typename L::Floats factor = x + 3.0F;
-    clip<L>(0.0F, 6.0F, factor);
-    x *= factor * (1.0F / 6);
+  template <typename L, std::size_t n>
+  [[gnu::always_inline]] void bend(typename L::Floats (&x)[n]) const {
+    for (std::size_t i = 0; i < n; ++i) {
+      typename L::Floats factor = x[i] + 3.0F;
+      clip<L>(0.0F, 6.0F, factor);
+      x[i] *= factor * (1.0F / 6);
+    }
   }
-  template <typename L>
-  [[gnu::always_inline]] void slope(typename L::Floats& x) const {
+  template <typename L, std::size_t n>
+  [[gnu::always_inline]] void slope(typename L::Floats (&x)[n]) const {
     using Floats = typename L::Floats;
-    const Floats between = x * (1.0F / 3) + 0.5F, one = Floats{} + 1.0F;
-    const Floats below = x < Floats{} + 3.0F ? between : one;
-    x = x > Floats{} - 3.0F ? below : Floats{};
+    for (std::size_t i = 0; i < n; ++i) {
+      const Floats between = x[i] * (1.0F / 3) + 0.5F, one = Floats{} + 1.0F;
+      const Floats below = x[i] < Floats{} + 3.0F ? between : one;
+      x[i] = x[i] > Floats{} - 3.0F ? below : Floats{};
+    }
   }
 };
 

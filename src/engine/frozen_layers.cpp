@@ -1,6 +1,7 @@
 // Convolutions and dense layers of the inference program, with what is fused into them.
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -277,6 +278,9 @@ std::string FrozenLowering::label(const FusedLayer& layer) const {
 
 Value FrozenLowering::convolution(const FusedLayer& layer, const ConvolutionGeometry& geometry,
                                   const PaddedInput& input, const WeightNames& names) {
+  if (const auto result = convolution_of_bytes(layer, geometry, input, names)) {
+    return *result;
+  }
   const auto shape = convolution_shape(geometry, input.shape, input.zeros, weights_type(input.value));
   const auto dst = destination(layer, input.value);
   return ended(layer, dst, [&](const Ending& ending, const Destination& own) {
@@ -327,6 +331,10 @@ void FrozenLowering::emit_layer(const std::string& name, LayerKind kind, const L
   std::optional<Int8Weights> int8;
   if (is_int8(src)) {
     int8 = int8_weights(names, shape, src.scale);
+    if (onednn::kBiasBeforeFactors) {
+      auto& bias = int8->weights.bias;
+      std::transform(bias.begin(), bias.end(), int8->factors.begin(), bias.begin(), std::divides<>());
+    }
     const bool grouped = onednn::dims_of(shape.user_weights).size() == 5;
     if (const auto argument = onednn::scale_channels(attr, int8->factors, grouped)) {
       const auto factors = emitter_.memory(emitter_.weights(vector_desc(shape.filters)));
@@ -445,11 +453,8 @@ FrozenLowering::Int8Weights FrozenLowering::int8_weights(const WeightNames& name
                                                          float src_scale) const {
   auto whole = folded(names, shape.filters, parameters_);
   auto kernel = int8_kernel(std::move(whole.kernel), shape.filters, paired_channels(shape.user_weights));
-  for (std::size_t c = 0; c < kernel.scales.size(); ++c) {
-    kernel.scales[c] *= src_scale;
-    if (onednn::kBiasBeforeFactors && !whole.bias.empty()) {
-      whole.bias[c] /= kernel.scales[c];
-    }
+  for (float& scale : kernel.scales) {
+    scale *= src_scale;
   }
   return {.weights = {.kernel = std::move(kernel.values), .bias = std::move(whole.bias)},
           .factors = std::move(kernel.scales)};

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/byte_product.h"
 #include "engine/channel_norm.h"
 #include "engine/emitter.h"
 #include "engine/folding.h"
@@ -124,6 +125,15 @@ class FrozenLowering {
   void emit_by_tiles(const std::string& name, const std::shared_ptr<WinogradConvolution>& convolution,
                      const LayerShape& shape, const Value& src, const Value& dst, const WeightNames& names,
                      const TiledEnding& tiled);
+  // frozen_bytes.cpp
+  struct BytesEnding {
+    ByteEnding ending{};
+    NodeId summand = -1;  // none
+  };
+  std::optional<BytesEnding> bytes_ending(const FusedLayer& layer) const;
+  // Its result, where it goes by a product of bytes.
+  std::optional<Value> convolution_of_bytes(const FusedLayer& layer, const ConvolutionGeometry& geometry,
+                                            const PaddedInput& input, const WeightNames& names);
   Value separable(const FusedLayer& layer, const SeparableConv2D& op, WeightNames names);
   Value transposed(const Node& node, const Conv2DTranspose& op);
   enum class LayerKind { convolution, dense };
@@ -164,6 +174,7 @@ class FrozenLowering {
   Value shuffle(const Node& node, const ChannelShuffle& op);
   Value binary(const std::string& name, dnnl::algorithm algorithm, const Value& a, const Value& b);
   Value fold_binary(const Node& node, dnnl::algorithm algorithm);
+  Value gate(NodeId id);
   Value concatenate(const Node& node, const std::vector<Value>& srcs, const Value& dst, int axis);
 
   Emitter& emitter_;

@@ -3,6 +3,7 @@
 
 #include "engine/attention.h"
 #include "engine/frozen_lowering.h"
+#include "engine/int8_values.h"
 #include "engine/lowering.h"
 #include "engine/pooling.h"
 #include "engine/window_attention.h"
@@ -155,6 +156,27 @@ Value FrozenLowering::fold_binary(const Node& node, dnnl::algorithm algorithm) {
     sum = binary(node.name, algorithm, sum, view(value_of(node.inputs[i]), other));
   }
   return sum;
+}
+
+// The channels' gates of squeeze-and-excitation, on the way to int8.
+Value FrozenLowering::gate(NodeId id) {
+  const auto& node = node_at(id);
+  const auto &src = input_of(node), &gates = value_of(node.inputs[1]);
+  const auto dst = new_value(id);
+  const ByteLayout layout{.scale = dst.scale,
+                          .has_sign = onednn::type_of(dst.desc) == DataType::s8,
+                          .bf16 = onednn::type_of(src.desc) == DataType::bf16};
+  emitter_.emit(node.name, "gate", {.reads = {src, gates}, .writes = {dst}},
+                [layout, images = batch_, rows = node.shape[0] * node.shape[1], channels = node.shape[2],
+                 from = emitter_.memory(src), by = emitter_.memory(gates), to = emitter_.memory(dst)] {
+                  gated_to_bytes({.data = from.get_data_handle(),
+                                  .gates = by.get_data_handle(),
+                                  .images = images,
+                                  .rows = rows,
+                                  .channels = channels},
+                                 layout, to.get_data_handle());
+                });
+  return dst;
 }
 
 Value FrozenLowering::concatenate(const Node& node, const std::vector<Value>& srcs, const Value& dst,

@@ -103,7 +103,7 @@ class Planner {
   }
 
   bool is_stored(std::size_t i) const {
-    const bool made = passes_values_on(nodes_[i].op) ||
+    const bool made = passes_values_on(nodes_[i].op) || is_gated(nodes_, static_cast<NodeId>(i)) ||
                       (plan_.computed[i] && activation_of(node_at(fusion_.layer_at[i]->base).op)->kind !=
                                                 Activation::Kind::softmax);
     return made && !fusion_.absorbed[i] && !must_exist_[i] && has_range(nodes_[i].name) &&

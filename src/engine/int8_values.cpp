@@ -27,25 +27,56 @@ struct Offset {
 };
 
 struct AsItIs {
-  template <typename L>
-  [[gnu::always_inline]] void bend(typename L::Floats&) const {}
+  template <typename L, std::size_t n>
+  [[gnu::always_inline]] void bend(const typename L::Floats (&)[n]) const {}
+};
+
+class Rounding {
+ public:
+  explicit Rounding(const ByteLayout& layout)
+      : offset_(layout.has_sign), steps_per_one_(1.0F / layout.scale) {}
+
+  template <typename W, std::size_t n>
+  [[gnu::always_inline]] void put(typename W::Floats (&values)[n], std::uint8_t* to) const {
+    for (auto& value : values) {
+      typename W::Words bits;
+      value = value * steps_per_one_ + offset_.value;
+      clip<W>(0.0F, 255.0F, value);
+      W::get_bits(value + kWhole, bits);
+      W::put(to, bits ^ offset_.bits);
+      to += W::kCount;
+    }
+  }
+
+ private:
+  Offset offset_;
+  float steps_per_one_;
 };
 
 template <typename L, typename T, typename Curve>
 [[gnu::always_inline]] inline void to_bytes(const T* from, std::int64_t count, const Curve& curve,
                                             const ByteLayout& layout, std::uint8_t* to) {
-  const Offset offset(layout.has_sign);
-  const float factor = 1.0F / layout.scale;
-  for_lanes<L>(
-      count, [=]<typename W>(std::int64_t i) __attribute__((always_inline)) {
-        typename W::Floats value;
-        typename W::Words bits;
-        W::get(from + i, value);
-        curve.template bend<W>(value);
-        value = value * factor + offset.value;
-        clip<W>(0.0F, 255.0F, value);
-        W::get_bits(value + kWhole, bits);
-        W::put(to + i, bits ^ offset.bits);
+  const Rounding rounding(layout);
+  for_groups<L, kTogether>(
+      count, [=]<typename W, std::size_t n>(std::int64_t i) __attribute__((always_inline)) {
+        typename W::Floats values[n];
+        get<W>(from + i, values);
+        curve.template bend<W>(values);
+        rounding.put<W>(values, to + i);
+      });
+}
+
+template <typename L, typename T>
+[[gnu::always_inline]] inline void gated_row_to_bytes(const T* from, const T* gates, std::int64_t channels,
+                                                      const ByteLayout& layout, std::uint8_t* to) {
+  const Rounding rounding(layout);
+  for_groups<L, 1>(
+      channels, [=]<typename W, std::size_t n>(std::int64_t i) __attribute__((always_inline)) {
+        typename W::Floats value[n], gate[n];
+        get<W>(from + i, value);
+        get<W>(gates + i, gate);
+        value[0] *= gate[0];
+        rounding.put<W>(value, to + i);
       });
 }
 
@@ -98,6 +129,28 @@ void activated_to_bytes(const float* from, std::int64_t count, const RowActivati
           });
     });
   });
+}
+
+void gated_to_bytes(const GatedValues& values, const ByteLayout& layout, void* to) {
+  const std::int64_t channels = values.channels;
+  const auto gate_rows = [&]<typename T>(const T* from, const T* gates) {
+    const std::int64_t piece = std::max<std::int64_t>(1, kPiece / channels);
+#pragma omp parallel for schedule(static) if (values.images * values.rows > piece)
+    for (std::int64_t first = 0; first < values.images * values.rows; first += piece) {
+      const std::int64_t end = std::min(values.images * values.rows, first + piece);
+      vectorized([&]<typename L>() __attribute__((always_inline)) {
+        for (std::int64_t row = first; row < end; ++row) {
+          gated_row_to_bytes<L>(from + row * channels, gates + row / values.rows * channels, channels, layout,
+                                static_cast<std::uint8_t*>(to) + row * channels);
+        }
+      });
+    }
+  };
+  if (layout.bf16) {
+    gate_rows(static_cast<const Bf16*>(values.data), static_cast<const Bf16*>(values.gates));
+  } else {
+    gate_rows(static_cast<const float*>(values.data), static_cast<const float*>(values.gates));
+  }
 }
 
 void bytes_to_values(const void* from, std::int64_t count, const ByteLayout& layout, void* to) {

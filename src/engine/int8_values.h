@@ -18,6 +18,12 @@ void values_to_bytes(const void* from, std::int64_t count, const ByteLayout& lay
 // Likewise of activation(from[i]).
 void activated_to_bytes(const float* from, std::int64_t count, const RowActivation& activation,
                         const ByteLayout& layout, void* to);
+// Likewise of values times a gate, of which every image has one a channel.
+struct GatedValues {
+  const void *data = nullptr, *gates = nullptr;
+  std::int64_t images = 0, rows = 0, channels = 0;  // rows of an image
+};
+void gated_to_bytes(const GatedValues& values, const ByteLayout& layout, void* to);
 // to[i] = from[i] * scale.
 void bytes_to_values(const void* from, std::int64_t count, const ByteLayout& layout, void* to);
 

@@ -2,6 +2,7 @@
 // AVX-512, 8 with AVX2, else 4.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -88,7 +89,43 @@ struct Lanes : Vectors {
   }
 };
 
-// body.operator()<Lanes<...>>(index): vectors as long as there are enough values, then one value each.
+// Of several vectors, one behind the other.
+template <typename L, std::size_t n, typename T>
+[[gnu::always_inline]] inline void get(const T* from, typename L::Floats (&to)[n]) {
+  for (auto& values : to) {
+    L::get(from, values);
+    from += L::kCount;
+  }
+}
+template <typename L, std::size_t n, typename T>
+[[gnu::always_inline]] inline void put(T* to, const typename L::Floats (&from)[n]) {
+  for (const auto& values : from) {
+    L::put(to, values);
+    to += L::kCount;
+  }
+}
+
+// So many vectors at once keep a CPU busy with steps that wait for each other in every one of them.
+constexpr std::size_t kTogether = 4;
+
+// body.operator()<Lanes<...>, n>(index): n vectors at once and then one as long as there are enough values,
+// then one value each.
+template <typename L, std::size_t n, typename Body>
+[[gnu::always_inline]] inline void for_groups(std::int64_t count, const Body& body) {
+  constexpr std::int64_t kGroup = static_cast<std::int64_t>(n) * L::kCount;
+  std::int64_t i = 0;
+  for (; i + kGroup <= count; i += kGroup) {
+    body.template operator()<L, n>(i);
+  }
+  for (; i + L::kCount <= count; i += L::kCount) {
+    body.template operator()<L, 1>(i);
+  }
+  for (; i < count; ++i) {
+    body.template operator()<Lanes<Vectors1>, 1>(i);
+  }
+}
+
+// body.operator()<Lanes<...>>(index): likewise of one vector at once.
 template <typename L, typename Body>
 [[gnu::always_inline]] inline void for_lanes(std::int64_t count, const Body& body) {
   std::int64_t i = 0;

@@ -51,6 +51,12 @@ std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& n
   return absorbed;
 }
 
+bool is_gated(const std::vector<Node>& nodes, NodeId id) {
+  const auto& node = nodes[static_cast<std::size_t>(id)];
+  return std::holds_alternative<Multiply>(node.op) && node.inputs.size() == 2 && node.shape.size() == 3 &&
+         element_count(nodes[static_cast<std::size_t>(node.inputs[1])].shape) == node.shape[2];
+}
+
 std::optional<RowActivation> as_row_activation(const Activation& activation) {
   switch (activation.kind) {
     case Activation::Kind::relu:

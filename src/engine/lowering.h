@@ -31,6 +31,9 @@ std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& n
                                                       const std::vector<std::vector<NodeId>>& consumers,
                                                       const std::vector<bool>& must_exist);
 
+// Whether the node multiplies every channel of an image by a value of its own.
+bool is_gated(const std::vector<Node>& nodes, NodeId id);
+
 // Activations that a pass over rows of channels can do, forwards and backwards.
 std::optional<RowActivation> as_row_activation(const Activation& activation);
 

@@ -96,12 +96,12 @@ template <typename L, int kWidth, typename T>
     for (int j = 0; j < cut.width; ++j) {
       auto& value = y[i * kWidth + j];
       const std::int64_t at = offset + (i * s.result_width + j) * s.filters;
-      ending.first.bend<L>(value);
+      clip<L>(ending.first.low, ending.first.high, value);
       if (ending.summand != nullptr) {
         typename L::Floats summand;
         L::get(static_cast<const T*>(ending.summand) + at, summand);
         value += summand;
-        ending.second.bend<L>(value);
+        clip<L>(ending.second.low, ending.second.high, value);
       }
       L::put(dst + at, value);
     }

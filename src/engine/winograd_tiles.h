@@ -47,11 +47,10 @@ struct WinogradShape {
 
 // What becomes of a sum of products before it is stored.
 struct WinogradEnding {
-  static constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const float* bias = nullptr;
-  Clip first{-kInfinity, kInfinity};
+  Clip first{};
   const void* summand = nullptr;  // like the result, of which it may be the memory
-  Clip second{-kInfinity, kInfinity};
+  Clip second{};
 };
 
 // From the matrix of one position, of so many values, to that of the next. Were it a power of two, as the

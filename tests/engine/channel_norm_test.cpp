@@ -27,7 +27,9 @@ TEST(ChannelNorm, SwishIsExactOverItsRange) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double x = static_cast<double>(values[i]);
     const double expected = x / (1.0 + std::exp(-x));
-    EXPECT_NEAR(static_cast<double>(results[i]), expected, 1e-6 * std::abs(expected) + 1e-35) << x;
+    // Without fused multiplications the exponent is rounded, by more the larger it is.
+    const double error = 3e-7 + 1e-7 * std::abs(x);
+    EXPECT_NEAR(static_cast<double>(results[i]), expected, error * std::abs(expected) + 1e-35) << x;
   }
 }
 

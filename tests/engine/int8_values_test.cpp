@@ -88,5 +88,34 @@ TEST(Int8Values, OfAnActivationAreThoseOfItsResults) {
   }
 }
 
+// Two images of three rows: fewer channels than a vector has values, and more.
+TEST(Int8Values, OfGatedChannelsAreThoseOfTheirProducts) {
+  constexpr std::int64_t kImages = 2, kRows = 3;
+  for (const std::int64_t channels : {1, 5, 24, 45}) {
+    const auto count = static_cast<std::size_t>(kImages * kRows * channels);
+    const auto values = many_values(count);
+    std::vector<float> gates(static_cast<std::size_t>(kImages * channels)), products(count);
+    for (std::size_t i = 0; i < gates.size(); ++i) {
+      gates[i] = 0.01F * static_cast<float>(i + 1);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto channel = i % static_cast<std::size_t>(channels);
+      const auto image = i / static_cast<std::size_t>(kRows * channels);
+      products[i] = values[i] * gates[image * static_cast<std::size_t>(channels) + channel];
+    }
+    for (const auto& layout : kLayouts) {
+      std::vector<std::uint8_t> expected(count), actual(count);
+      values_to_bytes(products.data(), static_cast<std::int64_t>(count), layout, expected.data());
+      gated_to_bytes({.data = values.data(),
+                      .gates = gates.data(),
+                      .images = kImages,
+                      .rows = kRows,
+                      .channels = channels},
+                     layout, actual.data());
+      EXPECT_EQ(actual, expected) << channels;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace headstart

@@ -19,8 +19,8 @@ constexpr double kF32 = 1e-5;
 // depth. Seen: 5.3e-3, and 1.5e-2 behind the sixteen stored values of a transformer block.
 constexpr double kBf16 = 2e-2;
 // int8 keeps 127 steps either way of values and filters: half a step is 4e-3 of the largest value, and the
-// largest is some times the usual one.
-constexpr double kInt8 = 5e-2;
+// largest is some times the usual one. Without VNNI filters have half as many steps. Seen: 5.1e-2.
+constexpr double kInt8 = 5.5e-2;
 // Gradients pass every layer twice and are sums of either sign. Seen: 4.6e-2.
 constexpr double kBf16SmoothGradient = 6e-2;
 // A value that rounds across a kink, or to another maximum, switches its path altogether: where a share p of

@@ -110,7 +110,7 @@ std::vector<float> by_tiles(const Problem& p) {
   const auto source = stored(p.source, p.shape.bf16);
   auto result = stored(p.summand, p.shape.result_bf16);
   const WinogradEnding ending{.bias = p.bias.data(),
-                              .first = {0.0F, WinogradEnding::kInfinity},
+                              .first = {0.0F, std::numeric_limits<float>::infinity()},
                               .summand = result.data(),
                               .second = {0.0F, 6.0F}};
   convolution->run(source.data(), weights.data(), ending, scratch.data(), result.data());
