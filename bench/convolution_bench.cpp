@@ -1,13 +1,15 @@
-// A convolution and the gradient of its kernel, as one oneDNN primitive and by Winograd's filtering, on
-// one thread: what the choice between them (src/engine/winograd_choice.cpp) is measured with. Arguments:
-// images, side, channels, filters.
+// A convolution and the gradient of its kernel, as one oneDNN primitive and by kernels of our own, on one
+// thread: Winograd's filtering, which src/engine/winograd_choice.cpp chooses with these figures, and what
+// stands in for oneDNN's kernels on CPUs without AVX-512. Arguments: images, side, channels, filters.
 //   build/release/bench/convolution_bench --benchmark_filter=56/64
 #include <benchmark/benchmark.h>
 
 #include <cstddef>
 #include <vector>
 
+#include "engine/byte_product.h"
 #include "engine/compiled_for_threads.h"
+#include "engine/kernel_gradient.h"
 #include "engine/layout.h"
 #include "engine/onednn.h"
 #include "engine/winograd.h"
@@ -24,6 +26,9 @@ struct Kind {
   DataType type;
   WinogradAxis down{2, 3}, across{2, 3};
 };
+
+constexpr WinogradAxis kOne{1, 1};
+constexpr Kind f32_of(const WinogradAxis& axis) { return {DataType::f32, axis, axis}; }
 
 WinogradShape shape_of(const benchmark::State& state, const Kind& kind) {
   const bool bf16 = kind.type == DataType::bf16;
@@ -167,9 +172,76 @@ void TiledGradient(benchmark::State& state, const Kind& kind) {
   measure(state, s, [&] { gradient->run(src.data(), diff.data(), scratch.data(), kernel.data()); });
 }
 
+void ProductGradient(benchmark::State& state, const Kind& kind) {
+  const CompiledForThreads one(1);
+  const auto s = shape_of(state, kind);
+  const KernelGradient gradient({.batch = s.batch,
+                                 .channels = s.channels,
+                                 .height = s.height,
+                                 .width = s.width,
+                                 .result_height = s.result_height,
+                                 .result_width = s.result_width,
+                                 .kernel_height = s.down.taps,
+                                 .kernel_width = s.across.taps,
+                                 .stride_down = 1,
+                                 .stride_right = 1,
+                                 .zeros_above = s.zeros_above,
+                                 .zeros_left = s.zeros_left},
+                                s.filters, 1);
+  const std::vector<float> src(static_cast<std::size_t>(s.batch * s.height * s.width * s.channels)),
+      diff(static_cast<std::size_t>(s.batch * s.height * s.width * s.filters));
+  std::vector<float> kernel = kernel_of(s), room(static_cast<std::size_t>(gradient.room()));
+  measure(state, s, [&] { gradient.run(src.data(), diff.data(), room.data(), kernel.data()); });
+}
+
+// A 1x1 convolution of bytes with a swish behind it.
+void DirectBytes(benchmark::State& state) {
+  if (!multiplies(state, Precision::int8)) {
+    return;
+  }
+  const CompiledForThreads one(1);
+  const auto s = shape_of(state, f32_of(kOne));
+  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  auto descs = descs_of(s, DataType::s8);
+  dnnl::post_ops post_ops;
+  onednn::append_eltwise(post_ops, {.algorithm = dnnl::algorithm::eltwise_swish, .alpha = 1.0F});
+  onednn::append_eltwise(post_ops, {.algorithm = dnnl::algorithm::eltwise_linear, .alpha = 20.0F});
+  dnnl::primitive_attr attr;
+  attr.set_post_ops(post_ops);
+  const auto pd =
+      onednn::convolution_forward(engine, dnnl::prop_kind::forward_inference, descs, window_of(s), attr);
+  const dnnl::convolution_forward convolution(pd);
+  dnnl::stream stream(engine);
+  const Arguments arguments{{DNNL_ARG_SRC, dnnl::memory(descs.src, engine)},
+                            {DNNL_ARG_WEIGHTS, dnnl::memory(pd.weights_desc(), engine)},
+                            {DNNL_ARG_BIAS, dnnl::memory(descs.bias, engine)},
+                            {DNNL_ARG_DST, dnnl::memory(descs.dst, engine)}};
+  measure(state, s, [&] {
+    convolution.execute(stream, arguments);
+    stream.wait();
+  });
+}
+
+void ProductOfBytes(benchmark::State& state) {
+  if (!ByteProduct::is_for_this_cpu()) {
+    state.SkipWithError("oneDNN's kernels are used on this CPU");
+    return;
+  }
+  const CompiledForThreads one(1);
+  const auto s = shape_of(state, f32_of(kOne));
+  const ByteProduct product(
+      {.rows = s.batch * s.height * s.width, .channels = s.channels, .filters = s.filters});
+  const auto filters = static_cast<std::size_t>(s.filters);
+  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  const dnnl::memory packed(bytes_desc(product.packed_bytes()), engine);
+  product.pack(kernel_of(s), std::vector<float>(filters, 1.0F), {}, packed.get_data_handle());
+  const auto rows = image_of(s, s.channels);
+  auto result = image_of(s, s.filters);
+  const ByteEnding ending{.first = kSwish, .result_layout = {.scale = 0.05F}};
+  measure(state, s, [&] { product.run(rows.data(), packed.get_data_handle(), ending, result.data()); });
+}
+
 constexpr Kind kBf16{DataType::bf16}, kF32{DataType::f32};
-constexpr WinogradAxis kOne{1, 1};
-constexpr Kind f32_of(const WinogradAxis& axis) { return {DataType::f32, axis, axis}; }
 constexpr Kind f32_row_of(const WinogradAxis& axis) { return {DataType::f32, kOne, axis}; }
 
 void shapes(benchmark::internal::Benchmark* bench) {
@@ -210,6 +282,25 @@ BENCHMARK_CAPTURE(DirectGradient, f32, kF32)->Apply(training_shapes);
 BENCHMARK_CAPTURE(TiledGradient, f32_2, kF32)->Apply(training_shapes);
 BENCHMARK_CAPTURE(TiledGradient, f32_4, f32_of({4, 3}))->Apply(training_shapes);
 BENCHMARK_CAPTURE(TiledGradient, f32_6, f32_of({6, 3}))->Apply(training_shapes);
+BENCHMARK_CAPTURE(ProductGradient, f32, kF32)->Apply(training_shapes);
+
+// ResNet50's and MobileNetV2's 1x1 convolutions.
+void training_shapes_1x1(benchmark::internal::Benchmark* bench) {
+  bench->Args({8, 56, 64, 256})->Args({8, 28, 512, 128})->Args({8, 14, 256, 1024})->Args({8, 7, 2048, 512});
+  bench->Args({8, 56, 144, 24})->Args({8, 7, 320, 1280})->Unit(benchmark::kMillisecond)->UseRealTime();
+}
+
+BENCHMARK_CAPTURE(DirectGradient, f32_1x1, f32_of(kOne))->Apply(training_shapes_1x1);
+BENCHMARK_CAPTURE(ProductGradient, f32_1x1, f32_of(kOne))->Apply(training_shapes_1x1);
+
+// EfficientNetB0's expansions.
+void expansions(benchmark::internal::Benchmark* bench) {
+  bench->Args({2, 112, 16, 96})->Args({2, 56, 24, 144})->Args({2, 28, 40, 240})->Args({2, 14, 112, 672});
+  bench->Args({2, 7, 192, 1152})->Unit(benchmark::kMillisecond)->UseRealTime();
+}
+
+BENCHMARK(DirectBytes)->Apply(expansions);
+BENCHMARK(ProductOfBytes)->Apply(expansions);
 
 }  // namespace
 }  // namespace headstart
