@@ -17,18 +17,32 @@ struct CacheOptions {
 };
 
 const char* kind_name(const CacheEntry& entry) {
-  return entry.kind == CacheEntry::Kind::features ? "features" : "weights";
+  switch (entry.kind) {
+    case CacheEntry::Kind::features:
+      return "features";
+    case CacheEntry::Kind::weights:
+      return "weights";
+    case CacheEntry::Kind::choices:
+      return "choices";
+  }
+  return "";
 }
 
 std::string megabytes(std::int64_t bytes) {
   return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
 }
 
-void print_entries(const std::vector<CacheEntry>& entries, bool as_json) {
-  std::int64_t features = 0, weights = 0;
+std::int64_t bytes_of(const std::vector<CacheEntry>& entries, CacheEntry::Kind kind) {
+  std::int64_t bytes = 0;
   for (const auto& entry : entries) {
-    (entry.kind == CacheEntry::Kind::features ? features : weights) += entry.bytes;
+    bytes += entry.kind == kind ? entry.bytes : 0;
   }
+  return bytes;
+}
+
+void print_entries(const std::vector<CacheEntry>& entries, bool as_json) {
+  const auto features = bytes_of(entries, CacheEntry::Kind::features);
+  const auto weights = bytes_of(entries, CacheEntry::Kind::weights);
   if (as_json) {
     Json list = Json::array();
     for (const auto& entry : entries) {
@@ -76,7 +90,7 @@ void clear(const std::vector<CacheEntry>& entries, bool weights, Outcome& outcom
 void add_cache(CLI::App& program, Outcome& outcome) {
   auto* command = program.add_subcommand("cache", "What is kept on disk between runs");
   auto options = std::make_shared<CacheOptions>();
-  command->add_flag("--clear", options->clear, "Remove the features of pictures; they are computed again");
+  command->add_flag("--clear", options->clear, "Remove the features of pictures and what was measured of this machine; both are made again");
   command->add_flag("--weights", options->weights, "With --clear: downloaded weights too");
   command->add_flag("--json", options->json, "One JSON document");
   command->footer("Examples:\n  headstart cache\n  headstart cache --clear");

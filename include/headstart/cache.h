@@ -1,4 +1,5 @@
-// What Headstart keeps on disk between runs: features of pictures and downloaded weights.
+// What Headstart keeps on disk between runs: features of pictures, downloaded weights, and which of several
+// ways to compute a layer was measured to be the fastest on this machine.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +9,11 @@
 namespace headstart {
 
 struct CacheEntry {
-  enum class Kind { features, weights };
+  enum class Kind { features, weights, choices };
   Kind kind = Kind::features;
-  std::string path;  // a folder of features, or a file of weights
+  std::string path;  // a folder of features, or a file
   std::int64_t bytes = 0;
-  double days_since_use = 0;  // weights: since the download
+  double days_since_use = 0;  // of files: since they were written
 };
 
 // $HEADSTART_CACHE, else $XDG_CACHE_HOME/headstart, else ~/.cache/headstart.

@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFeatures = "features";
 constexpr const char* kWeights = "weights";
+constexpr const char* kChoices = "choices";
 
 double days_since(const fs::path& path) {
   std::error_code gone;
@@ -23,6 +24,20 @@ double days_since(const fs::path& path) {
   }
   const auto age = fs::file_time_type::clock::now() - time;
   return std::chrono::duration<double, std::ratio<86400>>(age).count();
+}
+
+void add_files(const char* folder, CacheEntry::Kind kind, std::vector<CacheEntry>& entries) {
+  std::error_code none;
+  for (const auto& file : fs::recursive_directory_iterator(cache_directory() / folder, none)) {
+    std::error_code gone;
+    const auto bytes = file.is_regular_file(gone) ? file.file_size(gone) : 0;
+    if (!gone && bytes > 0) {
+      entries.push_back({.kind = kind,
+                         .path = file.path().string(),
+                         .bytes = static_cast<std::int64_t>(bytes),
+                         .days_since_use = days_since(file.path())});
+    }
+  }
 }
 
 }  // namespace
@@ -42,16 +57,8 @@ std::vector<CacheEntry> cache_entries() {
                          .days_since_use = days_since(folder.path())});
     }
   }
-  for (const auto& file : fs::recursive_directory_iterator(cache_directory() / kWeights, none)) {
-    std::error_code gone;
-    const auto bytes = file.is_regular_file(gone) ? file.file_size(gone) : 0;
-    if (!gone && bytes > 0) {
-      entries.push_back({.kind = CacheEntry::Kind::weights,
-                         .path = file.path().string(),
-                         .bytes = static_cast<std::int64_t>(bytes),
-                         .days_since_use = days_since(file.path())});
-    }
-  }
+  add_files(kWeights, CacheEntry::Kind::weights, entries);
+  add_files(kChoices, CacheEntry::Kind::choices, entries);
   std::stable_sort(entries.begin(), entries.end(),
                    [](const CacheEntry& a, const CacheEntry& b) { return a.bytes > b.bytes; });
   return entries;
