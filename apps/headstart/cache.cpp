@@ -90,7 +90,9 @@ void clear(const std::vector<CacheEntry>& entries, bool weights, Outcome& outcom
 void add_cache(CLI::App& program, Outcome& outcome) {
   auto* command = program.add_subcommand("cache", "What is kept on disk between runs");
   auto options = std::make_shared<CacheOptions>();
-  command->add_flag("--clear", options->clear, "Remove the features of pictures and what was measured of this machine; both are made again");
+  command->add_flag(
+      "--clear", options->clear,
+      "Remove the features of pictures and what was measured of this machine; both are made again");
   command->add_flag("--weights", options->weights, "With --clear: downloaded weights too");
   command->add_flag("--json", options->json, "One JSON document");
   command->footer("Examples:\n  headstart cache\n  headstart cache --clear");

@@ -20,8 +20,6 @@ struct ModelRequest {
   std::uint64_t seed = 0;     // of fresh parameters
 };
 
-// Whether `name` is one of architectures().
-
 // Throws Error when the name is neither (nearest names offered), or when a weight source or architecture
 // options come with a model file. `progress` hears of downloads.
 Model open_model(const ModelRequest& request, Progress& progress);

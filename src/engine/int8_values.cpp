@@ -104,6 +104,22 @@ void in_pieces(std::int64_t count, const Work& work) {
   }
 }
 
+template <typename T>
+void gate_rows(const GatedValues& values, const ByteLayout& layout, std::uint8_t* to) {
+  const std::int64_t channels = values.channels, rows = values.images * values.rows;
+  const std::int64_t piece = std::max<std::int64_t>(1, kPiece / channels);
+#pragma omp parallel for schedule(static) if (rows > piece)
+  for (std::int64_t first = 0; first < rows; first += piece) {
+    vectorized([&]<typename L>() __attribute__((always_inline)) {
+      for (std::int64_t row = first; row < std::min(rows, first + piece); ++row) {
+        gated_row_to_bytes<L>(static_cast<const T*>(values.data) + row * channels,
+                              static_cast<const T*>(values.gates) + row / values.rows * channels, channels,
+                              layout, to + row * channels);
+      }
+    });
+  }
+}
+
 }  // namespace
 
 void values_to_bytes(const void* from, std::int64_t count, const ByteLayout& layout, void* to) {
@@ -132,25 +148,7 @@ void activated_to_bytes(const float* from, std::int64_t count, const RowActivati
 }
 
 void gated_to_bytes(const GatedValues& values, const ByteLayout& layout, void* to) {
-  const std::int64_t channels = values.channels;
-  const auto gate_rows = [&]<typename T>(const T* from, const T* gates) {
-    const std::int64_t piece = std::max<std::int64_t>(1, kPiece / channels);
-#pragma omp parallel for schedule(static) if (values.images * values.rows > piece)
-    for (std::int64_t first = 0; first < values.images * values.rows; first += piece) {
-      const std::int64_t end = std::min(values.images * values.rows, first + piece);
-      vectorized([&]<typename L>() __attribute__((always_inline)) {
-        for (std::int64_t row = first; row < end; ++row) {
-          gated_row_to_bytes<L>(from + row * channels, gates + row / values.rows * channels, channels, layout,
-                                static_cast<std::uint8_t*>(to) + row * channels);
-        }
-      });
-    }
-  };
-  if (layout.bf16) {
-    gate_rows(static_cast<const Bf16*>(values.data), static_cast<const Bf16*>(values.gates));
-  } else {
-    gate_rows(static_cast<const float*>(values.data), static_cast<const float*>(values.gates));
-  }
+  (layout.bf16 ? gate_rows<Bf16> : gate_rows<float>)(values, layout, static_cast<std::uint8_t*>(to));
 }
 
 void bytes_to_values(const void* from, std::int64_t count, const ByteLayout& layout, void* to) {

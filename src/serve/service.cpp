@@ -3,7 +3,6 @@
 #include <cmath>
 #include <memory>
 #include <optional>
-#include <semaphore>
 #include <span>
 #include <utility>
 
@@ -19,7 +18,7 @@
 #include "headstart/predict.h"
 #include "headstart/serve.h"
 #include "headstart/text.h"
-#include "serve/compute_thread.h"
+#include "serve/loaded_classifier.h"
 #include "serve/serve_asset.h"
 
 namespace headstart {
@@ -27,22 +26,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Pictures computed at once: enough for the speed of batches, few enough that others get their turn. The rest
-// of a request is computed picture by picture: a program for every number would hold the weights every time.
-constexpr std::int64_t kBatch = 8;
 constexpr int kOverlaySide = 1024;
-
-// As many decode at a time as there are cores: a large picture takes much memory.
-class Turn {
- public:
-  explicit Turn(std::counting_semaphore<>& turns) : turns_(turns) { turns_.acquire(); }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-  ~Turn() { turns_.release(); }
-
- private:
-  std::counting_semaphore<>& turns_;
-};
 
 std::span<const std::uint8_t> bytes_of(const Upload& upload) {
   return {reinterpret_cast<const std::uint8_t*>(upload.bytes.data()), upload.bytes.size()};
@@ -71,14 +55,6 @@ std::int64_t parameter_count(const Model& model) {
   return count;
 }
 
-Model checked(Model model) {
-  require_classifier(model);
-  if (model.graph.input_shape().size() != 3) {
-    throw Error("[serve] expected a network that reads pictures; received " + model.graph.name());
-  }
-  return model;
-}
-
 }  // namespace
 
 Answer refusal(int status, const std::string& message) {
@@ -87,28 +63,10 @@ Answer refusal(int status, const std::string& message) {
 
 struct Service::Impl {
   Impl(Model served, std::string served_as, const ServiceOptions& chosen)
-      : model(checked(std::move(served))),
-        name(std::move(served_as)),
+      : name(std::move(served_as)),
         options(chosen),
         precision(chosen.precision == Precision::automatic ? Precision::f32 : chosen.precision),
-        predictor(model, nodes_for_classes(model, {}), precision, static_cast<int>(kBatch)),
-        decoders(thread_count(0)),
-        computing(chosen.threads) {
-    Tensor nothing(rows_shape(1));  // compiles, and packs the weights
-    computing.run([&] { predictor.run(nothing); });
-  }
-
-  Shape rows_shape(std::int64_t rows) const {
-    Shape shape = model.graph.input_shape();
-    shape.insert(shape.begin(), rows);
-    return shape;
-  }
-
-  Image decoded(const Upload& upload, DecodeOptions decode) {
-    decode.maximum_pixels = options.maximum_pixels;
-    const Turn turn(decoders);
-    return decode_image(bytes_of(upload), decode);
-  }
+        classifier(std::move(served), precision, chosen.threads, chosen.maximum_pixels) {}
 
   // The pictures as the network reads them; empty where one cannot be read, which its prediction then says.
   std::vector<Tensor> inputs_of(const std::vector<Upload>& pictures,
@@ -117,8 +75,7 @@ struct Service::Impl {
     parallel_for(pictures.size(), 0, [&](std::size_t i) {
       predictions[i].path = pictures[i].name;
       try {
-        inputs[i] =
-            preprocess(decoded(pictures[i], decode_options_for(model.preprocessing)), model.preprocessing);
+        inputs[i] = classifier.input_of(bytes_of(pictures[i]));
       } catch (const Error& error) {
         predictions[i].error = without_tag(error.what());
       }
@@ -126,51 +83,24 @@ struct Service::Impl {
     return inputs;
   }
 
-  // A row for every row of the inputs.
-  ClassTable classes_of(const Tensor& inputs) {
-    const std::int64_t rows = inputs.shape().front();
-    const auto size = static_cast<std::size_t>(element_count(model.graph.input_shape()));
-    std::vector<Tensor> values;
-    for (const NodeId node : nodes_for_classes(model, {})) {
-      Shape shape = model.graph.node(node).shape;
-      shape.insert(shape.begin(), rows);
-      values.emplace_back(std::move(shape));
-    }
-    for (std::int64_t first = 0; first < rows;) {
-      const std::int64_t count = rows - first >= kBatch ? kBatch : 1;
-      const Tensor part(rows_shape(count), inputs.values().subspan(static_cast<std::size_t>(first) * size,
-                                                                   static_cast<std::size_t>(count) * size));
-      computing.run([&] {
-        const auto made = predictor.run(part);
-        for (std::size_t i = 0; i < made.size(); ++i) {
-          std::copy_n(made[i].data(), made[i].size(), values[i].data() + first * (made[i].size() / count));
-        }
-      });
-      first += count;
-    }
-    return class_table(model, values);
-  }
-
   // Compiled at the first request, kept for the others. `classes`: as ExplainOptions has them.
   HeatMap evidence(const Tensor& input, const std::vector<int>& classes) {
     HeatMap map;
-    computing.run([&] {
+    classifier.run([&] {
       if (!explainer) {
-        explainer.emplace(model, ExplainOptions{.precision = precision, .threads = options.threads});
+        explainer.emplace(classifier.model(),
+                          ExplainOptions{.precision = precision, .threads = options.threads});
       }
       map = explainer->explain(input, classes).classes.front().map;
     });
     return map;
   }
 
-  Model model;
   std::string name;
   ServiceOptions options;
   Precision precision;
-  Predictor predictor;  // of the computing thread, as is the next
-  std::optional<RepeatedExplainer> explainer;
-  std::counting_semaphore<> decoders;
-  ComputeThread computing;  // the last: it ends before what it works with
+  std::optional<RepeatedExplainer> explainer;  // of the computing thread
+  LoadedClassifier classifier;                 // the last: its thread ends before what it works with
 };
 
 Service::Service(Model model, std::string name, const ServiceOptions& options)
@@ -195,12 +125,12 @@ Answer Service::predict(const std::vector<Upload>& pictures) {
     }
   }
   if (!read.empty()) {
-    Tensor rows(impl_->rows_shape(static_cast<std::int64_t>(read.size())));
+    Tensor rows(impl_->classifier.rows_shape(static_cast<std::int64_t>(read.size())));
     float* row = rows.data();
     for (const std::size_t i : read) {
       row = std::copy_n(inputs[i].data(), inputs[i].size(), row);
     }
-    const ClassTable table = impl_->classes_of(rows);
+    const ClassTable table = impl_->classifier.classes_of(rows);
     const auto columns = static_cast<std::size_t>(table.probabilities.shape()[1]);
     for (std::size_t r = 0; r < read.size(); ++r) {
       predictions[read[r]].classes =
@@ -211,11 +141,11 @@ Answer Service::predict(const std::vector<Upload>& pictures) {
     }
   }
   return {.status = read.empty() ? 422 : 200,
-          .body = predictions_json(impl_->model, impl_->name, predictions) + "\n"};
+          .body = predictions_json(impl_->classifier.model(), impl_->name, predictions) + "\n"};
 }
 
 Answer Service::explain(const Upload& picture, const std::string& class_name) {
-  const Model& model = impl_->model;
+  const Model& model = impl_->classifier.model();
   std::vector<int> classes;
   if (!class_name.empty()) {
     try {
@@ -228,8 +158,8 @@ Answer Service::explain(const Upload& picture, const std::string& class_name) {
     DecodeOptions decode = decode_options_for(model.preprocessing);
     decode.minimum_width = std::max(decode.minimum_width, kOverlaySide);
     decode.minimum_height = std::max(decode.minimum_height, kOverlaySide);
-    Image photo = impl_->decoded(picture, decode);
-    const Tensor input = preprocess(photo, model.preprocessing).reshaped(impl_->rows_shape(1));
+    Image photo = impl_->classifier.decode(bytes_of(picture), decode);
+    const Tensor input = preprocess(photo, model.preprocessing).reshaped(impl_->classifier.rows_shape(1));
     const HeatMap map = impl_->evidence(input, classes);
     const Image shown = no_larger_than(std::move(photo), kOverlaySide);
     const auto window = fitted_window(shown.width, shown.height, model.preprocessing);
@@ -243,7 +173,7 @@ Answer Service::explain(const Upload& picture, const std::string& class_name) {
 }
 
 Answer Service::description() const {
-  const Model& model = impl_->model;
+  const Model& model = impl_->classifier.model();
   const auto labels = class_labels(model);
   Json classes = Json::array();
   for (std::size_t i = 0; i < labels.size(); ++i) {
