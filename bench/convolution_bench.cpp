@@ -85,16 +85,11 @@ onednn::LayerDescs descs_of(const WinogradShape& s, DataType type) {
           .dst = {{s.batch, s.filters, s.height, s.width}, type, Tag::nhwc}};
 }
 
-void Direct(benchmark::State& state, const Kind& kind) {
-  if (!multiplies(state, precision_of(kind))) {
-    return;
-  }
-  const CompiledForThreads one(1);
-  const auto s = shape_of(state, kind);
+void measure_convolution(benchmark::State& state, const WinogradShape& s, const onednn::LayerDescs& descs,
+                         const dnnl::primitive_attr& attr) {
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  const auto descs = descs_of(s, kind.type);
   const auto pd =
-      onednn::convolution_forward(engine, dnnl::prop_kind::forward_inference, descs, window_of(s), {});
+      onednn::convolution_forward(engine, dnnl::prop_kind::forward_inference, descs, window_of(s), attr);
   const dnnl::convolution_forward convolution(pd);
   dnnl::stream stream(engine);
   const Arguments arguments{{DNNL_ARG_SRC, dnnl::memory(descs.src, engine)},
@@ -105,6 +100,15 @@ void Direct(benchmark::State& state, const Kind& kind) {
     convolution.execute(stream, arguments);
     stream.wait();
   });
+}
+
+void Direct(benchmark::State& state, const Kind& kind) {
+  if (!multiplies(state, precision_of(kind))) {
+    return;
+  }
+  const CompiledForThreads one(1);
+  const auto s = shape_of(state, kind);
+  measure_convolution(state, s, descs_of(s, kind.type), {});
 }
 
 void Tiled(benchmark::State& state, const Kind& kind) {
@@ -201,25 +205,12 @@ void DirectBytes(benchmark::State& state) {
   }
   const CompiledForThreads one(1);
   const auto s = shape_of(state, f32_of(kOne));
-  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  auto descs = descs_of(s, DataType::s8);
   dnnl::post_ops post_ops;
   onednn::append_eltwise(post_ops, {.algorithm = dnnl::algorithm::eltwise_swish, .alpha = 1.0F});
   onednn::append_eltwise(post_ops, {.algorithm = dnnl::algorithm::eltwise_linear, .alpha = 20.0F});
   dnnl::primitive_attr attr;
   attr.set_post_ops(post_ops);
-  const auto pd =
-      onednn::convolution_forward(engine, dnnl::prop_kind::forward_inference, descs, window_of(s), attr);
-  const dnnl::convolution_forward convolution(pd);
-  dnnl::stream stream(engine);
-  const Arguments arguments{{DNNL_ARG_SRC, dnnl::memory(descs.src, engine)},
-                            {DNNL_ARG_WEIGHTS, dnnl::memory(pd.weights_desc(), engine)},
-                            {DNNL_ARG_BIAS, dnnl::memory(descs.bias, engine)},
-                            {DNNL_ARG_DST, dnnl::memory(descs.dst, engine)}};
-  measure(state, s, [&] {
-    convolution.execute(stream, arguments);
-    stream.wait();
-  });
+  measure_convolution(state, s, descs_of(s, DataType::s8), attr);
 }
 
 void ProductOfBytes(benchmark::State& state) {
