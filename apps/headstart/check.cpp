@@ -66,7 +66,7 @@ void print_classes(const DatasetCheck& check) {
       {{"class", Align::left}, {"train", Align::right}, {"validation", Align::right}, {"test", Align::right}},
       rows);
   fmt::print("the largest class has {:.1f} times the training images of the smallest{}\n", check.imbalance,
-             check.imbalance >= 2.0 ? "; train --class-weights balanced evens that out" : "");
+             check.imbalance >= 2.0 ? "; train --logit-adjustment 1 makes up for that" : "");
 }
 
 void print_list(const std::string& title, const std::vector<std::string>& lines) {

@@ -163,6 +163,13 @@ void add_optimizer_options(CLI::App& command, TrainOptions& train) {
       ->check(number_between(0.0, 4.0));
   command.add_flag("--balanced-sampling", train.balanced_sampling, "Every class as often as the others");
   command
+      .add_option(
+          "--logit-adjustment", train.logit_adjustment,
+          "For classes of different sizes: adds this times the logarithm of a class's share to its logit "
+          "in training; 1 is usual (0)")
+      ->type_name("T")
+      ->check(number_between(0.0, 10.0));
+  command
       .add_option_function<std::string>(
           "--class-weights", [&train](const std::string& text) { parse_class_weights(text, train); },
           "balanced, or one number a class: 1,2.5")

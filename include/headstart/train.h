@@ -80,7 +80,11 @@ struct TrainOptions {
   bool balanced_class_weights = false;  // n / (classes * n_c)
   bool balanced_sampling = false;       // every class as often as the others
   std::vector<float> class_weights{};   // by label; empty: all 1
-  double validation_fraction = 0.2;     // stratified, when there is no validation split
+  // Above 0: in training the logit of a class has this times the logarithm of its share of the images added,
+  // so that without it the rare classes win what they lost by being rare (Menon et al., Long-tail learning
+  // via logit adjustment, 2021; theirs is 1). Needs one output a class or a single sigmoid unit.
+  double logit_adjustment = 0.0;
+  double validation_fraction = 0.2;  // stratified, when there is no validation split
   // Above 0: at the end it is measured what the photos of the classes look like (Model::acceptance), so that
   // this share of them is accepted and strangers are unknown.
   double accepted_share = 0.0;

@@ -61,6 +61,7 @@ std::string extras_text(const TrainOptions& train) {
   if (train.balanced_sampling) {
     extras.emplace_back("every class drawn as often as the others");
   }
+  add("logits adjusted by", train.logit_adjustment);
   return fmt::format("{}", fmt::join(extras, ", "));
 }
 

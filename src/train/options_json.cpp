@@ -92,6 +92,7 @@ json to_json_value(const TrainOptions& options) {
           {"balanced_class_weights", options.balanced_class_weights},
           {"class_weights", options.class_weights},
           {"balanced_sampling", options.balanced_sampling},
+          {"logit_adjustment", options.logit_adjustment},
           {"validation_fraction", options.validation_fraction},
           {"accepted_share", options.accepted_share},
           {"strict", options.strict}};
@@ -157,6 +158,7 @@ TrainOptions train_options_from_json(const std::string& text) {
     options.balanced_class_weights = j.at("balanced_class_weights").get<bool>();
     options.class_weights = j.at("class_weights").get<std::vector<float>>();
     options.balanced_sampling = j.at("balanced_sampling").get<bool>();
+    options.logit_adjustment = j.at("logit_adjustment").get<double>();
     options.validation_fraction = j.at("validation_fraction").get<double>();
     options.accepted_share = j.at("accepted_share").get<double>();
     options.strict = j.at("strict").get<bool>();

@@ -33,6 +33,7 @@ struct Session {
   std::string fingerprint;
   Loss loss = Loss::sparse_categorical_crossentropy;
   std::vector<float> class_weights{};  // by label; empty: all 1
+  std::vector<float> logit_offsets{};  // by unit, in training; empty: all 0
   RunState state{};
   Clock::time_point next_save{};
 };

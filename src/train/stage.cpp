@@ -48,6 +48,7 @@ class Stage {
   bool open_sources();
   void prepare();
   TrainingProgram& program_for(std::size_t size);
+  std::span<const float> adjusted(std::span<const float> logits);
   LossValue loss_of_batch(const BoundaryBatch& batch, TrainingProgram& program);
   void update_parameters(Parameters& gradients, std::span<const OuterProduct> factored);
   bool train_epoch(EpochProgress& progress);
@@ -69,7 +70,7 @@ class Stage {
   std::optional<Optimizer> optimizer_;
   std::optional<Evaluator> evaluator_;
   std::optional<Mixer> mixer_;
-  std::vector<float> diff_logits_, sample_weights_;
+  std::vector<float> diff_logits_, sample_weights_, adjusted_logits_;
   GradientSum accumulated_;
   int views_ = 0;        // of a training image; 0: new ones every epoch
   int steps_ = 0;        // of an epoch
@@ -117,13 +118,27 @@ TrainingProgram& Stage::program_for(std::size_t size) {
   return programs_.emplace(size, std::move(program)).first->second;
 }
 
+// The logits that the loss is of: their own, or with the offsets of the classes.
+std::span<const float> Stage::adjusted(std::span<const float> logits) {
+  const auto& offsets = session_.logit_offsets;
+  if (offsets.empty()) {
+    return logits;
+  }
+  adjusted_logits_.assign(logits.begin(), logits.end());
+  for (std::size_t i = 0; i < adjusted_logits_.size(); ++i) {
+    adjusted_logits_[i] += offsets[i % offsets.size()];
+  }
+  return adjusted_logits_;
+}
+
 // Forward; the loss and, in diff_logits_, its gradient.
 LossValue Stage::loss_of_batch(const BoundaryBatch& batch, TrainingProgram& program) {
   const std::int64_t step = session_.state.step;
   const MixedBatch* mixed = mixer_->on() ? &mixer_->mix(batch, step) : nullptr;
-  const Tensor& logits =
+  const Tensor& own_logits =
       program.forward(mixed != nullptr ? mixed->tensors : batch.tensors, static_cast<std::uint64_t>(step));
-  diff_logits_.resize(logits.values().size());
+  const std::span<const float> logits = adjusted(own_logits.values());
+  diff_logits_.resize(logits.size());
   const float share = mixed != nullptr ? mixed->share : 1.0F;
   const auto& weights = session_.class_weights;
   sample_weights_.clear();
@@ -135,15 +150,15 @@ LossValue Stage::loss_of_batch(const BoundaryBatch& batch, TrainingProgram& prog
                                                       weights[static_cast<std::size_t>(mixed->partners[i])]);
   }
   if (mixed == nullptr && options_.label_smoothing == 0.0) {
-    return loss_of_labels(session_.loss, logits.values(), batch.labels, sample_weights_, diff_logits_);
+    return loss_of_labels(session_.loss, logits, batch.labels, sample_weights_, diff_logits_);
   }
   const auto targets = soft_targets(
       {.labels = batch.labels,
        .partners = mixed != nullptr ? std::span<const int>(mixed->partners) : std::span<const int>(),
        .share = share,
        .smoothing = static_cast<float>(options_.label_smoothing)},
-      logits.values().size() / batch.labels.size());
-  return loss_of_targets(session_.loss, logits.values(), targets, static_cast<int>(batch.labels.size()),
+      logits.size() / batch.labels.size());
+  return loss_of_targets(session_.loss, logits, targets, static_cast<int>(batch.labels.size()),
                          sample_weights_, diff_logits_);
 }
 

@@ -72,6 +72,11 @@ TrainOptions resolved(TrainOptions options, const Graph& graph) {
   }
   require_share("the decay of the average", options.average_decay);
   require_share("the label smoothing", options.label_smoothing);
+  if (!(options.logit_adjustment >= 0.0 && options.logit_adjustment <= 10.0)) {
+    throw Error(fmt::format(
+        "[train] logits are adjusted by 0 to 10 times the logarithm of a class's share; received {}",
+        options.logit_adjustment));
+  }
   require_share("the share of known photos that is accepted", options.accepted_share);
   if (options.accumulate < 1 || options.validation_steps < 0) {
     throw Error(
@@ -150,6 +155,35 @@ std::vector<float> class_weights_of(const TrainOptions& options, const Graph& gr
   auto weights = balanced_weights(labels);
   weights.resize(classes, 0.0F);
   return weights;
+}
+
+// A class without images counts as if it had one.
+std::vector<float> logit_offsets_of(const TrainOptions& options, const Graph& graph,
+                                    const std::vector<int>& labels) {
+  if (options.logit_adjustment == 0.0) {
+    return {};
+  }
+  const std::int64_t units = element_count(graph.output_shape());
+  if (units > 1 && options.loss == Loss::binary_crossentropy) {
+    throw Error(
+        fmt::format("[train] logits are adjusted where one class excludes the others; received {} sigmoid "
+                    "units; use class weights",
+                    units));
+  }
+  std::vector<double> counts(static_cast<std::size_t>(std::max<std::int64_t>(2, units)), 0.0);
+  for (const int label : labels) {
+    counts[static_cast<std::size_t>(label)] += 1.0;
+  }
+  const auto offset = [&](double count) {
+    return options.logit_adjustment * std::log(std::max(1.0, count) / static_cast<double>(labels.size()));
+  };
+  if (units == 1) {
+    return {static_cast<float>(offset(counts[1]) - offset(counts[0]))};
+  }
+  std::vector<float> offsets(counts.size());
+  std::transform(counts.begin(), counts.end(), offsets.begin(),
+                 [&](double count) { return static_cast<float>(offset(count)); });
+  return offsets;
 }
 
 // What a checkpoint must agree with: options, data, frozen parameters.
@@ -271,7 +305,8 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
                   .changing = changing_in_any_stage(model.graph, options),
                   .fingerprint = {},
                   .loss = *options.loss,
-                  .class_weights = class_weights_of(options, model.graph, labels_of(train_split))};
+                  .class_weights = class_weights_of(options, model.graph, labels_of(train_split)),
+                  .logit_offsets = logit_offsets_of(options, model.graph, labels_of(train_split))};
   session.fingerprint = fingerprint_of(session);
   const auto lock = begin_or_resume(session);
   result.interrupted = !run_stages(session);

@@ -322,6 +322,43 @@ TEST(Train, ClassWeightsReachTheLoss) {
   EXPECT_THROW(train(model, splits(), options, silent), Error);
 }
 
+// What is added to the logits might as well stand in the bias before them: the same steps follow.
+TEST(Train, AdjustedLogitsAreThoseOfAShiftedBias) {
+  MemorySplits data = splits();
+  std::vector<double> counts(kClasses, 0.0);
+  for (std::size_t i = 0; i < data.train.labels.size(); ++i) {
+    auto& label = data.train.labels[i];
+    label = label == 3 && i % 3 != 0 ? 2 : label;
+    counts[static_cast<std::size_t>(label)] += 1.0;
+  }
+  TrainOptions options = quick(1);
+  options.head.optimizer = {.kind = OptimizerKind::sgd, .learning_rate = 0.1};
+  const Model model = tiny_model({.classes = kClasses, .head = "gap,dense"});
+  const std::string bias = model.graph.node(model.graph.output()).name + "/bias";
+  Model shifted = model;
+  std::vector<float> offsets;
+  for (std::size_t c = 0; c < kClasses; ++c) {
+    offsets.push_back(
+        static_cast<float>(2.0 * std::log(counts[c] / static_cast<double>(data.train.labels.size()))));
+    shifted.parameters.at(bias).data()[c] += offsets[c];
+  }
+  TrainObserver silent;
+  const TrainResult expected = train(shifted, data, options, silent);
+  options.logit_adjustment = 2.0;
+  TrainResult actual = train(model, data, options, silent);
+  EXPECT_NEAR(actual.history.back().loss, expected.history.back().loss, 1e-5);
+  EXPECT_GT(std::abs(actual.history.back().val_loss - expected.history.back().val_loss), 0.1)
+      << "validation is without the offsets";
+  for (std::size_t c = 0; c < kClasses; ++c) {
+    actual.model.parameters.at(bias).data()[c] += offsets[c];
+  }
+  for (const auto& [name, tensor] : actual.model.parameters) {
+    EXPECT_TRUE(test::all_close(tensor.values(), expected.model.parameters.at(name).values(),
+                                {.atol = 1e-5, .rtol = 1e-5}))
+        << name;
+  }
+}
+
 TEST(Train, NotANumberStopsAndTheBestModelStays) {
   const test::TemporaryFolder folder;
   TrainObserver silent;
@@ -371,6 +408,7 @@ TEST(Train, OptionsGoRoundThroughJson) {
   options.head.optimizer = {.kind = OptimizerKind::sgd, .momentum = 0.9, .nesterov = true};
   options.head.schedule = schedule_from("cosine,warmup:0.1");
   options.class_weights = {1.0F, 2.5F};
+  options.logit_adjustment = 1.5;
   options.loss = Loss::binary_crossentropy;
   options.cache = CacheMode::off;
   options.augmentation = augmentation_preset("rand-augment");
