@@ -88,30 +88,44 @@ TEST(Int8Values, OfAnActivationAreThoseOfItsResults) {
   }
 }
 
-// Two images of three rows: fewer channels than a vector has values, and more.
+// Two images of three rows: fewer channels than a vector has values, and more; also of halves, which hold
+// these values exactly.
 TEST(Int8Values, OfGatedChannelsAreThoseOfTheirProducts) {
   constexpr std::int64_t kImages = 2, kRows = 3;
+  const auto halves_of = [](const std::vector<float>& values) {
+    std::vector<Bf16> halves(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      store(&halves[i], values[i]);
+    }
+    return halves;
+  };
   for (const std::int64_t channels : {1, 5, 24, 45}) {
     const auto count = static_cast<std::size_t>(kImages * kRows * channels);
-    const auto values = many_values(count);
-    std::vector<float> gates(static_cast<std::size_t>(kImages * channels)), products(count);
+    std::vector<float> values(count), gates(static_cast<std::size_t>(kImages * channels)), products(count);
     for (std::size_t i = 0; i < gates.size(); ++i) {
-      gates[i] = 0.01F * static_cast<float>(i + 1);
+      gates[i] = static_cast<float>(i % 17) / 16.0F;
     }
     for (std::size_t i = 0; i < count; ++i) {
+      values[i] = static_cast<float>(static_cast<int>(i * 37 % 200) - 90) / 8.0F;
       const auto channel = i % static_cast<std::size_t>(channels);
       const auto image = i / static_cast<std::size_t>(kRows * channels);
       products[i] = values[i] * gates[image * static_cast<std::size_t>(channels) + channel];
     }
-    for (const auto& layout : kLayouts) {
+    const auto half_values = halves_of(values), half_gates = halves_of(gates);
+    for (auto layout : kLayouts) {
       std::vector<std::uint8_t> expected(count), actual(count);
       values_to_bytes(products.data(), static_cast<std::int64_t>(count), layout, expected.data());
-      gated_to_bytes({.data = values.data(),
-                      .gates = gates.data(),
-                      .images = kImages,
-                      .rows = kRows,
-                      .channels = channels},
-                     layout, actual.data());
+      GatedValues gated{.data = values.data(),
+                        .gates = gates.data(),
+                        .images = kImages,
+                        .rows = kRows,
+                        .channels = channels};
+      gated_to_bytes(gated, layout, actual.data());
+      EXPECT_EQ(actual, expected) << channels;
+      layout.bf16 = true;
+      gated.data = half_values.data();
+      gated.gates = half_gates.data();
+      gated_to_bytes(gated, layout, actual.data());
       EXPECT_EQ(actual, expected) << channels;
     }
   }
