@@ -21,10 +21,11 @@
 namespace headstart {
 namespace {
 
-Model trained_model() {
+Model trained_model(const std::string& name = "mobilenet",
+                    const ArchitectureOptions& options = {.height = 32, .width = 32, .classes = 3}) {
   Model model;
-  const auto& which = architecture("mobilenet");
-  model.graph = build_architecture(which, {.height = 32, .width = 32, .classes = 3});
+  const auto& which = architecture(name);
+  model.graph = build_architecture(which, options);
   model.parameters = test::formula_parameters(model.graph);
   model.preprocessing = default_preprocessing(which, model.graph);
   model.class_names = {"red", "green", "bl\xC3\xBC"};
@@ -92,6 +93,27 @@ TEST_F(CApiTest, ClassifiesFilesAndPixelsAsTheLibraryDoes) {
     EXPECT_EQ(answer.probability, of_file[static_cast<std::size_t>(answer.best)]);
     EXPECT_EQ(answer.is_unknown, 0);
   }
+}
+
+TEST_F(CApiTest, MakesColourGrayWhereTheNetworkReadsGray) {
+  const std::string gray_path = (folder.path() / "gray.safetensors").string();
+  Model model = trained_model("cnn_28", {.classes = 10});
+  model.class_names.clear();
+  save_model(model, gray_path);
+  headstart_classifier* gray = headstart_open(gray_path.c_str(), 1);
+  ASSERT_NE(gray, nullptr) << headstart_error();
+  EXPECT_STREQ(headstart_class_name(gray, 9), "9");
+  const Image image = picture(2);
+  const auto png = encode_png(image);
+  std::vector<float> of_file(10), of_pixels(10);
+  EXPECT_EQ(headstart_classify(gray, png.data(), png.size(), of_file.data(), nullptr), 0)
+      << headstart_error();
+  EXPECT_EQ(headstart_classify_pixels(gray, image.pixels.data(), image.width, image.height, of_pixels.data(),
+                                      nullptr),
+            0)
+      << headstart_error();
+  EXPECT_EQ(of_file, of_pixels);
+  headstart_close(gray);
 }
 
 TEST_F(CApiTest, AnswersManyThreads) {
