@@ -106,19 +106,28 @@ template <typename L, typename T, typename Curve>
 [[gnu::always_inline]] inline void add_sloped(const T* src, const T* diff, std::int64_t count,
                                               const Affine& affine, const float* origin, const Curve& curve,
                                               T* through, float* sum, float* products) {
-  for_lanes<L>(
-      count, [=]<typename W>(std::int64_t i) __attribute__((always_inline)) {
-        typename W::Floats value[1], gradient, from;
-        W::get(src + i, value[0]);
-        W::get(diff + i, gradient);
-        W::get(origin + i, from);
-        from = value[0] - from;
-        affine.apply<W>(i, value[0]);
-        curve.template slope<W>(value);
-        gradient *= value[0];
-        W::put(through + i, gradient);
-        add_to<W>(sum + i, gradient);
-        add_to<W>(products + i, gradient * from);
+  for_groups<L, kTogether>(
+      count, [=]<typename W, std::size_t n>(std::int64_t first) __attribute__((always_inline)) {
+        typename W::Floats slopes[n];
+        get<W>(src + first, slopes);
+        std::int64_t i = first;
+        for (auto& slope : slopes) {
+          affine.apply<W>(i, slope);
+          i += W::kCount;
+        }
+        curve.template slope<W>(slopes);
+        i = first;
+        for (const auto& slope : slopes) {
+          typename W::Floats gradient, value, from;
+          W::get(diff + i, gradient);
+          W::get(src + i, value);
+          W::get(origin + i, from);
+          gradient *= slope;
+          W::put(through + i, gradient);
+          add_to<W>(sum + i, gradient);
+          add_to<W>(products + i, gradient * (value - from));
+          i += W::kCount;
+        }
       });
 }
 
