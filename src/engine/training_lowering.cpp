@@ -185,9 +185,7 @@ Value TrainingLowering::lower_node(NodeId id) {
                        id, op.count_padding ? A::pooling_avg_include_padding : A::pooling_avg_exclude_padding,
                        pooling_window(op.pool, op.strides, op.padding, input, node.shape));
                  },
-                 [&](const GlobalAveragePooling2D&) {
-                   return pool(id, A::pooling_avg_exclude_padding, global_window(input));
-                 },
+                 [&](const GlobalAveragePooling2D&) { return average_image(id); },
                  [&](const GlobalMaxPooling2D&) { return pool(id, A::pooling_max, global_window(input)); },
                  [&](const ZeroPadding2D& op) { return pad(id, op); },
                  [&](const ActivationLayer& op) {

@@ -206,6 +206,7 @@ class TrainingLowering {
 
   // training_ops.cpp: everything else
   Value pool(NodeId id, dnnl::algorithm algorithm, const onednn::Window& window);
+  Value average_image(NodeId id);
   Value max_pool(NodeId id, const SlidingShape& shape);
   Value pad(NodeId id, const ZeroPadding2D& op);
   Value part(NodeId id, const onednn::Desc& block);
@@ -223,6 +224,10 @@ class TrainingLowering {
                const dnnl::primitive_attr& attr);
   Value add(NodeId id);
   Value multiply(NodeId id);
+  struct GateGradientValues {
+    Value of_values{}, of_gates{};
+  };
+  GateGradientValues gate_gradients_of(NodeId id, const Value& values, const Value& gates, const Value& diff);
   Value concatenate(NodeId id);
   Value dropout(NodeId id, const Dropout& op);
   Value same(NodeId id);

@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "core/random.h"
+#include "engine/gates.h"
 #include "engine/kernels.h"
 #include "engine/pooling.h"
 #include "engine/training_lowering.h"
@@ -102,6 +103,25 @@ Value TrainingLowering::pool(NodeId id, dnnl::algorithm algorithm, const onednn:
     }
     emitter_.emit(node_at(id).name, "pooling backward", backward, std::move(backward_arguments));
     add_gradient(input, diff_src);
+  });
+  return dst;
+}
+
+// Where the image has a gradient already, as it has before squeeze-and-excitation, every pixel's share of the
+// average's is added to that, and never stands in an image of its own.
+Value TrainingLowering::average_image(NodeId id) {
+  const auto input = node_at(id).inputs[0];
+  const auto dst = pool(id, dnnl::algorithm::pooling_avg_exclude_padding, global_window(shape_of(input)));
+  on_backward(id, [this, id, input, spread = backward_[static_cast<std::size_t>(id)]](const Value& diff) {
+    auto& sum = diffs_[static_cast<std::size_t>(input)];
+    if (!sum) {
+      return spread(diff);
+    }
+    const auto& shape = shape_of(input);
+    const float pixels = static_cast<float>(shape[0] * shape[1]);
+    const auto share = eltwise(node_at(id).name, view(diff, {1, 1, shape.back()}),
+                               {dnnl::algorithm::eltwise_linear, 1.0F / pixels, 0.0F});
+    sum = binary(node_at(id).name, dnnl::algorithm::binary_add, *sum, share, emitter_.attributes());
   });
   return dst;
 }
@@ -274,6 +294,12 @@ Value TrainingLowering::multiply(NodeId id) {
   const Value b = broadcast ? view(value_of(second), {1, 1, node.shape.back()}) : value_of(second);
   on_backward(id, [=, this](const Value& diff) {
     const auto& name = node_at(id).name;
+    if (broadcast && wants_gradient(first) && wants_gradient(second)) {
+      const auto gradients = gate_gradients_of(id, a, b, diff);
+      add_gradient(first, gradients.of_values);
+      add_gradient(second, view(gradients.of_gates, shape_of(second)));
+      return;
+    }
     const auto times = [&](const Value& other) {
       return binary(name, dnnl::algorithm::binary_mul, diff, other, emitter_.attributes());
     };
@@ -287,6 +313,31 @@ Value TrainingLowering::multiply(NodeId id) {
     }
   });
   return binary(node.name, dnnl::algorithm::binary_mul, a, b, emitter_.attributes());
+}
+
+TrainingLowering::GateGradientValues TrainingLowering::gate_gradients_of(NodeId id, const Value& values,
+                                                                         const Value& gates,
+                                                                         const Value& diff) {
+  const auto& shape = shape_of(id);
+  const GateGradientValues made{.of_values = emitter_.value(values.desc),
+                                .of_gates = emitter_.value(gates.desc)};
+  emitter_.emit(node_at(id).name, "gate backward",
+                {.reads = {values, gates, diff}, .writes = {made.of_values, made.of_gates}},
+                [images = batch_, rows = element_count(shape) / shape.back(), channels = shape.back(),
+                 bf16 = type_ == DataType::bf16, from = emitter_.memory(values), by = emitter_.memory(gates),
+                 through = emitter_.memory(diff), of_values = emitter_.memory(made.of_values),
+                 of_gates = emitter_.memory(made.of_gates)] {
+                  gate_gradients({.values = from.get_data_handle(),
+                                  .gates = by.get_data_handle(),
+                                  .diff = through.get_data_handle(),
+                                  .diff_values = of_values.get_data_handle(),
+                                  .diff_gates = of_gates.get_data_handle(),
+                                  .bf16 = bf16,
+                                  .images = images,
+                                  .rows = rows,
+                                  .channels = channels});
+                });
+  return made;
 }
 
 // (H, W, C) -> (1, 1, C): the average times the number of pixels.
