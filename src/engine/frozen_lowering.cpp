@@ -232,9 +232,7 @@ Value FrozenLowering::lower_node(NodeId id) {
             return copied(node, channels_of(input_of(node).desc, op.begin, dst), dst);
           },
           [&](const Add&) { return fold_binary(node, A::binary_add); },
-          [&](const Multiply&) {
-            return int8_.stored[static_cast<std::size_t>(id)] ? gate(id) : fold_binary(node, A::binary_mul);
-          },
+          [&](const Multiply&) { return multiply(id); },
           [&](const Concatenate&) {
             std::vector<Value> srcs;
             for (std::size_t input = 0; input < node.inputs.size(); ++input) {

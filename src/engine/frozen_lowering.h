@@ -174,6 +174,7 @@ class FrozenLowering {
   Value shuffle(const Node& node, const ChannelShuffle& op);
   Value binary(const std::string& name, dnnl::algorithm algorithm, const Value& a, const Value& b);
   Value fold_binary(const Node& node, dnnl::algorithm algorithm);
+  Value multiply(NodeId id);
   Value gate(NodeId id);
   Value concatenate(const Node& node, const std::vector<Value>& srcs, const Value& dst, int axis);
 

@@ -158,6 +158,11 @@ Value FrozenLowering::fold_binary(const Node& node, dnnl::algorithm algorithm) {
   return sum;
 }
 
+Value FrozenLowering::multiply(NodeId id) {
+  return int8_.stored[static_cast<std::size_t>(id)] ? gate(id)
+                                                    : fold_binary(node_at(id), dnnl::algorithm::binary_mul);
+}
+
 // The channels' gates of squeeze-and-excitation, on the way to int8.
 Value FrozenLowering::gate(NodeId id) {
   const auto& node = node_at(id);
