@@ -9,12 +9,10 @@
 #include "engine/bf16.h"
 #include "engine/curves.h"
 #include "engine/lanes.h"
+#include "engine/parts.h"
 
 namespace headstart {
 namespace {
-
-// Rows whose sums are taken in f32 before they go into a total in f64.
-constexpr std::int64_t kRowsASum = 64;
 
 // What a pass over rows needs to know of the channels: scale and shift of what the activation is of.
 struct Affine {

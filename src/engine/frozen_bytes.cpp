@@ -50,7 +50,7 @@ std::optional<Value> FrozenLowering::convolution_of_bytes(const FusedLayer& laye
                                                           const WeightNames& names) {
   const auto& node = node_at(layer.base);
   const auto& src = input.value;
-  const auto is_signed = [](const Value& value) { return onednn::type_of(value.desc) == DataType::s8; };
+  const bool has_sign = byte_layout(src).has_sign;
   const bool is_1x1 = geometry.kernel == Size2{1, 1} && geometry.groups == 1 && input.shape.size() == 3 &&
                       input.shape[0] == node.shape[0] && input.shape[1] == node.shape[1];
   if (!is_int8(src) || !is_1x1 || !ByteProduct::is_for_this_cpu()) {
@@ -59,24 +59,24 @@ std::optional<Value> FrozenLowering::convolution_of_bytes(const FusedLayer& laye
   const ByteProduct product({.rows = batch_ * input.shape[0] * input.shape[1],
                              .channels = geometry.channels,
                              .filters = geometry.filters,
-                             .has_sign = is_signed(src)});
+                             .has_sign = has_sign});
   auto whole = bytes_ending(layer);
   if (!product.fits() || !whole || activation_of(node.op)->kind == Activation::Kind::softmax) {
     return std::nullopt;
   }
   const bool has_curve = whole->ending.first.kind != RowActivation::Kind::clip;
-  if (!is_signed(src) && !has_curve) {
+  if (!has_sign && !has_curve) {
     return std::nullopt;
   }
   auto& ending = whole->ending;
   const auto dst = result_value(layer.tail);
   ending.is_float = !is_int8(dst);
-  ending.result_layout = {.scale = dst.scale, .has_sign = is_signed(dst)};
+  ending.result_layout = byte_layout(dst);
   Access access{.reads = {src}, .writes = {dst}};
   dnnl::memory summand;
   if (whole->summand >= 0) {
     const auto& other = ending.is_float ? value_of(whole->summand) : int8_of(whole->summand);
-    ending.summand_layout = {.scale = other.scale, .has_sign = is_signed(other)};
+    ending.summand_layout = byte_layout(other);
     access.reads.push_back(other);
     summand = emitter_.memory(other);
   }

@@ -207,7 +207,7 @@ void FrozenLowering::emit_curve(const std::string& name, const RowActivation& cu
                   [=] { activate_values(floats(from), count, curve, floats(to)); });
     return;
   }
-  const ByteLayout layout{.scale = dst.scale, .has_sign = onednn::type_of(dst.desc) == DataType::s8};
+  const auto layout = byte_layout(dst);
   emitter_.emit(name, "activation", access,
                 [=] { activated_to_bytes(floats(from), count, curve, layout, to.get_data_handle()); });
 }

@@ -139,13 +139,17 @@ const Value& FrozenLowering::passed_input(NodeId id, std::size_t input) {
   return int8_.stored[static_cast<std::size_t>(id)] ? int8_of(from) : value_of(from);
 }
 
+ByteLayout FrozenLowering::byte_layout(const Value& bytes, DataType other) {
+  return {.scale = bytes.scale,
+          .has_sign = onednn::type_of(bytes.desc) == DataType::s8,
+          .bf16 = other == DataType::bf16};
+}
+
 // Floating-point values as int8, or int8 as such.
 void FrozenLowering::convert(const std::string& name, const Value& from, const Value& to) {
   const bool quantizes = is_int8(to);
   const auto& bytes = quantizes ? to : from;
-  const ByteLayout layout{.scale = bytes.scale,
-                          .has_sign = onednn::type_of(bytes.desc) == DataType::s8,
-                          .bf16 = onednn::type_of((quantizes ? from : to).desc) == DataType::bf16};
+  const auto layout = byte_layout(bytes, onednn::type_of((quantizes ? from : to).desc));
   emitter_.emit(name, quantizes ? "quantization" : "dequantization", {.reads = {from}, .writes = {to}},
                 [from = emitter_.memory(from), to = emitter_.memory(to), layout, quantizes,
                  count = static_cast<std::int64_t>(bytes.desc.get_size())] {

@@ -57,6 +57,8 @@ class FrozenLowering {
   void lower_sources();
   Value lower_node(NodeId id);
   void convert(const std::string& name, const Value& from, const Value& to);
+  // How `bytes` stand for values of a type.
+  static ByteLayout byte_layout(const Value& bytes, DataType other = DataType::f32);
   void observe(const std::string& name, const Value& value);
 
   // frozen_layers.cpp: layers with kernels

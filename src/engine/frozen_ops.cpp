@@ -168,9 +168,7 @@ Value FrozenLowering::gate(NodeId id) {
   const auto& node = node_at(id);
   const auto &src = input_of(node), &gates = value_of(node.inputs[1]);
   const auto dst = new_value(id);
-  const ByteLayout layout{.scale = dst.scale,
-                          .has_sign = onednn::type_of(dst.desc) == DataType::s8,
-                          .bf16 = onednn::type_of(src.desc) == DataType::bf16};
+  const auto layout = byte_layout(dst, onednn::type_of(src.desc));
   emitter_.emit(node.name, "gate", {.reads = {src, gates}, .writes = {dst}},
                 [layout, images = batch_, rows = node.shape[0] * node.shape[1], channels = node.shape[2],
                  from = emitter_.memory(src), by = emitter_.memory(gates), to = emitter_.memory(dst)] {

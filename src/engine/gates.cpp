@@ -5,12 +5,10 @@
 
 #include "engine/bf16.h"
 #include "engine/lanes.h"
+#include "engine/parts.h"
 
 namespace headstart {
 namespace {
-
-// Rows whose sums are taken in f32 before they go into a total in f64.
-constexpr std::int64_t kRowsASum = 64;
 
 template <typename L, typename T>
 [[gnu::always_inline]] inline void gradients_of_row(const T* values, const T* gates, const T* diff,

@@ -5,6 +5,9 @@
 
 namespace headstart {
 
+// Rows whose sums are taken in f32 before they go into a total in f64.
+constexpr std::int64_t kRowsASum = 64;
+
 // sum[i] = the sum over parts of values[part * size + i].
 inline void add_up_parts(const float* values, std::int64_t parts, std::int64_t size, float* sum) {
 #pragma omp parallel for schedule(static)

@@ -99,8 +99,8 @@ struct Service::Impl {
   std::string name;
   ServiceOptions options;
   Precision precision;
-  std::optional<RepeatedExplainer> explainer;  // of the computing thread
-  LoadedClassifier classifier;                 // the last: its thread ends before what it works with
+  LoadedClassifier classifier;
+  std::optional<RepeatedExplainer> explainer;  // of the classifier's model and computing thread
 };
 
 Service::Service(Model model, std::string name, const ServiceOptions& options)
