@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -46,77 +48,153 @@ Residuals residuals_of(const Tensor& features, std::span<const int> labels, cons
   return result;
 }
 
-// Covariance times a basis (channels, rank), rows of which lie side by side so that the inner loops are long.
-std::vector<float> covariance_times(const Residuals& residuals, const std::vector<float>& basis,
-                                    std::size_t rank) {
-  std::vector<float> product(basis.size(), 0.0F), along(rank);
-  for (std::size_t row = 0; row < residuals.rows; ++row) {
-    const float* values = residuals.values.data() + row * residuals.channels;
-    std::fill(along.begin(), along.end(), 0.0F);
-    for (std::size_t i = 0; i < residuals.channels; ++i) {
-      for (std::size_t k = 0; k < rank; ++k) {
-        along[k] += values[i] * basis[i * rank + k];
+// The sums of so many rows with two vectors of columns stay in registers.
+constexpr std::size_t kRowsTogether = 6;
+constexpr std::size_t kLanes = 8;
+constexpr std::size_t kColumnsTogether = 2 * kLanes;
+using Floats [[gnu::vector_size(kLanes * sizeof(float)), gnu::aligned(alignof(float)), gnu::may_alias]] =
+    float;
+
+// A matrix, element (row, column) of which is values[row * down + column * right].
+struct Strided {
+  const float* values = nullptr;
+  std::size_t rows = 0, columns = 0, down = 0, right = 0;
+};
+
+// A few rows of a, their values of a column side by side, times b (columns, width); the width is a multiple
+// of kColumnsTogether.
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void multiply_rows(
+    const std::vector<float>& packed, const float* b, std::size_t width, float* result) {
+  const std::size_t columns = packed.size() / kRowsTogether;
+  for (std::size_t column = 0; column < width; column += kColumnsTogether) {
+    Floats first[kRowsTogether] = {}, second[kRowsTogether] = {};
+    for (std::size_t i = 0; i < columns; ++i) {
+      const Floats* from = reinterpret_cast<const Floats*>(b + i * width + column);
+#pragma GCC unroll 6
+      for (std::size_t row = 0; row < kRowsTogether; ++row) {
+        first[row] += packed[i * kRowsTogether + row] * from[0];
+        second[row] += packed[i * kRowsTogether + row] * from[1];
       }
     }
-    for (std::size_t i = 0; i < residuals.channels; ++i) {
-      for (std::size_t k = 0; k < rank; ++k) {
-        product[i * rank + k] += values[i] * along[k];
-      }
+#pragma GCC unroll 6
+    for (std::size_t row = 0; row < kRowsTogether; ++row) {
+      Floats* to = reinterpret_cast<Floats*>(result + row * width + column);
+      to[0] = first[row];
+      to[1] = second[row];
     }
   }
+}
+
+// a times b (a.columns, width). Every sum is one thread's: the same bits with any number of them.
+std::vector<float> times(const Strided& a, const std::vector<float>& b, std::size_t width) {
+  const std::size_t groups = (a.rows + kRowsTogether - 1) / kRowsTogether;
+  std::vector<float> result(groups * kRowsTogether * width);
+#pragma omp parallel
+  {
+    std::vector<float> packed(a.columns * kRowsTogether, 0.0F);
+#pragma omp for schedule(static)
+    for (std::size_t group = 0; group < groups; ++group) {
+      const std::size_t first = group * kRowsTogether, count = std::min(kRowsTogether, a.rows - first);
+      for (std::size_t i = 0; i < a.columns; ++i) {
+        for (std::size_t row = 0; row < count; ++row) {
+          packed[i * kRowsTogether + row] = a.values[(first + row) * a.down + i * a.right];
+        }
+      }
+      multiply_rows(packed, b.data(), width, result.data() + first * width);
+    }
+  }
+  result.resize(a.rows * width);
+  return result;
+}
+
+// (columns, width) of a matrix (rows, columns): what is past its rows is zero.
+std::vector<float> transposed(std::span<const float> matrix, std::size_t columns, std::size_t width) {
+  const std::size_t rows = matrix.size() / columns;
+  std::vector<float> result(columns * width, 0.0F);
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t column = 0; column < columns; ++column) {
+      result[column * width + row] = matrix[row * columns + column];
+    }
+  }
+  return result;
+}
+
+// Directions (rank, channels) times the covariance.
+std::vector<float> times_covariance(std::span<const float> directions, const Residuals& residuals) {
+  const std::size_t rows = residuals.rows, channels = residuals.channels;
+  const std::size_t rank = directions.size() / channels;
+  const std::size_t width = (rank + kColumnsTogether - 1) / kColumnsTogether * kColumnsTogether;
+  const float* values = residuals.values.data();
+  const auto along =
+      times({.values = values, .rows = rows, .columns = channels, .down = channels, .right = 1},
+            transposed(directions, channels, width), width);
+  const auto sums = times({.values = values, .rows = channels, .columns = rows, .down = 1, .right = channels},
+                          along, width);
+  auto product = transposed(sums, width, channels);
+  product.resize(rank * channels);
   for (float& value : product) {
-    value /= static_cast<float>(residuals.rows);
+    value /= static_cast<float>(rows);
   }
   return product;
 }
 
-double dot_of_columns(const std::vector<float>& basis, std::size_t rank, std::size_t a, std::size_t b) {
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] double dot(const float* a, const float* b,
+                                                                          std::size_t count) {
   double sum = 0;
-  for (std::size_t i = 0; i < basis.size(); i += rank) {
-    sum += static_cast<double>(basis[i + a]) * basis[i + b];
+#pragma omp simd reduction(+ : sum)
+  for (std::size_t i = 0; i < count; ++i) {
+    sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
   }
   return sum;
 }
 
-// Gram-Schmidt, twice for each column; one that depends on those before it becomes zero.
-void orthonormalize(std::vector<float>& basis, std::size_t rank) {
+[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void subtract(const float* __restrict from,
+                                                                             float share, std::size_t count,
+                                                                             float* __restrict to) {
+  for (std::size_t i = 0; i < count; ++i) {
+    to[i] -= share * from[i];
+  }
+}
+
+// Gram-Schmidt of directions (rank, channels), twice for each; one that depends on those before it becomes
+// zero.
+void orthonormalize(std::vector<float>& directions, std::size_t channels) {
+  const std::size_t rank = directions.size() / channels;
   for (std::size_t k = 0; k < rank; ++k) {
-    const double before = dot_of_columns(basis, rank, k, k);
+    float* direction = directions.data() + k * channels;
+    const double before = dot(direction, direction, channels);
     for (std::size_t turn = 0; turn < 2; ++turn) {
       for (std::size_t other = 0; other < k; ++other) {
-        const auto share = static_cast<float>(dot_of_columns(basis, rank, k, other));
-        for (std::size_t i = 0; i < basis.size(); i += rank) {
-          basis[i + k] -= share * basis[i + other];
-        }
+        const float* earlier = directions.data() + other * channels;
+        subtract(earlier, static_cast<float>(dot(direction, earlier, channels)), channels, direction);
       }
     }
-    const double squares = dot_of_columns(basis, rank, k, k);
+    const double squares = dot(direction, direction, channels);
     const double scale = squares > 1e-8 * before && squares > 0.0 ? 1.0 / std::sqrt(squares) : 0.0;
-    for (std::size_t i = 0; i < basis.size(); i += rank) {
-      basis[i + k] = static_cast<float>(basis[i + k] * scale);
+    for (std::size_t i = 0; i < channels; ++i) {
+      direction[i] = static_cast<float>(direction[i] * scale);
     }
   }
 }
 
-// Orthogonal iteration: a basis (channels, rank) of the covariance's greatest eigenvectors, and their values.
+// Orthogonal iteration: the covariance's greatest eigenvectors (rank, channels), and their values.
 std::vector<double> greatest_directions(const Residuals& residuals, std::size_t rank,
-                                        std::vector<float>& basis) {
+                                        std::vector<float>& directions) {
+  const std::size_t channels = residuals.channels;
   Random random(0, RandomPurpose::initialise, name_hash("acceptance"));
-  basis.resize(residuals.channels * rank);
-  for (float& value : basis) {
+  directions.resize(rank * channels);
+  for (float& value : directions) {
     value = random.normal();
   }
-  orthonormalize(basis, rank);
+  orthonormalize(directions, channels);
   for (int iteration = 0; iteration < kIterations; ++iteration) {
-    basis = covariance_times(residuals, basis, rank);
-    orthonormalize(basis, rank);
+    directions = times_covariance(directions, residuals);
+    orthonormalize(directions, channels);
   }
-  const auto product = covariance_times(residuals, basis, rank);
-  std::vector<double> variances(rank, 0.0);
-  for (std::size_t i = 0; i < basis.size(); i += rank) {
-    for (std::size_t k = 0; k < rank; ++k) {
-      variances[k] += static_cast<double>(basis[i + k]) * product[i + k];
-    }
+  const auto product = times_covariance(directions, residuals);
+  std::vector<double> variances;
+  for (std::size_t first = 0; first < directions.size(); first += channels) {
+    variances.push_back(dot(directions.data() + first, product.data() + first, channels));
   }
   return variances;
 }
@@ -126,8 +204,8 @@ void set_covariance(Acceptance& acceptance, const Residuals& residuals) {
   const auto rows = static_cast<std::int64_t>(residuals.rows);
   const auto rank =
       static_cast<std::size_t>(std::max<std::int64_t>(1, std::min({kLargestRank, channels / 4, rows / 4})));
-  std::vector<float> basis;
-  const auto variances = greatest_directions(residuals, rank, basis);
+  std::vector<float> directions;
+  const auto variances = greatest_directions(residuals, rank, directions);
   double total = 0;
   for (const float value : residuals.values) {
     total += static_cast<double>(value) * value;
@@ -141,9 +219,8 @@ void set_covariance(Acceptance& acceptance, const Residuals& residuals) {
   for (std::size_t k = 0; k < rank; ++k) {
     const double length =
         std::sqrt(std::max(0.0, 1.0 / acceptance.noise - 1.0 / std::max(variances[k], acceptance.noise)));
-    for (std::size_t i = 0; i < residuals.channels; ++i) {
-      acceptance.directions.values()[k * residuals.channels + i] =
-          static_cast<float>(length * basis[i * rank + k]);
+    for (std::size_t i = k * residuals.channels; i < (k + 1) * residuals.channels; ++i) {
+      acceptance.directions.values()[i] = static_cast<float>(length * directions[i]);
     }
   }
 }
