@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace headstart {
 
@@ -15,10 +16,21 @@ struct OuterProduct {
   std::int64_t rows = 0, inputs = 0, outputs = 0;
 };
 
-// At most so many rows of G are computed in one pass over `diff`.
-constexpr std::int64_t kRowsOfOuterProduct = 8;
+// A few rows of G at a time, from several threads if need be.
+class OuterProductRows {
+ public:
+  // At most so many in one pass over `diff`.
+  static constexpr std::int64_t kMost = 12;
 
-// G[first, first + count), count <= kRowsOfOuterProduct, to `result` (count, outputs).
-void rows_of(const OuterProduct& product, std::int64_t first, std::int64_t count, float* result);
+  // The product's factors have to outlive this.
+  explicit OuterProductRows(const OuterProduct& product);
+
+  // G[first, first + count), count <= kMost, to `result` (count, outputs).
+  void compute(std::int64_t first, std::int64_t count, float* result) const;
+
+ private:
+  const OuterProduct& product_;
+  std::vector<float> panels_;  // some columns of `diff` each, one row behind the other
+};
 
 }  // namespace headstart

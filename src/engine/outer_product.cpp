@@ -3,73 +3,100 @@
 #include "headstart/outer_product.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "engine/lanes.h"
 
 namespace headstart {
 namespace {
 
-// result[k][o] = sum over r of source[r][k] diff[r][o]; k < kRows, o < 2 vectors.
-template <typename L, std::int64_t kRows>
-[[gnu::always_inline]] inline void block(const float* source, const float* diff, std::int64_t rows,
-                                         std::int64_t outputs, float* result) {
-  typename L::Floats sums[kRows][2] = {};
+constexpr std::int64_t kMost = OuterProductRows::kMost;
+
+// The columns of a panel.
+template <typename L>
+constexpr std::int64_t kColumns = 2 * L::kCount;
+// As many rows of sums as there are registers for: 32 with AVX-512, else 16.
+template <typename L>
+constexpr std::int64_t kSums = L::kCount == kMostLanes ? kMost : kMost / 2;
+
+std::int64_t up_to(std::int64_t value, std::int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+// result[k][o] = sum over r of source[r][k] panel[r][o]; k < kSums, o < kColumns.
+template <typename L>
+[[gnu::always_inline]] inline void block(const float* source, const float* panel, std::int64_t rows,
+                                         float* result, std::int64_t step) {
+  typename L::Floats first[kSums<L>] = {}, second[kSums<L>] = {};
   for (std::int64_t r = 0; r < rows; ++r) {
     typename L::Floats left, right;
-    L::get(diff + r * outputs, left);
-    L::get(diff + r * outputs + L::kCount, right);
-#pragma GCC unroll 8
-    for (std::int64_t k = 0; k < kRows; ++k) {
-      const float factor = source[r * kRowsOfOuterProduct + k];
-      sums[k][0] += factor * left;
-      sums[k][1] += factor * right;
+    L::get(panel + r * kColumns<L>, left);
+    L::get(panel + r * kColumns<L> + L::kCount, right);
+#pragma GCC unroll 12
+    for (std::int64_t k = 0; k < kSums<L>; ++k) {
+      const float factor = source[r * kMost + k];
+      first[k] += factor * left;
+      second[k] += factor * right;
     }
   }
-#pragma GCC unroll 8
-  for (std::int64_t k = 0; k < kRows; ++k) {
-    L::put(result + k * outputs, sums[k][0]);
-    L::put(result + k * outputs + L::kCount, sums[k][1]);
+#pragma GCC unroll 12
+  for (std::int64_t k = 0; k < kSums<L>; ++k) {
+    L::put(result + k * step, first[k]);
+    L::put(result + k * step + L::kCount, second[k]);
   }
 }
 
 template <typename L>
-[[gnu::always_inline]] inline void blocks(const float* source, const float* diff, std::int64_t rows,
-                                          std::int64_t outputs, std::int64_t count, float* result) {
-  // As many sums as there are registers for: 32 with AVX-512, else 16.
-  constexpr std::int64_t kRows = L::kCount == kMostLanes ? kRowsOfOuterProduct : kRowsOfOuterProduct / 2;
-  constexpr std::int64_t kColumns = 2 * L::kCount;
-  std::int64_t first = 0;
-  for (; first + kColumns <= outputs; first += kColumns) {
-    std::int64_t k = 0;
-    for (; k + kRows <= count; k += kRows) {
-      block<L, kRows>(source + k, diff + first, rows, outputs, result + k * outputs + first);
-    }
-    for (; k < count; ++k) {
-      block<L, 1>(source + k, diff + first, rows, outputs, result + k * outputs + first);
+[[gnu::always_inline]] inline void pack(const OuterProduct& product, std::vector<float>& panels) {
+  panels.assign(static_cast<std::size_t>(product.rows * up_to(product.outputs, kColumns<L>)), 0.0F);
+  float* to = panels.data();
+  for (std::int64_t first = 0; first < product.outputs; first += kColumns<L>) {
+    const std::int64_t columns = std::min(kColumns<L>, product.outputs - first);
+    for (std::int64_t r = 0; r < product.rows; ++r, to += kColumns<L>) {
+      std::copy_n(product.diff + r * product.outputs + first, columns, to);
     }
   }
-  for (std::int64_t k = 0; k < count; ++k) {
-    for (std::int64_t o = first; o < outputs; ++o) {
-      float sum = 0.0F;
-      for (std::int64_t r = 0; r < rows; ++r) {
-        sum += source[r * kRowsOfOuterProduct + k] * diff[r * outputs + o];
+}
+
+// `source` has kMost columns, those from `count` on zeros.
+template <typename L>
+[[gnu::always_inline]] inline void blocks(const float* source, const float* panels, std::int64_t rows,
+                                          std::int64_t outputs, std::int64_t count, float* result) {
+  for (std::int64_t k = 0; k < count; k += kSums<L>) {
+    const std::int64_t rows_left = std::min(count - k, kSums<L>);
+    for (std::int64_t first = 0; first < outputs; first += kColumns<L>) {
+      const float* panel = panels + first * rows;
+      const std::int64_t columns = std::min(outputs - first, kColumns<L>);
+      float* to = result + k * outputs + first;
+      if (rows_left == kSums<L> && columns == kColumns<L>) {
+        block<L>(source + k, panel, rows, to, outputs);
+        continue;
       }
-      result[k * outputs + o] = sum;
+      float edge[kSums<L> * kColumns<L>];
+      block<L>(source + k, panel, rows, edge, kColumns<L>);
+      for (std::int64_t row = 0; row < rows_left; ++row) {
+        std::copy_n(edge + row * kColumns<L>, columns, to + row * outputs);
+      }
     }
   }
 }
 
 }  // namespace
 
-void rows_of(const OuterProduct& product, std::int64_t first, std::int64_t count, float* result) {
+OuterProductRows::OuterProductRows(const OuterProduct& product) : product_(product) {
+  vectorized([&]<typename L>() __attribute__((always_inline)) { pack<L>(product_, panels_); });
+}
+
+void OuterProductRows::compute(std::int64_t first, std::int64_t count, float* result) const {
   // The columns of the source one after another: their distance in it is a trap of caches' associativity.
-  std::vector<float> columns(static_cast<std::size_t>(product.rows * kRowsOfOuterProduct));
-  for (std::int64_t r = 0; r < product.rows; ++r) {
-    std::copy_n(product.source + r * product.inputs + first, count, columns.data() + r * kRowsOfOuterProduct);
+  std::vector<float> columns(static_cast<std::size_t>(product_.rows * kMost));
+  const std::int64_t next = std::min(first + kMost, product_.inputs - 1);
+  for (std::int64_t r = 0; r < product_.rows; ++r) {
+    const float* row = product_.source + r * product_.inputs;
+    std::copy_n(row + first, count, columns.data() + r * kMost);
+    __builtin_prefetch(row + next);
   }
   vectorized([&]<typename L>() __attribute__((always_inline)) {
-    blocks<L>(columns.data(), product.diff, product.rows, product.outputs, count, result);
+    blocks<L>(columns.data(), panels_.data(), product_.rows, product_.outputs, count, result);
   });
 }
 

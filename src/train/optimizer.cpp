@@ -129,13 +129,14 @@ void in_pieces(std::size_t count, const Update& update) {
 template <typename Update>
 void update_by_rows(const OuterProduct& product, const Update& update) {
   const std::int64_t outputs = product.outputs;
+  const OuterProductRows gradient(product);
 #pragma omp parallel if (static_cast <std::size_t>(product.inputs * outputs) > kParallelSize)
   {
-    std::vector<float> rows(static_cast<std::size_t>(kRowsOfOuterProduct * outputs));
+    std::vector<float> rows(static_cast<std::size_t>(OuterProductRows::kMost * outputs));
 #pragma omp for schedule(static)
-    for (std::int64_t first = 0; first < product.inputs; first += kRowsOfOuterProduct) {
-      const std::int64_t count = std::min(kRowsOfOuterProduct, product.inputs - first);
-      rows_of(product, first, count, rows.data());
+    for (std::int64_t first = 0; first < product.inputs; first += OuterProductRows::kMost) {
+      const std::int64_t count = std::min(OuterProductRows::kMost, product.inputs - first);
+      gradient.compute(first, count, rows.data());
       update(rows.data(), static_cast<std::size_t>(first * outputs),
              static_cast<std::size_t>(count * outputs));
     }

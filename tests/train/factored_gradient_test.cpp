@@ -26,9 +26,10 @@ std::vector<float> noise(std::int64_t count, std::uint64_t key) {
 }
 
 TEST(OuterProduct, RowsEqualTheLoops) {
+  constexpr std::int64_t kMost = OuterProductRows::kMost;
   for (const std::int64_t outputs : {1, 2, 31, 32, 33, 64, 257}) {
     for (const std::int64_t rows : {1, 3, 20, 64}) {
-      constexpr std::int64_t kInputs = 19;  // two passes of eight and a rest
+      constexpr std::int64_t kInputs = 2 * kMost + 7;  // two passes and a rest
       const auto source = noise(rows * kInputs, 1), diff = noise(rows * outputs, 2);
       const OuterProduct product{.parameter = "kernel",
                                  .source = source.data(),
@@ -37,8 +38,9 @@ TEST(OuterProduct, RowsEqualTheLoops) {
                                  .inputs = kInputs,
                                  .outputs = outputs};
       std::vector<float> result(static_cast<std::size_t>(kInputs * outputs), -1.0F), expected;
-      for (std::int64_t i = 0; i < kInputs; i += kRowsOfOuterProduct) {
-        rows_of(product, i, std::min(kRowsOfOuterProduct, kInputs - i), result.data() + i * outputs);
+      const OuterProductRows gradient(product);
+      for (std::int64_t i = 0; i < kInputs; i += kMost) {
+        gradient.compute(i, std::min(kMost, kInputs - i), result.data() + i * outputs);
       }
       for (std::int64_t i = 0; i < kInputs; ++i) {
         for (std::int64_t o = 0; o < outputs; ++o) {
