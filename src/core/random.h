@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -12,6 +13,11 @@ namespace headstart {
 
 // Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
 std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
+
+// The words for `counter` and those after it, of which the first two words are one number: four each, one
+// behind the other, several at a time.
+void philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key,
+            std::span<std::uint32_t> words);
 
 // FNV-1a: names as part of a key, the same on every machine.
 std::uint64_t name_hash(std::string_view name);
@@ -24,12 +30,15 @@ class Random {
  public:
   Random(std::uint64_t seed, RandomPurpose purpose, std::uint64_t a = 0, std::uint32_t b = 0);
   std::uint32_t bits();
-  float uniform();                           // [0, 1)
-  float uniform(float low, float high);      // [low, high)
-  float normal();                            // standard normal
-  std::uint32_t below(std::uint32_t limit);  // [0, limit), unbiased
+  float uniform();                                               // [0, 1)
+  float uniform(float low, float high);                          // [low, high)
+  void uniform(float low, float high, std::span<float> values);  // the same, one after another
+  float normal();                                                // standard normal
+  std::uint32_t below(std::uint32_t limit);                      // [0, limit), unbiased
 
  private:
+  void skip(std::uint64_t blocks);
+
   std::array<std::uint32_t, 4> counter_;
   std::array<std::uint32_t, 2> key_;
   std::array<std::uint32_t, 4> block_{};

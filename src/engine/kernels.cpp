@@ -1,7 +1,9 @@
 #include "engine/kernels.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <span>
 #include <vector>
 
 #include "core/random.h"
@@ -10,19 +12,21 @@
 namespace headstart {
 namespace {
 
+constexpr std::int64_t kMaskAtOnce = 1024;
+
 template <typename T>
 void fill_mask(T* mask, std::int64_t count, std::uint32_t threshold, T one, const DropoutKey& key) {
   const std::array<std::uint32_t, 2> philox_key{static_cast<std::uint32_t>(key.seed),
                                                 static_cast<std::uint32_t>(key.seed >> 32)};
-  const std::int64_t blocks = (count + 3) / 4;
-#pragma omp parallel for
-  for (std::int64_t block = 0; block < blocks; ++block) {
-    const auto bits =
-        philox({static_cast<std::uint32_t>(block), key.layer, static_cast<std::uint32_t>(key.step),
-                static_cast<std::uint32_t>(key.step >> 32)},
-               philox_key);
-    for (std::int64_t lane = 0; lane < 4 && block * 4 + lane < count; ++lane) {
-      mask[block * 4 + lane] = bits[static_cast<std::size_t>(lane)] < threshold ? T{0} : one;
+#pragma omp parallel for if (count > 8 * kMaskAtOnce)
+  for (std::int64_t first = 0; first < count; first += kMaskAtOnce) {
+    std::array<std::uint32_t, kMaskAtOnce> bits;
+    const std::int64_t size = std::min(kMaskAtOnce, count - first);
+    philox({static_cast<std::uint32_t>(first / 4), key.layer, static_cast<std::uint32_t>(key.step),
+            static_cast<std::uint32_t>(key.step >> 32)},
+           philox_key, std::span(bits).first(static_cast<std::size_t>(size)));
+    for (std::int64_t i = 0; i < size; ++i) {
+      mask[first + i] = bits[static_cast<std::size_t>(i)] < threshold ? T{0} : one;
     }
   }
 }

@@ -14,9 +14,7 @@ namespace {
 
 void fill_glorot_uniform(Tensor& tensor, const ParameterSpec& spec, Random& random) {
   const float limit = std::sqrt(6.0F / static_cast<float>(spec.fan_in + spec.fan_out));
-  for (float& value : tensor.values()) {
-    value = random.uniform(-limit, limit);
-  }
+  random.uniform(-limit, limit, tensor.values());
 }
 
 // Keras's he_normal: a normal distribution cut at two standard deviations, rescaled to the variance 2 /

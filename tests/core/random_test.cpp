@@ -26,6 +26,38 @@ TEST(Philox, KnownAnswers) {
             (Block{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
+TEST(Philox, ManyAtOnceEqualOneByOne) {
+  // From counters whose first word overflows on the way too, in every number of words.
+  for (const std::uint32_t start : {0U, 7U, 0xFFFFFFFAU}) {
+    for (const std::size_t count : {1U, 4U, 31U, 32U, 33U, 200U}) {
+      std::vector<std::uint32_t> words(count), expected;
+      philox({start, 0xFFFFFFFF, 3, 4}, {5, 6}, words);
+      for (std::uint64_t i = 0; expected.size() < count; ++i) {
+        const std::uint64_t number = (std::uint64_t{0xFFFFFFFF} << 32U | start) + i;
+        for (const std::uint32_t word :
+             philox({static_cast<std::uint32_t>(number), static_cast<std::uint32_t>(number >> 32U), 3, 4},
+                    {5, 6})) {
+          expected.push_back(word);
+        }
+      }
+      expected.resize(count);
+      EXPECT_EQ(words, expected) << start << " " << count;
+    }
+  }
+}
+
+TEST(Random, ManyUniformNumbersAreTheSameOneByOne) {
+  Random many(7, RandomPurpose::test), one(7, RandomPurpose::test);
+  std::vector<float> values(1500);
+  many.uniform(-2.0F, 3.0F);  // in the middle of a block
+  one.uniform(-2.0F, 3.0F);
+  many.uniform(-2.0F, 3.0F, values);
+  for (const float value : values) {
+    ASSERT_EQ(value, one.uniform(-2.0F, 3.0F));
+  }
+  EXPECT_EQ(many.bits(), one.bits());
+}
+
 TEST(Random, SameKeySameNumbers) {
   Random a(7, RandomPurpose::augment, 1'000'000'007'000, 3);
   Random b(7, RandomPurpose::augment, 1'000'000'007'000, 3);
