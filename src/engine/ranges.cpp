@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -47,16 +48,24 @@ ValueRange MagnitudeCounts::best_range() const {
   const auto largest = static_cast<std::size_t>(counts_.rend() - last) - 1;
   constexpr std::size_t kOctavesTried = 4;
   const auto smallest = largest - std::min(largest - 1, kOctavesTried * kBinsAnOctave);
+  struct Bin {
+    std::size_t index;
+    double value, count;
+  };
+  std::vector<Bin> bins;
+  for (std::size_t bin = 1; bin <= largest; ++bin) {
+    if (counts_[bin] > 0) {
+      bins.push_back({.index = bin, .value = middle(bin), .count = static_cast<double>(counts_[bin])});
+    }
+  }
   double best_error = std::numeric_limits<double>::infinity();
   double best = 0.0;
   for (std::size_t bound = smallest; bound <= largest; ++bound) {
     const double high = lower_bound(bound + 1);
     const double rounding = high / steps * high / steps / 12.0;
     double error = 0.0;
-    for (std::size_t bin = 1; bin <= largest; ++bin) {
-      const double value = middle(bin);
-      const double one = bin > bound ? (value - high) * (value - high) : std::min(rounding, value * value);
-      error += static_cast<double>(counts_[bin]) * one;
+    for (const auto& [index, value, count] : bins) {
+      error += count * (index > bound ? (value - high) * (value - high) : std::min(rounding, value * value));
     }
     if (error < best_error) {
       best_error = error;
