@@ -6,6 +6,7 @@
 #include <omp.h>
 
 #include "engine/lanes.h"
+#include "engine/panels.h"
 #include "engine/parts.h"
 
 namespace headstart {
@@ -14,13 +15,11 @@ namespace {
 // Sums that stay in registers: of this many values under the window with two vectors of filters. AVX2 has
 // registers for 12 vectors of sums.
 constexpr std::int64_t kLefts = 6;
-template <typename L>
-constexpr std::int64_t kRights = 2 * L::kCount;
 constexpr std::int64_t kFewestRights = 8, kUsualRights = 16, kMostRights = 32;
 
 // What is packed at once stays in a core's second cache, a panel of it in the first.
-constexpr std::int64_t kRowsAtOnce = 256;
-constexpr std::int64_t kValuesAtOnce = 16 * kLefts, kFiltersAtOnce = 256;
+constexpr std::int64_t kRowsAtOnce = 128;
+constexpr std::int64_t kValuesAtOnce = 32 * kLefts, kFiltersAtOnce = 512;
 // From one panel of so many columns to the next: no multiple of 4 KB, which would lie in the same lines of a
 // cache.
 constexpr std::int64_t panel_step(std::int64_t columns) { return kRowsAtOnce * columns + kMostLanes; }
@@ -83,36 +82,6 @@ void gather(const SlidingShape& s, const float* src, std::int64_t result, const 
   }
 }
 
-// result[i][j] = or += sum over rows of left[row][i] right[row][j].
-template <typename L>
-[[gnu::always_inline]] inline void multiply_panels(const float* left, const float* right, std::int64_t rows,
-                                                   bool adds, float* result, std::int64_t step) {
-  typename L::Floats first[kLefts] = {}, second[kLefts] = {};
-  for (std::int64_t row = 0; row < rows; ++row) {
-    typename L::Floats a, b;
-    L::get(right + row * kRights<L>, a);
-    L::get(right + row * kRights<L> + L::kCount, b);
-#pragma GCC unroll 6
-    for (std::int64_t i = 0; i < kLefts; ++i) {
-      first[i] += left[row * kLefts + i] * a;
-      second[i] += left[row * kLefts + i] * b;
-    }
-  }
-#pragma GCC unroll 6
-  for (std::int64_t i = 0; i < kLefts; ++i) {
-    float* to = result + i * step;
-    if (adds) {
-      typename L::Floats a, b;
-      L::get(to, a);
-      L::get(to + L::kCount, b);
-      first[i] += a;
-      second[i] += b;
-    }
-    L::put(to, first[i]);
-    L::put(to + L::kCount, second[i]);
-  }
-}
-
 struct Packed {
   const float *lefts = nullptr, *rights = nullptr;
   std::int64_t rows = 0, values = 0, filters = 0;
@@ -121,21 +90,21 @@ struct Packed {
 template <typename L>
 [[gnu::always_inline]] inline void multiply(const Packed& packed, bool adds, float* result,
                                             std::int64_t step) {
-  for (std::int64_t j = 0; j < packed.filters; j += kRights<L>) {
-    const float* right = packed.rights + j / kRights<L> * panel_step(kRights<L>);
+  for (std::int64_t j = 0; j < packed.filters; j += kPanel<L>) {
+    const float* right = packed.rights + j / kPanel<L> * panel_step(kPanel<L>);
     for (std::int64_t i = 0; i < packed.values; i += kLefts) {
       const float* left = packed.lefts + i / kLefts * panel_step(kLefts);
       float* to = result + i * step + j;
       const std::int64_t lefts = packed.values - i, rights = packed.filters - j;
-      if (lefts >= kLefts && rights >= kRights<L>) {
-        multiply_panels<L>(left, right, packed.rows, adds, to, step);
+      if (lefts >= kLefts && rights >= kPanel<L>) {
+        multiply_panels<L, kLefts>(left, kLefts, right, packed.rows, adds, to, step);
         continue;
       }
       float edge[kLefts * kMostRights];
-      multiply_panels<L>(left, right, packed.rows, false, edge, kRights<L>);
+      multiply_panels<L, kLefts>(left, kLefts, right, packed.rows, false, edge, kPanel<L>);
       for (std::int64_t y = 0; y < std::min(kLefts, lefts); ++y) {
-        for (std::int64_t x = 0; x < std::min(kRights<L>, rights); ++x) {
-          to[y * step + x] = edge[y * kRights<L> + x] + (adds ? to[y * step + x] : 0.0F);
+        for (std::int64_t x = 0; x < std::min(kPanel<L>, rights); ++x) {
+          to[y * step + x] = edge[y * kPanel<L> + x] + (adds ? to[y * step + x] : 0.0F);
         }
       }
     }
@@ -184,11 +153,13 @@ double KernelGradient::multiplications() const {
 KernelGradient::Task KernelGradient::task(std::int64_t index) const {
   const std::int64_t across = pieces(filters_, kFiltersAtOnce);
   const std::int64_t height = up_to(pieces(values_, pieces(values_, kValuesAtOnce)), kLefts);
+  const std::int64_t width = up_to(pieces(filters_, across), kUsualRights);
   const std::int64_t part = index / tasks_of_a_part(), piece = index % tasks_of_a_part();
-  const std::int64_t top = std::min(values_, piece / across * height), left = piece % across * kFiltersAtOnce;
+  const std::int64_t top = std::min(values_, piece / across * height);
+  const std::int64_t left = std::min(filters_, piece % across * width);
   return {.rows = {part * results_ / parts_, (part + 1) * results_ / parts_},
           .values = {top, std::min(values_, top + height)},
-          .filters = {left, std::min(filters_, left + kFiltersAtOnce)},
+          .filters = {left, std::min(filters_, left + width)},
           .part = part};
 }
 
@@ -205,7 +176,7 @@ void KernelGradient::work_on(const Task& task, const float* src, const float* di
         const std::int64_t at = first + row, ahead = std::min(at + kRowsAhead, task.rows.end - 1);
         const float* right = diff + task.filters.first;
         fetch(right + ahead * filters_, filters);
-        pack_row<kRights<L>>(right + at * filters_, filters, row, rights);
+        pack_row<kPanel<L>>(right + at * filters_, filters, row, rights);
         if (is_plain_) {
           const float* left = src + task.values.first;
           fetch(left + ahead * values_, values);

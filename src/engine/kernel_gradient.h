@@ -1,7 +1,6 @@
 // The gradient of a convolution's kernel as one product of matrices, for CPUs without AVX-512: the values
 // under the window at every result, times the gradient of that result. oneDNN's kernels reach little more
-// than half of what the CPU can multiply there. What is packed how follows K. Goto, R. van de Geijn, Anatomy
-// of High-Performance Matrix Multiplication, 2008.
+// than half of what the CPU can multiply there.
 #pragma once
 
 #include <cstdint>

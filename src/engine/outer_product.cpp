@@ -5,15 +5,13 @@
 #include <algorithm>
 
 #include "engine/lanes.h"
+#include "engine/panels.h"
 
 namespace headstart {
 namespace {
 
 constexpr std::int64_t kMost = OuterProductRows::kMost;
 
-// The columns of a panel.
-template <typename L>
-constexpr std::int64_t kColumns = 2 * L::kCount;
 // As many rows of sums as there are registers for: 32 with AVX-512, else 16.
 template <typename L>
 constexpr std::int64_t kSums = L::kCount == kMostLanes ? kMost : kMost / 2;
@@ -22,36 +20,13 @@ std::int64_t up_to(std::int64_t value, std::int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-// result[k][o] = sum over r of source[r][k] panel[r][o]; k < kSums, o < kColumns.
-template <typename L>
-[[gnu::always_inline]] inline void block(const float* source, const float* panel, std::int64_t rows,
-                                         float* result, std::int64_t step) {
-  typename L::Floats first[kSums<L>] = {}, second[kSums<L>] = {};
-  for (std::int64_t r = 0; r < rows; ++r) {
-    typename L::Floats left, right;
-    L::get(panel + r * kColumns<L>, left);
-    L::get(panel + r * kColumns<L> + L::kCount, right);
-#pragma GCC unroll 12
-    for (std::int64_t k = 0; k < kSums<L>; ++k) {
-      const float factor = source[r * kMost + k];
-      first[k] += factor * left;
-      second[k] += factor * right;
-    }
-  }
-#pragma GCC unroll 12
-  for (std::int64_t k = 0; k < kSums<L>; ++k) {
-    L::put(result + k * step, first[k]);
-    L::put(result + k * step + L::kCount, second[k]);
-  }
-}
-
 template <typename L>
 [[gnu::always_inline]] inline void pack(const OuterProduct& product, std::vector<float>& panels) {
-  panels.assign(static_cast<std::size_t>(product.rows * up_to(product.outputs, kColumns<L>)), 0.0F);
+  panels.assign(static_cast<std::size_t>(product.rows * up_to(product.outputs, kPanel<L>)), 0.0F);
   float* to = panels.data();
-  for (std::int64_t first = 0; first < product.outputs; first += kColumns<L>) {
-    const std::int64_t columns = std::min(kColumns<L>, product.outputs - first);
-    for (std::int64_t r = 0; r < product.rows; ++r, to += kColumns<L>) {
+  for (std::int64_t first = 0; first < product.outputs; first += kPanel<L>) {
+    const std::int64_t columns = std::min(kPanel<L>, product.outputs - first);
+    for (std::int64_t r = 0; r < product.rows; ++r, to += kPanel<L>) {
       std::copy_n(product.diff + r * product.outputs + first, columns, to);
     }
   }
@@ -63,18 +38,18 @@ template <typename L>
                                           std::int64_t outputs, std::int64_t count, float* result) {
   for (std::int64_t k = 0; k < count; k += kSums<L>) {
     const std::int64_t rows_left = std::min(count - k, kSums<L>);
-    for (std::int64_t first = 0; first < outputs; first += kColumns<L>) {
+    for (std::int64_t first = 0; first < outputs; first += kPanel<L>) {
       const float* panel = panels + first * rows;
-      const std::int64_t columns = std::min(outputs - first, kColumns<L>);
+      const std::int64_t columns = std::min(outputs - first, kPanel<L>);
       float* to = result + k * outputs + first;
-      if (rows_left == kSums<L> && columns == kColumns<L>) {
-        block<L>(source + k, panel, rows, to, outputs);
+      if (rows_left == kSums<L> && columns == kPanel<L>) {
+        multiply_panels<L, kSums<L>>(source + k, kMost, panel, rows, false, to, outputs);
         continue;
       }
-      float edge[kSums<L> * kColumns<L>];
-      block<L>(source + k, panel, rows, edge, kColumns<L>);
+      float edge[kSums<L> * kPanel<L>];
+      multiply_panels<L, kSums<L>>(source + k, kMost, panel, rows, false, edge, kPanel<L>);
       for (std::int64_t row = 0; row < rows_left; ++row) {
-        std::copy_n(edge + row * kColumns<L>, columns, to + row * outputs);
+        std::copy_n(edge + row * kPanel<L>, columns, to + row * outputs);
       }
     }
   }
