@@ -47,12 +47,18 @@ Json check_json(const DatasetCheck& check) {
                           {"across_splits", group.across_splits},
                           {"images", images}});
   }
+  Json changes = Json::array();
+  for (const auto& change : check.since_split) {
+    changes.push_back(
+        {{"change", to_string(change.kind)}, {"path", change.path}, {"was", change.was}, {"is", change.is}});
+  }
   return {{"images", check.images.size()},
           {"clean", !spoils_measurement(check)},
           {"classes", classes},
           {"imbalance", check.imbalance},
           {"problems", problems},
           {"duplicates", duplicates},
+          {"since_split", changes},
           {"skipped", check.skipped}};
 }
 
@@ -110,6 +116,20 @@ void print_duplicates(const DatasetCheck& check) {
   print_list("the same picture twice in a class", others);
 }
 
+void print_changes(const DatasetCheck& check) {
+  std::map<SplitChange::Kind, std::vector<std::string>> by_kind;
+  for (const auto& change : check.since_split) {
+    by_kind[change.kind].push_back(
+        change.was.empty() ? change.path
+                           : fmt::format("{} (was {}, is {})", change.path, change.was, change.is));
+  }
+  for (const auto& [kind, lines] : by_kind) {
+    print_list(fmt::format("since the split was made, {}{}", to_string(kind),
+                           kind == SplitChange::Kind::moved ? " to another part (a leak)" : ""),
+               lines);
+  }
+}
+
 void print_check(const DatasetCheck& check) {
   fmt::print("{} images, {} classes\n", with_thousands(static_cast<long long>(check.images.size())),
              check.classes.size());
@@ -118,6 +138,7 @@ void print_check(const DatasetCheck& check) {
   }
   print_findings(check);
   print_duplicates(check);
+  print_changes(check);
   print_list("not taken for pictures", check.skipped);
   fmt::print("\n{}\n", spoils_measurement(check)
                            ? "A measurement on this data would be wrong: see unreadable files, leaks and "
@@ -169,9 +190,9 @@ void add_check(CLI::App& program, Outcome& outcome) {
   command->footer(
       "Every file is decoded once. Exit status: 1 when a measurement would be wrong (unreadable files, the "
       "same\n"
-      "picture in two splits or in two classes), else 0; other findings are only told. Photos in the wrong "
-      "class\n"
-      "are found by `headstart labels`.\n"
+      "picture in two splits or in two classes, one in another split than manifest.csv says), else 0; other "
+      "findings\n"
+      "are only told. Photos in the wrong class are found by `headstart labels`.\n"
       "Examples:\n"
       "  headstart check photos/\n"
       "  headstart check photos/ --quarantine bad.csv --json");

@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "headstart/predict.h"
 #include "headstart/progress.h"
+#include "headstart/split.h"
 #include "model_options.h"
 #include "output.h"
 #include "predict_options.h"
@@ -153,8 +154,10 @@ void print_evaluation(const DatasetEvaluation& measured) {
 }
 
 void run_evaluate(const EvaluateOptions& options) {
-  const Dataset dataset = choose_split(read_dataset(options.data), options.split);
+  const DatasetSplits splits = read_dataset(options.data);
   const auto progress = make_console_progress();
+  require_same_split(options.data, splits, options.predict.threads, *progress);
+  const Dataset dataset = choose_split(splits, options.split);
   const Model model = open_model(options.request, *progress);
   const auto result = evaluate(model, dataset, options.predict, *progress);
   for (const auto& line : result.unreadable) {

@@ -17,6 +17,7 @@
 #include "headstart/plan.h"
 #include "headstart/plot.h"
 #include "headstart/rate_finder.h"
+#include "headstart/split.h"
 #include "headstart/text.h"
 #include "model_options.h"
 #include "output.h"
@@ -150,6 +151,7 @@ void run_train(const TrainCommand& command, Outcome& outcome) {
   TrainConsole console;
   TrainObserver silent;
   TrainObserver& observer = command.quiet ? silent : console;
+  require_same_split(command.data, data, command.train.threads, observer.progress());
   Model model = make_model(command, static_cast<int>(data.train.class_names.size()), observer.progress());
   if (command.plan) {
     return print_plan(plan_costs(model, data, command.train), command.json);

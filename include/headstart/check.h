@@ -8,6 +8,7 @@
 
 #include "headstart/dataset.h"
 #include "headstart/progress.h"
+#include "headstart/split.h"
 
 namespace headstart {
 
@@ -62,6 +63,7 @@ struct DatasetCheck {
   std::vector<ClassCount> classes;
   double imbalance = 1.0;            // images of the largest class over those of the smallest, in training
   std::vector<std::string> skipped;  // hidden and non-image files
+  std::vector<SplitChange> since_split;  // of a data set that has a manifest
 };
 
 // Decodes every file once, on all cores. `path` as read_dataset takes it, or a folder of photos without
@@ -69,7 +71,7 @@ struct DatasetCheck {
 DatasetCheck check_dataset(const std::string& path, const CheckOptions& options, Progress& progress);
 
 // Whether a measurement on this data would be wrong: unreadable images, labels that contradict each other,
-// the same picture in two splits.
+// the same picture in two splits, one in another split than it was.
 bool spoils_measurement(const DatasetCheck& check);
 
 // What to leave out so that spoils_measurement is false and every picture is there once: unreadable images,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "headstart/dataset.h"
+#include "headstart/progress.h"
 
 namespace headstart {
 
@@ -37,5 +38,36 @@ enum class FileTransfer { copy, hard_link };  // hard_link copies where the file
 // the number of files written.
 std::int64_t write_split_folders(const DatasetSplits& splits, const std::string& directory,
                                  FileTransfer transfer);
+
+// A photo of a data set. `split` is "train", "validation" or "test".
+struct SplitPhoto {
+  std::string path, split, label;
+  std::string sha256;  // of the file; empty when it cannot be read
+};
+
+// What is different from the manifest that write_split_folders left in the data set's folder.
+struct SplitChange {
+  enum class Kind {
+    moved,  // to another part: what is measured on may have been trained on
+    relabelled,
+    changed,  // another content under the same name
+    added,
+    missing
+  };
+  Kind kind = Kind::moved;
+  std::string path;     // as the photos have it; of a missing one as the manifest has it
+  std::string was, is;  // parts, or labels; empty but for moved and relabelled ones
+};
+
+std::string to_string(SplitChange::Kind kind);  // "moved", "with another label", ...
+
+// Photos are told by their hashes, whatever their names. `data` as read_dataset takes it: a folder with a
+// manifest, or a manifest. Nothing without one. Throws Error for a manifest that cannot be read.
+std::vector<SplitChange> changes_since_split(const std::string& data, const std::vector<SplitPhoto>& photos);
+
+// Reads every file of a data set that has a manifest, and says on `progress` what changed since. Throws Error
+// when a photo is in another part than it was, and when stop_requested().
+void require_same_split(const std::string& data, const DatasetSplits& splits, int threads,
+                        Progress& progress);
 
 }  // namespace headstart

@@ -177,6 +177,12 @@ DatasetCheck check_dataset(const std::string& path, const CheckOptions& options,
   for (auto& group : duplicate_groups(examined, options.threads)) {
     check.duplicates.push_back(describe(std::move(group), check));
   }
+  std::vector<SplitPhoto> photos;
+  for (const auto& image : check.images) {
+    photos.push_back(
+        {.path = image.path, .split = image.split, .label = image.label, .sha256 = image.sha256});
+  }
+  check.since_split = changes_since_split(path, photos);
   return check;
 }
 
@@ -184,7 +190,9 @@ bool spoils_measurement(const DatasetCheck& check) {
   return std::any_of(check.findings.begin(), check.findings.end(),
                      [](const auto& finding) { return finding.problem == ImageProblem::unreadable; }) ||
          std::any_of(check.duplicates.begin(), check.duplicates.end(),
-                     [](const auto& group) { return group.across_classes || group.across_splits; });
+                     [](const auto& group) { return group.across_classes || group.across_splits; }) ||
+         std::any_of(check.since_split.begin(), check.since_split.end(),
+                     [](const auto& change) { return change.kind == SplitChange::Kind::moved; });
 }
 
 }  // namespace headstart

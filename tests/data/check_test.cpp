@@ -76,6 +76,25 @@ class CheckTest : public testing::Test {
   FolderTree tree_;
 };
 
+TEST_F(CheckTest, APhotoThatLeftItsSplit) {
+  for (int i = 0; i < 8; ++i) {
+    picture(fmt::format("in/{}/{}.png", i % 2 == 0 ? "a" : "b", i), scene(i, 80, 60));
+  }
+  write_split_folders(split_by_count(read_unsplit(tree_.path("in")), SplitCounts{2, 2, 0}, 1),
+                      tree_.path("out"), FileTransfer::copy);
+  EXPECT_TRUE(check("out").since_split.empty());
+  EXPECT_FALSE(spoils_measurement(check("out")));
+  const fs::path photo = *fs::directory_iterator(tree_.path("out/validation/a"));
+  fs::rename(photo, tree_.path("out/train/a/moved.png"));
+  const auto result = check("out");
+  ASSERT_EQ(result.since_split.size(), 1U);
+  EXPECT_EQ(result.since_split[0].kind, SplitChange::Kind::moved);
+  EXPECT_EQ(result.since_split[0].path, tree_.path("out/train/a/moved.png"));
+  EXPECT_EQ(result.since_split[0].was, "validation");
+  EXPECT_TRUE(result.duplicates.empty());  // nothing else tells it
+  EXPECT_TRUE(spoils_measurement(result));
+}
+
 TEST_F(CheckTest, CleanFolder) {
   for (int i = 0; i < 6; ++i) {
     picture(fmt::format("{}/{}.png", i % 2 == 0 ? "a" : "b", i), scene(i, 80, 60));
