@@ -167,10 +167,14 @@ std::vector<SplitChange> changes_since_split(const std::string& data, const std:
     return {};
   }
   std::map<std::string, std::vector<const Listed*>> by_hash;
-  std::set<std::string> paths, met_paths, met_hashes;
+  std::set<std::string> paths, unhashed, met_paths, met_hashes;
   for (const auto& file : listed) {
-    by_hash[file.sha256].push_back(&file);
-    paths.insert(file.path);
+    if (file.sha256.empty()) {
+      unhashed.insert(file.path);
+    } else {
+      by_hash[file.sha256].push_back(&file);
+      paths.insert(file.path);
+    }
   }
   std::vector<SplitChange> changes;
   for (const auto& photo : photos) {
@@ -180,6 +184,9 @@ std::vector<SplitChange> changes_since_split(const std::string& data, const std:
     }
     met_paths.insert(path);
     met_hashes.insert(photo.sha256);
+    if (unhashed.contains(path)) {
+      continue;
+    }
     if (const auto same = by_hash.find(photo.sha256); same == by_hash.end()) {
       const auto kind = paths.contains(path) ? SplitChange::Kind::changed : SplitChange::Kind::added;
       changes.push_back({.kind = kind, .path = photo.path, .was = "", .is = ""});

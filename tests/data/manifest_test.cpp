@@ -113,6 +113,12 @@ TEST_F(Manifest, IsComparedWithItself) {
   EXPECT_EQ(changes.back().kind, SplitChange::Kind::missing);
 }
 
+TEST_F(Manifest, RowsWithoutAHashAreNotCompared) {
+  std::ofstream(fs::path(data()) / "manifest.csv", std::ios::app) << "test/a/new.jpg,test,a,,\n";
+  tree_.file("out/test/a/new.jpg");
+  EXPECT_EQ(said(), "");
+}
+
 TEST_F(Manifest, OfAnotherKindIsNone) {
   std::ofstream(fs::path(data()) / "manifest.csv") << "name,licence\nx,CC0\n";
   fs::rename(first_of("validation", "a"), folder("train", "a") / "moved.jpg");
