@@ -44,6 +44,7 @@ TrainingLowering::TrainingLowering(Emitter& emitter, const Graph& graph, const T
       row_activations_[i].reset();  // made of two passes
     }
   }
+  find_sum_activations(consumers, must_exist);
   absorbed_.assign(nodes_.size(), false);
   for (const auto& pad : padding_) {
     if (pad) {
@@ -51,6 +52,20 @@ TrainingLowering::TrainingLowering(Emitter& emitter, const Graph& graph, const T
     }
   }
   find_gradients_needed();
+}
+
+void TrainingLowering::find_sum_activations(const std::vector<std::vector<NodeId>>& consumers,
+                                            const std::vector<bool>& must_exist) {
+  sum_activations_.assign(nodes_.size(), std::nullopt);
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (std::holds_alternative<Add>(nodes_[i].op) && !must_exist[i] && consumers[i].size() == 1) {
+      const NodeId next = consumers[i].front();
+      const auto* layer = std::get_if<ActivationLayer>(&node_at(next).op);
+      if (layer != nullptr && eltwise_by_result(layer->activation)) {
+        sum_activations_[i] = next;
+      }
+    }
+  }
 }
 
 void TrainingLowering::find_watched() {
@@ -189,7 +204,8 @@ Value TrainingLowering::lower_node(NodeId id) {
                  [&](const GlobalMaxPooling2D&) { return pool(id, A::pooling_max, global_window(input)); },
                  [&](const ZeroPadding2D& op) { return pad(id, op); },
                  [&](const ActivationLayer& op) {
-                   return row_activations_[static_cast<std::size_t>(node.inputs[0])] == id
+                   const auto before = static_cast<std::size_t>(node.inputs[0]);
+                   return row_activations_[before] == id || sum_activations_[before] == id
                               ? same(id)
                               : activate(id, op.activation);
                  },

@@ -89,6 +89,8 @@ class TrainingLowering {
   onednn::Desc desc_of(const Shape& shape) const { return activation_desc(shape, batch_, type_); }
   bool in_program(std::size_t i) const { return needed_[i] && !partition_.frozen[i]; }
   bool wants_gradient(NodeId id) const { return needs_gradient_[static_cast<std::size_t>(id)]; }
+  void find_sum_activations(const std::vector<std::vector<NodeId>>& consumers,
+                            const std::vector<bool>& must_exist);
   void find_gradients_needed();
   void find_watched();
   bool is_watched(std::size_t i) const { return watch_of_[i].has_value(); }
@@ -244,6 +246,7 @@ class TrainingLowering {
   std::vector<bool> needs_gradient_{};
   std::vector<std::optional<NodeId>> padding_{};
   std::vector<std::optional<NodeId>> row_activations_{};
+  std::vector<std::optional<NodeId>> sum_activations_{};  // by Add: its only consumer, which it computes too
   std::vector<bool> absorbed_{};
   std::vector<WatchBinding> watched_{};
   std::vector<std::optional<std::size_t>> watch_of_{};  // by node: its place in watched_

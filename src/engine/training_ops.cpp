@@ -271,14 +271,27 @@ Value TrainingLowering::binary(const std::string& node, dnnl::algorithm algorith
 
 Value TrainingLowering::add(NodeId id) {
   const auto& node = node_at(id);
+  const auto activation = sum_activations_[static_cast<std::size_t>(id)];
+  std::optional<onednn::Eltwise> by_result;
+  dnnl::post_ops post_ops;
+  if (activation) {
+    const auto& kind = std::get<ActivationLayer>(node_at(*activation).op).activation;
+    by_result = eltwise_by_result(kind);
+    onednn::append_eltwise(post_ops, eltwise_of(kind).front());
+  }
   Value sum = value_of(node.inputs[0]);
   for (std::size_t i = 1; i < node.inputs.size(); ++i) {
-    sum =
-        binary(node.name, dnnl::algorithm::binary_add, sum, value_of(node.inputs[i]), emitter_.attributes());
+    auto attr = emitter_.attributes();
+    if (i + 1 == node.inputs.size()) {
+      attr.set_post_ops(post_ops);
+    }
+    sum = binary(node.name, dnnl::algorithm::binary_add, sum, value_of(node.inputs[i]), attr);
   }
-  on_backward(id, [this, id](const Value& diff) {
+  on_backward(id, [this, id, sum, by_result](const Value& diff) {
+    const auto& name = node_at(id).name;
+    const Value share = by_result ? eltwise_backward(name, sum, diff, *by_result, DNNL_ARG_DST) : diff;
     for (const auto input : node_at(id).inputs) {
-      add_gradient(input, diff);
+      add_gradient(input, share);
     }
   });
   return sum;
