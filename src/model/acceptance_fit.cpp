@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "core/matrix_product.h"
 #include "core/random.h"
 #include "headstart/acceptance.h"
 #include "headstart/error.h"
@@ -48,94 +49,20 @@ Residuals residuals_of(const Tensor& features, std::span<const int> labels, cons
   return result;
 }
 
-// The sums of so many rows with two vectors of columns stay in registers.
-constexpr std::size_t kRowsTogether = 6;
-constexpr std::size_t kLanes = 8;
-constexpr std::size_t kColumnsTogether = 2 * kLanes;
-using Floats [[gnu::vector_size(kLanes * sizeof(float)), gnu::aligned(alignof(float)), gnu::may_alias]] =
-    float;
-
-// A matrix, element (row, column) of which is values[row * down + column * right].
-struct Strided {
-  const float* values = nullptr;
-  std::size_t rows = 0, columns = 0, down = 0, right = 0;
-};
-
-// A few rows of a, their values of a column side by side, times b (columns, width); the width is a multiple
-// of kColumnsTogether.
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void multiply_rows(
-    const std::vector<float>& packed, const float* b, std::size_t width, float* result) {
-  const std::size_t columns = packed.size() / kRowsTogether;
-  for (std::size_t column = 0; column < width; column += kColumnsTogether) {
-    Floats first[kRowsTogether] = {}, second[kRowsTogether] = {};
-    for (std::size_t i = 0; i < columns; ++i) {
-      const Floats* from = reinterpret_cast<const Floats*>(b + i * width + column);
-#pragma GCC unroll 6
-      for (std::size_t row = 0; row < kRowsTogether; ++row) {
-        first[row] += packed[i * kRowsTogether + row] * from[0];
-        second[row] += packed[i * kRowsTogether + row] * from[1];
-      }
-    }
-#pragma GCC unroll 6
-    for (std::size_t row = 0; row < kRowsTogether; ++row) {
-      Floats* to = reinterpret_cast<Floats*>(result + row * width + column);
-      to[0] = first[row];
-      to[1] = second[row];
-    }
-  }
-}
-
-// a times b (a.columns, width). Every sum is one thread's: the same bits with any number of them.
-std::vector<float> times(const Strided& a, const std::vector<float>& b, std::size_t width) {
-  const std::size_t groups = (a.rows + kRowsTogether - 1) / kRowsTogether;
-  std::vector<float> result(groups * kRowsTogether * width);
-#pragma omp parallel
-  {
-    std::vector<float> packed(a.columns * kRowsTogether, 0.0F);
-#pragma omp for schedule(static)
-    for (std::size_t group = 0; group < groups; ++group) {
-      const std::size_t first = group * kRowsTogether, count = std::min(kRowsTogether, a.rows - first);
-      for (std::size_t i = 0; i < a.columns; ++i) {
-        for (std::size_t row = 0; row < count; ++row) {
-          packed[i * kRowsTogether + row] = a.values[(first + row) * a.down + i * a.right];
-        }
-      }
-      multiply_rows(packed, b.data(), width, result.data() + first * width);
-    }
-  }
-  result.resize(a.rows * width);
-  return result;
-}
-
-// (columns, width) of a matrix (rows, columns): what is past its rows is zero.
-std::vector<float> transposed(std::span<const float> matrix, std::size_t columns, std::size_t width) {
-  const std::size_t rows = matrix.size() / columns;
-  std::vector<float> result(columns * width, 0.0F);
-  for (std::size_t row = 0; row < rows; ++row) {
-    for (std::size_t column = 0; column < columns; ++column) {
-      result[column * width + row] = matrix[row * columns + column];
-    }
-  }
-  return result;
-}
-
 // Directions (rank, channels) times the covariance.
-std::vector<float> times_covariance(std::span<const float> directions, const Residuals& residuals) {
-  const std::size_t rows = residuals.rows, channels = residuals.channels;
-  const std::size_t rank = directions.size() / channels;
-  const std::size_t width = (rank + kColumnsTogether - 1) / kColumnsTogether * kColumnsTogether;
-  const float* values = residuals.values.data();
-  const auto along =
-      times({.values = values, .rows = rows, .columns = channels, .down = channels, .right = 1},
-            transposed(directions, channels, width), width);
-  const auto sums = times({.values = values, .rows = channels, .columns = rows, .down = 1, .right = channels},
-                          along, width);
-  auto product = transposed(sums, width, channels);
-  product.resize(rank * channels);
-  for (float& value : product) {
-    value /= static_cast<float>(rows);
+std::vector<float> times_covariance(const std::vector<float>& directions, const Residuals& residuals) {
+  const std::size_t channels = residuals.channels, rank = directions.size() / channels;
+  const MatrixView values = row_major(residuals.values.data(), residuals.rows, channels);
+  const auto along = product(values, transposed(row_major(directions.data(), rank, channels)));
+  const auto sums = product(transposed(values), row_major(along.data(), residuals.rows, rank));
+  std::vector<float> result;
+  result.reserve(sums.size());
+  for (std::size_t k = 0; k < rank; ++k) {
+    for (std::size_t i = 0; i < channels; ++i) {
+      result.push_back(sums[i * rank + k] / static_cast<float>(residuals.rows));
+    }
   }
-  return product;
+  return result;
 }
 
 [[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] double dot(const float* a, const float* b,
@@ -191,10 +118,10 @@ std::vector<double> greatest_directions(const Residuals& residuals, std::size_t 
     directions = times_covariance(directions, residuals);
     orthonormalize(directions, channels);
   }
-  const auto product = times_covariance(directions, residuals);
+  const auto images = times_covariance(directions, residuals);
   std::vector<double> variances;
   for (std::size_t first = 0; first < directions.size(); first += channels) {
-    variances.push_back(dot(directions.data() + first, product.data() + first, channels));
+    variances.push_back(dot(directions.data() + first, images.data() + first, channels));
   }
   return variances;
 }
