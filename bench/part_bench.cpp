@@ -1,9 +1,13 @@
-// Parts of the engine by themselves: a batch in slices, bytes, memory for time, gradients left as products.
+// Parts of training by themselves: a batch in slices, bytes, memory for time, gradients left as products,
+// masks.
 //   build/release/bench/part_bench --benchmark_filter=Kernel
 #include <benchmark/benchmark.h>
 
 #include <vector>
 
+#include "core/random.h"
+#include "engine/kernels.h"
+#include "headstart/acceptance.h"
 #include "headstart/engine.h"
 #include "headstart/losses.h"
 #include "headstart/model.h"
@@ -134,6 +138,34 @@ void CrossEntropy(benchmark::State& state) {
   }
 }
 BENCHMARK(CrossEntropy)->Unit(benchmark::kMicrosecond);
+
+// A batch of 32 of MobileNetV2's features.
+void DropoutMask(benchmark::State& state) {
+  constexpr std::int64_t kValues = 32 * 1280;
+  std::vector<float> mask(kValues);
+  std::uint64_t step = 0;
+  for (auto _ : state) {
+    fill_dropout_mask(mask.data(), kValues, 0.2F, false, {.seed = 1, .step = step++, .layer = 1});
+  }
+  state.counters["values/s"] =
+      benchmark::Counter(static_cast<double>(state.iterations() * kValues), benchmark::Counter::kIsRate);
+}
+BENCHMARK(DropoutMask)->Unit(benchmark::kMicrosecond)->UseRealTime();
+
+// What tells unknown photos, of 500 photos in five classes.
+void AcceptanceFit(benchmark::State& state) {
+  constexpr std::int64_t kPhotos = 500, kFeatures = 1280;
+  Tensor features({kPhotos, kFeatures});
+  Random(1, RandomPurpose::test).uniform(0.0F, 1.0F, features.values());
+  std::vector<int> labels(kPhotos);
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    labels[i] = static_cast<int>(i % 5);
+  }
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(fit_acceptance(features, labels, 5));
+  }
+}
+BENCHMARK(AcceptanceFit)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 }  // namespace
 }  // namespace headstart
