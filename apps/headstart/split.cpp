@@ -113,7 +113,9 @@ void add_split(CLI::App& program) {
       "  headstart split dogs-vs-cats/ --out cats_and_dogs/ --train 1000 --validation 500 --test 500\n"
       "  headstart split photos/ --out split/ --train 0.7 --validation 0.15 --test 0.15\n"
       "  headstart split scans/ --out split/ --group-by '(patient[0-9]+)_'\n"
-      "DIR/manifest.csv lists path,split,label,group,sha256.");
+      "DIR/manifest.csv lists path,split,label,group,sha256. While it is there, train, evaluate and check "
+      "tell what\n"
+      "changed; a photo that has moved to another part is an error.");
   command->callback([options, train, validation, test] {
     if (train->count() + validation->count() + test->count() > 0) {  // what is not given is left out
       options->train = train->count() > 0 ? options->train : 0.0;
