@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "headstart/graph.h"
@@ -46,8 +47,8 @@ const std::vector<Architecture>& architectures();
 // Capitals, hyphens and underscores do not count: ResNet-50 is resnet50, InceptionV3 inception_v3. Where
 // Keras and torchvision both have the name, `flavour` chooses; Keras's when it is not given. A flavour that
 // the name does not have is no error: the only row is given. Throws Error that offers the nearest names.
-bool is_zoo_name(const std::string& name);
-const Architecture& architecture(const std::string& name, std::optional<Flavour> flavour = std::nullopt);
+bool is_zoo_name(std::string_view name);
+const Architecture& architecture(std::string_view name, std::optional<Flavour> flavour = std::nullopt);
 
 // The graph with defaults filled in; throws Error for an input below minimum_size (says the minimum), an
 // alpha the network does not take, a non-positive class count. The graph's name is the architecture's.

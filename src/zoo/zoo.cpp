@@ -47,14 +47,14 @@ void check_options(const Architecture& architecture, const ArchitectureOptions& 
 
 }  // namespace
 
-bool is_zoo_name(const std::string& name) {
+bool is_zoo_name(std::string_view name) {
   const auto& table = architectures();
   return std::any_of(table.begin(), table.end(), [wanted = plain_spelling(name)](const auto& row) {
     return plain_spelling(row.name) == wanted;
   });
 }
 
-const Architecture& architecture(const std::string& name, std::optional<Flavour> flavour) {
+const Architecture& architecture(std::string_view name, std::optional<Flavour> flavour) {
   const Architecture* found = nullptr;
   const std::string wanted = plain_spelling(name);
   std::vector<std::string> names;
@@ -65,7 +65,7 @@ const Architecture& architecture(const std::string& name, std::optional<Flavour>
     names.push_back(candidate.name);
   }
   if (found == nullptr) {
-    throw Error("[zoo] expected the name of a network; received \"" + name + "\"" +
+    throw Error("[zoo] expected the name of a network; received \"" + std::string(name) + "\"" +
                 did_you_mean(name, names) + "; `headstart models` lists them");
   }
   return *found;
