@@ -32,8 +32,8 @@ Counter with_number(Counter counter, std::uint64_t number) {
 }
 
 #ifdef __x86_64__
-constexpr std::size_t kTogether =
-    2;  // vectors of four counters, so that multiplications do not wait for each other
+// Vectors of four counters, so that multiplications do not wait for each other.
+constexpr std::size_t kTogether = 2;
 
 // A word of a counter in the lower half of every 64 bits; what is above it is never looked at.
 [[gnu::target("avx2")]] void philox_avx2(const Counter& counter, Key key, std::uint32_t* words) {
@@ -139,8 +139,8 @@ namespace {
 
 float share(std::uint32_t bits) { return static_cast<float>(bits >> 8U) * 0x1p-24F; }
 
-float between(float low, float high, float share) {
-  const float value = low + (high - low) * share;
+float between(float low, float high, float place) {
+  const float value = low + (high - low) * place;
   return value < high || high <= low ? value : std::nextafter(high, low);  // rounding may reach `high`
 }
 
