@@ -1,6 +1,5 @@
-// Gradients of wide dense kernels as outer products: their rows, the program that leaves them so, the
-// optimizer that takes them; against loops and against the whole gradients.
-#include <cmath>
+// Gradients of wide dense kernels as outer products: the program that leaves them so, and the optimizer that
+// takes them, against the whole gradients.
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -23,39 +22,6 @@ std::vector<float> noise(std::int64_t count, std::uint64_t key) {
     value = random.normal();
   }
   return values;
-}
-
-TEST(OuterProduct, RowsEqualTheLoops) {
-  constexpr std::int64_t kMost = OuterProductRows::kMost;
-  for (const std::int64_t outputs : {1, 2, 31, 32, 33, 64, 257}) {
-    for (const std::int64_t rows : {1, 3, 20, 64}) {
-      constexpr std::int64_t kInputs = 2 * kMost + 7;  // two passes and a rest
-      const auto source = noise(rows * kInputs, 1), diff = noise(rows * outputs, 2);
-      const OuterProduct product{.parameter = "kernel",
-                                 .source = source.data(),
-                                 .diff = diff.data(),
-                                 .rows = rows,
-                                 .inputs = kInputs,
-                                 .outputs = outputs};
-      std::vector<float> result(static_cast<std::size_t>(kInputs * outputs), -1.0F), expected;
-      const OuterProductRows gradient(product);
-      for (std::int64_t i = 0; i < kInputs; i += kMost) {
-        gradient.compute(i, std::min(kMost, kInputs - i), result.data() + i * outputs);
-      }
-      for (std::int64_t i = 0; i < kInputs; ++i) {
-        for (std::int64_t o = 0; o < outputs; ++o) {
-          double sum = 0.0;
-          for (std::int64_t r = 0; r < rows; ++r) {
-            sum += static_cast<double>(source[static_cast<std::size_t>(r * kInputs + i)]) *
-                   static_cast<double>(diff[static_cast<std::size_t>(r * outputs + o)]);
-          }
-          expected.push_back(static_cast<float>(sum));
-        }
-      }
-      // Sums of at most 64 products of values near 1.
-      EXPECT_TRUE(test::all_close(result, expected, {.atol = 2e-5, .rtol = 1e-5})) << outputs << " " << rows;
-    }
-  }
 }
 
 // 400 features to 200, 200 and 1: the first two kernels differ in whether they are wide.

@@ -1,0 +1,58 @@
+// Rows of an outer product against the loops of its definition.
+#include "headstart/outer_product.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "core/random.h"
+#include "support/tolerance.h"
+
+namespace headstart {
+namespace {
+
+std::vector<float> noise(std::int64_t count, std::uint64_t key) {
+  Random random(5, RandomPurpose::test, key);
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) {
+    value = random.normal();
+  }
+  return values;
+}
+
+TEST(OuterProduct, RowsEqualTheLoops) {
+  constexpr std::int64_t kMost = OuterProductRows::kMost;
+  for (const std::int64_t outputs : {1, 2, 31, 32, 33, 64, 257}) {
+    for (const std::int64_t rows : {1, 3, 20, 64}) {
+      constexpr std::int64_t kInputs = 2 * kMost + 7;  // two passes and a rest
+      const auto source = noise(rows * kInputs, 1), diff = noise(rows * outputs, 2);
+      const OuterProduct product{.parameter = "kernel",
+                                 .source = source.data(),
+                                 .diff = diff.data(),
+                                 .rows = rows,
+                                 .inputs = kInputs,
+                                 .outputs = outputs};
+      std::vector<float> result(static_cast<std::size_t>(kInputs * outputs), -1.0F), expected;
+      const OuterProductRows gradient(product);
+      for (std::int64_t i = 0; i < kInputs; i += kMost) {
+        gradient.compute(i, std::min(kMost, kInputs - i), result.data() + i * outputs);
+      }
+      for (std::int64_t i = 0; i < kInputs; ++i) {
+        for (std::int64_t o = 0; o < outputs; ++o) {
+          double sum = 0.0;
+          for (std::int64_t r = 0; r < rows; ++r) {
+            sum += static_cast<double>(source[static_cast<std::size_t>(r * kInputs + i)]) *
+                   static_cast<double>(diff[static_cast<std::size_t>(r * outputs + o)]);
+          }
+          expected.push_back(static_cast<float>(sum));
+        }
+      }
+      // Sums of at most 64 products of values near 1.
+      EXPECT_TRUE(test::all_close(result, expected, {.atol = 2e-5, .rtol = 1e-5})) << outputs << " " << rows;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace headstart
