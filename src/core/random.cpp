@@ -43,7 +43,7 @@ constexpr std::size_t kTogether = 2;
                                          _mm256_set_epi64x(3, 2, 1, 0));
   __m256i c0[kTogether], c1[kTogether], c2[kTogether], c3[kTogether];
   for (std::size_t i = 0; i < kTogether; ++i) {
-    c0[i] = _mm256_add_epi64(first, _mm256_set1_epi64x(static_cast<long long>(4 * i)));
+    c0[i] = _mm256_add_epi64(first, _mm256_set1_epi64x(4 * static_cast<long long>(i)));
     c1[i] = _mm256_srli_epi64(c0[i], 32);
     c2[i] = _mm256_set1_epi64x(counter[2]);
     c3[i] = _mm256_set1_epi64x(counter[3]);

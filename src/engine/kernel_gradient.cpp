@@ -29,11 +29,6 @@ constexpr std::int64_t kPacked = kPackedValues + kFiltersAtOnce / kFewestRights 
 constexpr std::int64_t kTasks = 16;        // keep the usual number of cores busy
 constexpr std::int64_t kFewestRows = 512;  // of a part
 
-constexpr std::int64_t pieces(std::int64_t whole, std::int64_t piece) { return (whole + piece - 1) / piece; }
-constexpr std::int64_t up_to(std::int64_t value, std::int64_t multiple) {
-  return pieces(value, multiple) * multiple;
-}
-
 // Every panel has some columns of every row.
 template <std::int64_t columns>
 [[gnu::always_inline]] inline void pack_row(const float* values, std::int64_t count, std::int64_t row,

@@ -16,10 +16,6 @@ constexpr std::int64_t kMost = OuterProductRows::kMost;
 template <typename L>
 constexpr std::int64_t kSums = L::kCount == kMostLanes ? kMost : kMost / 2;
 
-std::int64_t up_to(std::int64_t value, std::int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
-
 template <typename L>
 [[gnu::always_inline]] inline void pack(const OuterProduct& product, std::vector<float>& panels) {
   panels.assign(static_cast<std::size_t>(product.rows * up_to(product.outputs, kPanel<L>)), 0.0F);

@@ -8,6 +8,11 @@
 
 namespace headstart {
 
+constexpr std::int64_t pieces(std::int64_t whole, std::int64_t piece) { return (whole + piece - 1) / piece; }
+constexpr std::int64_t up_to(std::int64_t value, std::int64_t multiple) {
+  return pieces(value, multiple) * multiple;
+}
+
 // The columns of a panel on the right: two vectors.
 template <typename L>
 constexpr std::int64_t kPanel = 2 * L::kCount;
