@@ -6,27 +6,19 @@
 
 #include <gtest/gtest.h>
 
-#include "core/random.h"
+#include "reference/cases.h"
 #include "support/tolerance.h"
 
 namespace headstart {
 namespace {
-
-std::vector<float> noise(std::int64_t count, std::uint64_t key) {
-  Random random(5, RandomPurpose::test, key);
-  std::vector<float> values(static_cast<std::size_t>(count));
-  for (float& value : values) {
-    value = random.normal();
-  }
-  return values;
-}
 
 TEST(OuterProduct, RowsEqualTheLoops) {
   constexpr std::int64_t kMost = OuterProductRows::kMost;
   for (const std::int64_t outputs : {1, 2, 31, 32, 33, 64, 257}) {
     for (const std::int64_t rows : {1, 3, 20, 64}) {
       constexpr std::int64_t kInputs = 2 * kMost + 7;  // two passes and a rest
-      const auto source = noise(rows * kInputs, 1), diff = noise(rows * outputs, 2);
+      const Tensor source = reference::random_tensor({rows, kInputs}, 1),
+                   diff = reference::random_tensor({rows, outputs}, 2);
       const OuterProduct product{.parameter = "kernel",
                                  .source = source.data(),
                                  .diff = diff.data(),
@@ -42,8 +34,7 @@ TEST(OuterProduct, RowsEqualTheLoops) {
         for (std::int64_t o = 0; o < outputs; ++o) {
           double sum = 0.0;
           for (std::int64_t r = 0; r < rows; ++r) {
-            sum += static_cast<double>(source[static_cast<std::size_t>(r * kInputs + i)]) *
-                   static_cast<double>(diff[static_cast<std::size_t>(r * outputs + o)]);
+            sum += static_cast<double>(source[r * kInputs + i]) * static_cast<double>(diff[r * outputs + o]);
           }
           expected.push_back(static_cast<float>(sum));
         }

@@ -4,25 +4,16 @@
 
 #include <gtest/gtest.h>
 
-#include "core/random.h"
 #include "headstart/engine.h"
 #include "headstart/error.h"
 #include "headstart/head.h"
 #include "headstart/model.h"
 #include "headstart/optimizer.h"
+#include "reference/cases.h"
 #include "support/tolerance.h"
 
 namespace headstart {
 namespace {
-
-std::vector<float> noise(std::int64_t count, std::uint64_t key) {
-  Random random(5, RandomPurpose::test, key);
-  std::vector<float> values(static_cast<std::size_t>(count));
-  for (float& value : values) {
-    value = random.normal();
-  }
-  return values;
-}
 
 // 400 features to 200, 200 and 1: the first two kernels differ in whether they are wide.
 Graph wide_head() {
@@ -47,9 +38,9 @@ Trained trained(const OptimizerOptions& options, bool factored, int threads = 0)
   EXPECT_EQ(program.trainable().size(), 6U);
   EXPECT_EQ(program.gradients().size(), factored ? 5U : 6U);
   Optimizer optimizer(options, result.parameters);
-  const auto diff = noise(kBatch, 9);
+  const Tensor diff = reference::random_tensor({kBatch}, 9);
   for (std::uint64_t step = 0; step < 4; ++step) {
-    const auto images = noise(kBatch * 400, 20 + step);
+    const Tensor images = reference::random_tensor({kBatch, 400}, 20 + step);
     const float* boundary = images.data();
     const auto logits = program.forward({&boundary, 1}, step).values();
     result.logits.assign(logits.begin(), logits.end());
