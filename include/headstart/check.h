@@ -36,13 +36,6 @@ struct ImageFinding {
   std::string detail;
 };
 
-struct CheckedImage {
-  std::string path;
-  std::string label;   // "" in a folder without classes
-  std::string split;   // "train", "validation", "test"
-  std::string sha256;  // of the file; "" when it cannot be read
-};
-
 // Pictures that are the same to the byte (`exact`: all of them) or to the eye.
 struct DuplicateGroup {
   std::vector<std::size_t> images{};  // ascending indices into DatasetCheck::images
@@ -57,7 +50,7 @@ struct ClassCount {
 };
 
 struct DatasetCheck {
-  std::vector<CheckedImage> images;
+  std::vector<SplitPhoto> images;
   std::vector<ImageFinding> findings;
   std::vector<DuplicateGroup> duplicates;
   std::vector<ClassCount> classes;

@@ -39,10 +39,12 @@ enum class FileTransfer { copy, hard_link };  // hard_link copies where the file
 std::int64_t write_split_folders(const DatasetSplits& splits, const std::string& directory,
                                  FileTransfer transfer);
 
-// A photo of a data set. `split` is "train", "validation" or "test".
+// A photo of a data set.
 struct SplitPhoto {
-  std::string path, split, label;
-  std::string sha256;  // of the file; empty when it cannot be read
+  std::string path;
+  std::string label;   // "" in a folder without classes
+  std::string split;   // "train", "validation", "test"
+  std::string sha256;  // of the file; "" when it cannot be read
 };
 
 // What is different from the manifest that write_split_folders left in the data set's folder.

@@ -177,12 +177,7 @@ DatasetCheck check_dataset(const std::string& path, const CheckOptions& options,
   for (auto& group : duplicate_groups(examined, options.threads)) {
     check.duplicates.push_back(describe(std::move(group), check));
   }
-  std::vector<SplitPhoto> photos;
-  for (const auto& image : check.images) {
-    photos.push_back(
-        {.path = image.path, .split = image.split, .label = image.label, .sha256 = image.sha256});
-  }
-  check.since_split = changes_since_split(path, photos);
+  check.since_split = changes_since_split(path, check.images);
   return check;
 }
 

@@ -45,8 +45,18 @@ std::vector<std::vector<std::string>> rows_of(const std::string& manifest) {
   }
 }
 
-// Nothing for a CSV that is no manifest: one without hashes or parts.
+// Where it would be; it may not be there.
+std::string manifest_of(const std::string& data) {
+  std::error_code ignored;
+  return fs::is_directory(data, ignored) ? (fs::path(data) / "manifest.csv").string() : data;
+}
+
+// Nothing without the file, or from a CSV that is no manifest: one without hashes or parts.
 std::vector<Listed> listed_in(const std::string& manifest) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(manifest, ignored)) {
+    return {};
+  }
   const auto rows = rows_of(manifest);
   if (rows.empty()) {
     return {};
@@ -70,13 +80,6 @@ std::vector<Listed> listed_in(const std::string& manifest) {
     files.push_back({rows[i][columns[0]], part, rows[i][columns[2]], lower(rows[i][columns[3]])});
   }
   return files;
-}
-
-std::optional<std::string> manifest_of(const std::string& data) {
-  std::error_code ignored;
-  const fs::path manifest =
-      fs::is_directory(data, ignored) ? fs::path(data) / "manifest.csv" : fs::path(data);
-  return fs::is_regular_file(manifest, ignored) ? std::optional(manifest.string()) : std::nullopt;
 }
 
 const char* name_of(SplitRole part) {
@@ -108,8 +111,8 @@ std::vector<SplitPhoto> photos_of(const DatasetSplits& splits) {
   const auto add = [&](const Dataset& part, SplitRole role) {
     for (const auto& sample : part.samples) {
       photos.push_back({.path = sample.path,
-                        .split = name_of(role),
                         .label = part.class_names.at(static_cast<std::size_t>(sample.label)),
+                        .split = name_of(role),
                         .sha256 = ""});
     }
   };
@@ -142,30 +145,9 @@ void hash(std::vector<SplitPhoto>& photos, int threads, Progress& progress) {
   progress.end();
 }
 
-}  // namespace
-
-std::string to_string(SplitChange::Kind kind) {
-  switch (kind) {
-    case SplitChange::Kind::moved:
-      return "moved";
-    case SplitChange::Kind::relabelled:
-      return "with another label";
-    case SplitChange::Kind::changed:
-      return "with another content";
-    case SplitChange::Kind::added:
-      return "added";
-    case SplitChange::Kind::missing:
-      return "missing";
-  }
-  throw Error("[split] a known change was expected; received another value");
-}
-
-std::vector<SplitChange> changes_since_split(const std::string& data, const std::vector<SplitPhoto>& photos) {
-  const auto manifest = manifest_of(data);
-  const std::vector<Listed> listed = manifest ? listed_in(*manifest) : std::vector<Listed>{};
-  if (listed.empty()) {
-    return {};
-  }
+// `data`: as its photos' paths were made.
+std::vector<SplitChange> changes_since(const std::vector<Listed>& listed, const std::string& data,
+                                       const std::vector<SplitPhoto>& photos) {
   std::map<std::string, std::vector<const Listed*>> by_hash;
   std::set<std::string> paths, unhashed, met_paths, met_hashes;
   for (const auto& file : listed) {
@@ -202,24 +184,50 @@ std::vector<SplitChange> changes_since_split(const std::string& data, const std:
   return changes;
 }
 
+}  // namespace
+
+std::string to_string(SplitChange::Kind kind) {
+  switch (kind) {
+    case SplitChange::Kind::moved:
+      return "moved";
+    case SplitChange::Kind::relabelled:
+      return "with another label";
+    case SplitChange::Kind::changed:
+      return "with another content";
+    case SplitChange::Kind::added:
+      return "added";
+    case SplitChange::Kind::missing:
+      return "missing";
+  }
+  throw Error("[split] a known change was expected; received another value");
+}
+
+std::vector<SplitChange> changes_since_split(const std::string& data, const std::vector<SplitPhoto>& photos) {
+  const auto listed = listed_in(manifest_of(data));
+  return listed.empty() ? std::vector<SplitChange>{} : changes_since(listed, data, photos);
+}
+
 void require_same_split(const std::string& data, const DatasetSplits& splits, int threads,
                         Progress& progress) {
-  if (const auto manifest = manifest_of(data); !manifest || listed_in(*manifest).empty()) {
+  const auto manifest = manifest_of(data);
+  const auto listed = listed_in(manifest);
+  if (listed.empty()) {
     return;
   }
   std::vector<SplitPhoto> photos = photos_of(splits);
   hash(photos, threads, progress);
   std::map<SplitChange::Kind, std::vector<SplitChange>> by_kind;
-  for (auto& change : changes_since_split(data, photos)) {
+  for (auto& change : changes_since(listed, data, photos)) {
     by_kind[change.kind].push_back(std::move(change));
   }
   if (const auto& moved = by_kind[SplitChange::Kind::moved]; !moved.empty()) {
+    const bool one = moved.size() == 1;
     throw Error(fmt::format(
-        "[split] the parts of {} were expected; received {} in another than it was, {} first ({}, was {}): a "
-        "model "
-        "would be measured on what it was trained on; move {} back, or delete the manifest to start anew",
-        *manifest_of(data), moved.size() == 1 ? "a photo" : fmt::format("{} photos", moved.size()),
-        moved.front().path, moved.front().is, moved.front().was, moved.size() == 1 ? "it" : "them"));
+        "[split] the parts of {} were expected; received {} in another than it was, {} first ({}, was {}): "
+        "a model would be measured on what it was trained on; move {} back, or delete the manifest to start "
+        "anew",
+        manifest, one ? "a photo" : fmt::format("{} photos", moved.size()), moved.front().path,
+        moved.front().is, moved.front().was, one ? "it" : "them"));
   }
   std::vector<std::string> notes;
   for (const auto& [kind, changes] : by_kind) {

@@ -103,8 +103,8 @@ TEST_F(Manifest, IsComparedWithItself) {
   const DatasetSplits splits = read_dataset(manifest);
   for (const auto& sample : splits.train.samples) {
     photos.push_back({.path = sample.path,
-                      .split = "train",
                       .label = splits.train.class_names.at(static_cast<std::size_t>(sample.label)),
+                      .split = "train",
                       .sha256 = sha256_of_file(sample.path)});
   }
   const auto changes = changes_since_split(manifest, photos);
