@@ -1,7 +1,7 @@
 // Products of matrices outside the engine.
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace headstart {
@@ -9,10 +9,10 @@ namespace headstart {
 // Element (row, column) is values[row * down + column * right].
 struct MatrixView {
   const float* values = nullptr;
-  std::size_t rows = 0, columns = 0;
-  std::size_t down = 0, right = 0;
+  std::int64_t rows = 0, columns = 0;
+  std::int64_t down = 0, right = 0;
 };
-inline MatrixView row_major(const float* values, std::size_t rows, std::size_t columns) {
+inline MatrixView row_major(const float* values, std::int64_t rows, std::int64_t columns) {
   return {.values = values, .rows = rows, .columns = columns, .down = columns, .right = 1};
 }
 inline MatrixView transposed(const MatrixView& matrix) {

@@ -6,8 +6,8 @@
 
 #include <immintrin.h>
 
+#include "core/lanes.h"
 #include "engine/curves.h"
-#include "engine/lanes.h"
 #include "engine/onednn.h"
 #include "engine/sliding.h"
 

@@ -6,9 +6,9 @@
 
 #include <omp.h>
 
-#include "engine/bf16.h"
+#include "core/bf16.h"
+#include "core/lanes.h"
 #include "engine/curves.h"
-#include "engine/lanes.h"
 #include "engine/parts.h"
 
 namespace headstart {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "engine/bf16.h"
-#include "engine/lanes.h"
+#include "core/bf16.h"
+#include "core/lanes.h"
 #include "engine/parts.h"
 
 namespace headstart {

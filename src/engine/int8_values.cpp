@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "core/lanes.h"
 #include "engine/curves.h"
-#include "engine/lanes.h"
 
 namespace headstart {
 namespace {

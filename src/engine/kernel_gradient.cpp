@@ -5,8 +5,8 @@
 
 #include <omp.h>
 
-#include "engine/lanes.h"
-#include "engine/panels.h"
+#include "core/lanes.h"
+#include "core/panels.h"
 #include "engine/parts.h"
 
 namespace headstart {

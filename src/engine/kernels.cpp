@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "core/bf16.h"
 #include "core/random.h"
-#include "engine/bf16.h"
 
 namespace headstart {
 namespace {

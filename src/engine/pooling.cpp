@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "engine/lanes.h"
+#include "core/lanes.h"
 
 namespace headstart {
 namespace {

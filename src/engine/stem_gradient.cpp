@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/lanes.h"
+#include "core/lanes.h"
 #include "engine/parts.h"
 
 namespace headstart {

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "engine/lanes.h"
+#include "core/lanes.h"
 #include "engine/winograd_filtering.h"
 
 namespace headstart {

@@ -5,8 +5,8 @@
 #include <limits>
 #include <string>
 
+#include "core/lanes.h"
 #include "engine/curves.h"
-#include "engine/lanes.h"
 
 namespace headstart {
 

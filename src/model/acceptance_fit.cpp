@@ -52,9 +52,12 @@ Residuals residuals_of(const Tensor& features, std::span<const int> labels, cons
 // Directions (rank, channels) times the covariance.
 std::vector<float> times_covariance(const std::vector<float>& directions, const Residuals& residuals) {
   const std::size_t channels = residuals.channels, rank = directions.size() / channels;
-  const MatrixView values = row_major(residuals.values.data(), residuals.rows, channels);
-  const auto along = product(values, transposed(row_major(directions.data(), rank, channels)));
-  const auto sums = product(transposed(values), row_major(along.data(), residuals.rows, rank));
+  const auto view = [](const std::vector<float>& matrix, std::size_t rows, std::size_t columns) {
+    return row_major(matrix.data(), static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns));
+  };
+  const MatrixView values = view(residuals.values, residuals.rows, channels);
+  const auto along = product(values, transposed(view(directions, rank, channels)));
+  const auto sums = product(transposed(values), view(along, residuals.rows, rank));
   std::vector<float> result;
   result.reserve(sums.size());
   for (std::size_t k = 0; k < rank; ++k) {

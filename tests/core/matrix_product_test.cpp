@@ -9,19 +9,19 @@
 namespace headstart {
 namespace {
 
-std::vector<float> noise(std::size_t count, std::uint64_t key) {
+std::vector<float> noise(std::int64_t count, std::uint64_t key) {
   Random random(3, RandomPurpose::test, key);
-  std::vector<float> values(count);
+  std::vector<float> values(static_cast<std::size_t>(count));
   random.uniform(-1.0F, 1.0F, values);
   return values;
 }
 
 std::vector<float> by_definition(const MatrixView& a, const MatrixView& b) {
   std::vector<float> result;
-  for (std::size_t row = 0; row < a.rows; ++row) {
-    for (std::size_t column = 0; column < b.columns; ++column) {
+  for (std::int64_t row = 0; row < a.rows; ++row) {
+    for (std::int64_t column = 0; column < b.columns; ++column) {
       double sum = 0.0;
-      for (std::size_t i = 0; i < a.columns; ++i) {
+      for (std::int64_t i = 0; i < a.columns; ++i) {
         sum += static_cast<double>(a.values[row * a.down + i * a.right]) *
                static_cast<double>(b.values[i * b.down + column * b.right]);
       }
@@ -32,9 +32,9 @@ std::vector<float> by_definition(const MatrixView& a, const MatrixView& b) {
 }
 
 TEST(MatrixProduct, EqualsItsDefinition) {
-  for (const std::size_t rows : {1U, 5U, 6U, 19U}) {
-    for (const std::size_t columns : {1U, 15U, 16U, 37U}) {
-      for (const std::size_t between : {1U, 8U, 50U}) {
+  for (const std::int64_t rows : {1, 6, 7, 12, 29}) {
+    for (const std::int64_t columns : {1, 15, 16, 32, 37}) {
+      for (const std::int64_t between : {1, 8, 50}) {
         const auto left = noise(rows * between, 1), right = noise(between * columns, 2);
         for (const auto& a :
              {row_major(left.data(), rows, between), transposed(row_major(left.data(), between, rows))}) {

@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/bf16.h"
+#include "core/bf16.h"
 
 namespace headstart {
 namespace {

@@ -7,8 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/bf16.h"
 #include "core/random.h"
-#include "engine/bf16.h"
 #include "engine/winograd.h"
 #include "engine/winograd_choice.h"
 #include "engine/winograd_gradient.h"

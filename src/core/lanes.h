@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "engine/bf16.h"
+#include "core/bf16.h"
 
 namespace headstart {
 
