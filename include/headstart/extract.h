@@ -24,6 +24,7 @@ struct ExtractOptions {
   const ValueRanges* ranges = nullptr;  // for int8
   int threads = 0;                      // 0: all cores
   bool strict = false;                  // an unreadable image throws in place of being left out
+  bool logits = false;                  // as FrozenProgram::Options::logits
   // As LoaderOptions::augment.
   std::function<Image(const Image&, const LoaderItem&)> augment{};
 };

@@ -32,8 +32,9 @@ struct PredictOptions {
 // model, which must outlive it.
 class Predictor {
  public:
+  // With `logits` the graph's output is what comes before a softmax or sigmoid at its end.
   explicit Predictor(const Model& model, std::vector<NodeId> outputs, Precision precision,
-                     int batch_size = 32);
+                     int batch_size = 32, bool logits = false);
 
   // `input`: (N, ...) with any N, preprocessed. Returns (N, ...) for each output. Throws Error when the shape
   // does not fit.
@@ -46,6 +47,7 @@ class Predictor {
   std::vector<NodeId> outputs_;
   Precision precision_;
   int batch_size_;
+  bool logits_;
   std::map<int, FrozenProgram> programs_;
 };
 
@@ -75,7 +77,11 @@ Tensor class_probabilities(const Graph& graph, const Tensor& output);
 // The same at the model's temperature.
 Tensor class_probabilities(const Model& model, const Tensor& output);
 
-// The nodes whose values `class_table` reads: the output, and with limits the source of the features.
+// The same from logits (N, units), where also a probability close to 1 says how close.
+Tensor class_probabilities_of_logits(const Model& model, const Tensor& logits);
+
+// The nodes whose values `class_table` reads: the output, of which it wants the logits, and with limits the
+// source of the features.
 std::vector<NodeId> nodes_for_classes(const Model& model, const PredictOptions& options);
 
 // Rows of class probabilities of the images that could be read.
@@ -85,7 +91,8 @@ struct ClassTable {
   std::vector<int> samples;
   std::vector<UnreadableImage> unreadable;
 };
-// From the values of nodes_for_classes, (rows, shape of the node) each; without samples.
+// From the values of nodes_for_classes, (rows, shape of the node) each, logits first; without samples. Throws
+// Error for logits that are no numbers.
 ClassTable class_table(const Model& model, const std::vector<Tensor>& values);
 ClassTable classify_dataset(const Model& model, const Dataset& dataset, const PredictOptions& options,
                             Progress& progress);

@@ -29,6 +29,7 @@ struct WeightFile {
     std::vector<std::string> weights{};
     std::vector<std::string> kinds{};
     std::uint64_t place = 0;
+    std::optional<float> epsilon{};  // of a batch norm, where the file says it
   };
   std::vector<Layer> layers{};
   std::string architecture_json{};         // Keras model_config / tfjs modelTopology, else empty

@@ -104,17 +104,18 @@ struct Loader::State {
         return picture;
       }
     }
-    auto picture = std::make_shared<const Image>(fit_image(decode(sample), options.preprocessing));
+    auto picture = std::make_shared<const Image>(read(sample));
     if (options.kept) {
       options.kept->keep(sample, picture);
     }
     return picture;
   }
 
-  Image decode(int sample) const {
+  Image read(int sample) const {
     const auto& path = samples[static_cast<std::size_t>(sample)].path;
     try {
-      return decode_image(read_file(path), decode_options_for(options.preprocessing));
+      return fit_image(decode_image(read_file(path), decode_options_for(options.preprocessing)),
+                       options.preprocessing);
     } catch (const Error& error) {
       if (options.strict) {
         throw Error(fmt::format("{}: {}", path, without_tag(error.what())));

@@ -1,6 +1,7 @@
 #include "headstart/features.h"
 
 #include <filesystem>
+#include <fstream>
 #include <ostream>
 #include <utility>
 
@@ -18,6 +19,20 @@ namespace headstart {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kRowsHeader = "row,path,label,split";
+
+// A file of rows that this wrote before may be written again; a list of photos may not.
+void require_no_other_csv(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  if (file && std::getline(file, line) && line != kRowsHeader) {
+    throw Error(
+        fmt::format("[features] expected no other file where the list of the rows goes; received {}; choose "
+                    "another name for the features",
+                    path));
+  }
+}
 
 struct Sources {
   Dataset dataset;
@@ -106,8 +121,9 @@ std::string write_features(const FeatureTable& table, const std::string& path) {
     write_safetensors(path, tensors, {});
   }
   std::string csv = fs::path(path).replace_extension(".csv").string();
+  require_no_other_csv(csv);
   write_file_atomically(csv, [&](std::ostream& out) {
-    out << "row,path,label,split\n";
+    out << kRowsHeader << '\n';
     for (std::size_t i = 0; i < table.paths.size(); ++i) {
       out << i << ',' << csv_field(table.paths[i]) << ',' << csv_field(table.labels[i]) << ','
           << table.splits[i] << '\n';

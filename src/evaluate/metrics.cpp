@@ -21,6 +21,9 @@ void check_sizes(const Tensor& probabilities, const std::vector<int>& labels, st
     throw Error(fmt::format("[evaluate] expected probabilities {}; received {}", to_string(expected),
                             to_string(probabilities.shape())));
   }
+  if (!is_finite(probabilities)) {
+    throw Error("[evaluate] expected probabilities; received some that are no numbers");
+  }
   for (const int label : labels) {
     if (label < 0 || static_cast<std::size_t>(label) >= classes) {
       throw Error(fmt::format("[evaluate] expected labels below {}; received {}", classes, label));

@@ -56,7 +56,7 @@ std::vector<int> match_classes(const std::vector<std::string>& dataset,
 // Rows of `outputs` for `views` views of each sample, one after the other; `samples` names the sample of each
 // row.
 ImageOutputs compute_views(const Model& model, const Dataset& dataset, const std::vector<NodeId>& outputs,
-                           int views, const PredictOptions& options, Progress& progress) {
+                           bool logits, int views, const PredictOptions& options, Progress& progress) {
   const auto per_image = static_cast<std::size_t>(views);
   std::vector<LoaderItem> items(dataset.samples.size() * per_image);
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -73,7 +73,8 @@ ImageOutputs compute_views(const Model& model, const Dataset& dataset, const std
                             .precision = few ? Precision::f32 : options.precision,
                             .ranges = &model.ranges,
                             .threads = options.threads,
-                            .strict = options.strict};
+                            .strict = options.strict,
+                            .logits = logits};
   if (views > 1) {
     extraction.augment = [kernel = model.preprocessing.kernel](const Image& image, const LoaderItem& item) {
       return test_view(image, item.view, kernel);
@@ -129,8 +130,13 @@ void average_views(ClassTable& table) {
 
 }  // namespace
 
-Predictor::Predictor(const Model& model, std::vector<NodeId> outputs, Precision precision, int batch_size)
-    : model_(&model), outputs_(std::move(outputs)), precision_(precision), batch_size_(batch_size) {
+Predictor::Predictor(const Model& model, std::vector<NodeId> outputs, Precision precision, int batch_size,
+                     bool logits)
+    : model_(&model),
+      outputs_(std::move(outputs)),
+      precision_(precision),
+      batch_size_(batch_size),
+      logits_(logits) {
   if (batch_size_ < 1) {
     throw Error(fmt::format("[predict] expected a positive batch size; received {}", batch_size_));
   }
@@ -160,7 +166,7 @@ void Predictor::run_batch(const float* input, int batch, std::int64_t first, std
   auto program = programs_.find(batch);
   if (program == programs_.end()) {
     const FrozenProgram::Options options{
-        .batch = batch, .precision = resolve(precision_), .ranges = &model_->ranges};
+        .batch = batch, .precision = resolve(precision_), .logits = logits_, .ranges = &model_->ranges};
     program =
         programs_.emplace(batch, FrozenProgram(model_->graph, model_->parameters, outputs_, options)).first;
   }
@@ -173,7 +179,7 @@ void Predictor::run_batch(const float* input, int batch, std::int64_t first, std
 
 ImageOutputs compute_outputs(const Model& model, const Dataset& dataset, const std::vector<NodeId>& outputs,
                              const PredictOptions& options, Progress& progress) {
-  return compute_views(model, dataset, outputs, 1, options, progress);
+  return compute_views(model, dataset, outputs, false, 1, options, progress);
 }
 
 void require_classifier(const Model& model) {
@@ -208,6 +214,26 @@ Tensor class_probabilities(const Model& model, const Tensor& output) {
   return result;
 }
 
+Tensor class_probabilities_of_logits(const Model& model, const Tensor& logits) {
+  const std::int64_t rows = logits.shape().at(0), units = logits.shape().at(1);
+  Tensor scaled = logits;
+  for (float& logit : scaled.values()) {
+    logit = static_cast<float>(static_cast<double>(logit) / model.temperature);
+  }
+  if (units > 1) {
+    return probabilities(output_activation(model.graph) == OutputActivation::sigmoid
+                             ? OutputActivation::sigmoid
+                             : OutputActivation::softmax,
+                         scaled);
+  }
+  Tensor columns({rows, 2});
+  for (std::int64_t i = 0; i < rows; ++i) {
+    columns[2 * i] = -scaled[i];
+    columns[2 * i + 1] = scaled[i];
+  }
+  return probabilities(OutputActivation::sigmoid, columns);
+}
+
 std::vector<NodeId> nodes_for_classes(const Model& model, const PredictOptions& options) {
   std::vector<NodeId> nodes{model.graph.output()};
   if (model.acceptance && !options.accept_all) {
@@ -217,8 +243,14 @@ std::vector<NodeId> nodes_for_classes(const Model& model, const PredictOptions& 
 }
 
 ClassTable class_table(const Model& model, const std::vector<Tensor>& values) {
+  if (!is_finite(values.at(0))) {
+    throw Error(fmt::format(
+        "[predict] expected numbers from {}; received some that are none or infinite; its weights "
+        "are damaged, or its training diverged",
+        model.graph.name()));
+  }
   ClassTable table{
-      .probabilities = class_probabilities(model, values.at(0)), .samples = {}, .unreadable = {}};
+      .probabilities = class_probabilities_of_logits(model, values[0]), .samples = {}, .unreadable = {}};
   if (values.size() > 1) {
     const Acceptance& acceptance = model.acceptance.value();
     const Tensor features = unit_features(std::as_const(values[1]).values(), values[1].shape()[0],
@@ -233,7 +265,8 @@ ClassTable classify_dataset(const Model& model, const Dataset& dataset, const Pr
                             Progress& progress) {
   require_classifier(model);
   const int views = options.test_time_augmentation ? kTestViews : 1;
-  auto computed = compute_views(model, dataset, nodes_for_classes(model, options), views, options, progress);
+  auto computed =
+      compute_views(model, dataset, nodes_for_classes(model, options), true, views, options, progress);
   ClassTable table = class_table(model, computed.outputs);
   table.samples = std::move(computed.samples);
   table.unreadable = std::move(computed.unreadable);

@@ -142,7 +142,7 @@ Tensor first_row(const Tensor& input, std::int64_t row) {
 Explanation occluded(const Model& model, Predictor& predictor, const Tensor& input,
                      const ExplainOptions& options, Progress& progress) {
   const auto outputs = predictor.run(input);
-  const Tensor whole = class_probabilities(model, outputs.front());
+  const Tensor whole = class_probabilities_of_logits(model, outputs.front());
   Explanation explanation = begun_explanation(whole, 0, options);
   if (outputs.size() > 1) {
     add_strangeness(model, outputs[1].values(), explanation);
@@ -162,7 +162,7 @@ Explanation occluded(const Model& model, Predictor& predictor, const Tensor& inp
 // For all pictures: it is compiled once.
 Predictor whole_network(const Model& model, const ExplainOptions& options) {
   return Predictor(model, nodes_for_classes(model, {.accept_all = options.accept_all}),
-                   precision_of(options, 1), kSquaresAtOnce);
+                   precision_of(options, 1), kSquaresAtOnce, true);
 }
 
 void occlude_files(const Model& model, const std::vector<std::string>& paths, const ExplainOptions& options,

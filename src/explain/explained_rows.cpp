@@ -37,8 +37,7 @@ void add_strangeness(const Model& model, std::span<const float> values, Explanat
 std::vector<Explanation> explain_rows(const Model& model, EvidenceProgram& program,
                                       const std::vector<std::vector<const float*>>& rows,
                                       const ExplainOptions& options) {
-  const Tensor outputs = probabilities(output_activation(model.graph), program.forward(rows));
-  const Tensor table = class_probabilities(model, outputs);
+  const Tensor table = class_probabilities_of_logits(model, program.forward(rows));
   std::vector<Explanation> explanations;
   for (std::size_t row = 0; row < rows.size(); ++row) {
     explanations.push_back(begun_explanation(table, row, options));

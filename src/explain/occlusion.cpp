@@ -101,7 +101,7 @@ std::vector<HeatMap> occlusion_maps(const Model& model, Predictor& predictor, co
       std::copy_n(input.data(), input.size(), image);
       cover(image, width, squares[first + i], colour);
     }
-    const Tensor rows = class_probabilities(model, predictor.run(covered).front());
+    const Tensor rows = class_probabilities_of_logits(model, predictor.run(covered).front());
     for (std::size_t i = 0; i < count; ++i) {
       for (std::size_t c = 0; c < classes.size(); ++c) {
         drops[c].add(squares[first + i],

@@ -159,9 +159,8 @@ DatasetEvaluation measurement_of(const ReportRequest& request, const Model& mode
       (model.acceptance && strange != images)) {
     return evaluate(model, dataset, request.predict, progress);
   }
-  const auto activation = output_activation(model.graph);
   ClassTable table;
-  table.probabilities = class_probabilities(model, probabilities(activation, logits));
+  table.probabilities = class_probabilities_of_logits(model, logits);
   table.strangeness = request.validation_strangeness;
   table.samples.resize(dataset.samples.size());
   std::iota(table.samples.begin(), table.samples.end(), 0);

@@ -39,7 +39,7 @@ Model checked(Model model) {
 LoadedClassifier::LoadedClassifier(Model model, Precision precision, int threads, std::int64_t maximum_pixels)
     : model_(checked(std::move(model))),
       maximum_pixels_(maximum_pixels),
-      predictor_(model_, nodes_for_classes(model_, {}), precision, static_cast<int>(kBatch)),
+      predictor_(model_, nodes_for_classes(model_, {}), precision, static_cast<int>(kBatch), true),
       decoders_(thread_count(0)),
       computing_(threads) {
   Tensor nothing(rows_shape(1));  // compiles, and packs the weights

@@ -71,6 +71,7 @@ class Extraction {
           graph_, parameters_, options_.outputs,
           FrozenProgram::Options{.batch = static_cast<int>(batch_),
                                  .precision = precision_,
+                                 .logits = options_.logits,
                                  .weights_of = programs_.empty() ? nullptr : &programs_.front(),
                                  .ranges = options_.ranges});
       lock.unlock();

@@ -7,6 +7,7 @@
 #include "core/sha256.h"
 #include "graph/ancestors.h"
 #include "graph/serialize.h"
+#include "headstart/error.h"
 #include "train/augmentation_json.h"
 #include "train/features.h"
 
@@ -18,6 +19,16 @@ namespace {
 constexpr int kRecordVersion = 2;
 
 }  // namespace
+
+std::string text_of(const Preprocessing& preprocessing) {
+  const Preprocessing& p = preprocessing;
+  std::string text = fmt::format("{} {} {} {} {} {} {} {}", p.height, p.width, p.channels,
+                                 to_string(p.kernel), to_string(p.fit), p.resize_to, p.bgr, p.scale);
+  for (std::size_t c = 0; c < p.mean.size(); ++c) {
+    text += fmt::format(" {} {}", p.mean[c], p.std[c]);
+  }
+  return text;
+}
 
 std::string feature_key(const Graph& graph, const Parameters& parameters,
                         const BoundaryTableOptions& options) {
@@ -46,14 +57,12 @@ std::string feature_key(const Graph& graph, const Parameters& parameters,
   for (const NodeId id : options.boundary) {
     hash.update_text(graph.node(id).name);
   }
-  const Preprocessing& p = options.preprocessing;
-  hash.update_text(fmt::format("{} {} {} {} {} {} {} {}", p.height, p.width, p.channels, to_string(p.kernel),
-                               to_string(p.fit), p.resize_to, p.bgr, p.scale));
-  for (std::size_t c = 0; c < p.mean.size(); ++c) {
-    hash.update_text(fmt::format("{} {}", p.mean[c], p.std[c]));
-  }
+  hash.update_text(text_of(options.preprocessing));
   hash.update_text(to_string(options.precision));
   if (options.precision == Precision::int8) {
+    if (options.ranges == nullptr) {
+      throw Error("[features] expected ranges for int8; received none");
+    }
     for (const auto& [layer, range] : *options.ranges) {
       hash.update_text(fmt::format("{} {} {}", layer, range.low, range.high));
     }

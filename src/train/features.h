@@ -32,6 +32,8 @@ struct BoundaryTableOptions {
 // Identifies everything but the picture that a record depends on.
 std::string feature_key(const Graph& graph, const Parameters& parameters,
                         const BoundaryTableOptions& options);
+// Everything of it that changes pixels.
+std::string text_of(const Preprocessing& preprocessing);
 // Identifies a picture by its path, size and time of change.
 std::string picture_identity(const std::string& path);
 // What a loader applies to a picture; null when the augmentation changes nothing.

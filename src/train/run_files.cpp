@@ -10,6 +10,7 @@
 
 #include "core/files.h"
 #include "headstart/error.h"
+#include "weights/ranges_json.h"
 #include "weights/safetensors.h"
 
 namespace headstart {
@@ -97,7 +98,9 @@ void save_checkpoint(const std::string& directory, const RunState& state, const 
   const fs::path path = checkpoint_path(directory);
   fs::create_directories(path.parent_path());
   write_safetensors(path.string(), tensors,
-                    {{"state", state_json(state).dump()}, {"fingerprint", fingerprint}});
+                    {{"state", state_json(state).dump()},
+                     {"best_ranges", to_json(state.best_ranges)},
+                     {"fingerprint", fingerprint}});
 }
 
 std::optional<RunState> load_checkpoint(const std::string& directory, const std::string& fingerprint) {
@@ -108,14 +111,15 @@ std::optional<RunState> load_checkpoint(const std::string& directory, const std:
   const MappedFile file(path);
   Safetensors saved = read_safetensors({.data = file.data(), .size = file.size()});
   if (saved.metadata["fingerprint"] != fingerprint) {
-    throw Error(
-        fmt::format("[resume] expected the options, data and weights of the run in {}; received others; "
-                    "repeat its command with --resume, or "
-                    "choose another --out",
-                    directory));
+    throw Error(fmt::format(
+        "[resume] expected the options, network, data and weights of the run in {}; received others; "
+        "repeat its command with --resume, or "
+        "choose another --out",
+        directory));
   }
   try {
     RunState state = state_of(json::parse(saved.metadata["state"]));
+    state.best_ranges = ranges_from_json(saved.metadata["best_ranges"], "resume");
     for (auto& [name, tensor] : saved.tensors) {
       for (const auto& [prefix, target] : {std::pair<std::string, Parameters*>{kCurrent, &state.current},
                                            {kBest, &state.best},

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "headstart/parameters.h"
+#include "headstart/ranges.h"
 #include "headstart/train.h"
 #include "train/file_lock.h"
 
@@ -25,14 +26,15 @@ struct RunState {
   int epochs_since_best = 0;                // of this stage
   int plateaus = 0, epochs_on_plateau = 0;  // of this stage
   Parameters current, best;                 // what the run may change
+  ValueRanges best_ranges;                  // for int8, those that `best` was validated with
   std::vector<float> best_logits;           // of the validation images; not in a checkpoint
   Parameters average;                       // of `current`; empty when it is not asked for
   Parameters optimizer;
   std::int64_t optimizer_iterations = 0;
 };
 
-// `fingerprint` stands for the options, the data and the frozen parameters: a checkpoint of another run is
-// refused.
+// `fingerprint` stands for the options, the network, the data and the frozen parameters: a checkpoint of
+// another run is refused.
 void save_checkpoint(const std::string& directory, const RunState& state, const std::string& fingerprint);
 // Empty when there is none.
 std::optional<RunState> load_checkpoint(const std::string& directory, const std::string& fingerprint);

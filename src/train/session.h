@@ -49,7 +49,7 @@ struct StageSpec {
 // False when it was stopped before its end.
 bool run_stage(Session& session, const StageSpec& spec);
 
-// Writes model.safetensors (the best epoch) and history.csv; with the optimizer's state the checkpoint too.
+// Writes model.safetensors (the best epoch) and history.csv.
 void save_outputs(Session& session);
 
 }  // namespace headstart

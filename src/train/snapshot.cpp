@@ -6,12 +6,22 @@
 #include <fmt/format.h>
 
 #include "core/sha256.h"
+#include "headstart/error.h"
 
 namespace headstart {
 namespace {
 
 std::span<const std::uint8_t> bytes_of(const void* data, std::size_t size) {
   return {static_cast<const std::uint8_t*>(data), size};
+}
+
+Tensor& of_same_shape(Parameters& parameters, const std::string& name, const Tensor& other) {
+  Tensor& own = parameters.at(name);
+  if (own.shape() != other.shape()) {
+    throw Error(fmt::format("[train] expected {} to have the shape {}; received {}", name,
+                            to_string(own.shape()), to_string(other.shape())));
+  }
+  return own;
 }
 
 }  // namespace
@@ -44,13 +54,15 @@ Parameters copy_of(const Parameters& parameters, const std::set<std::string>& na
 
 void assign(Parameters& target, const Parameters& source) {
   for (const auto& [name, tensor] : source) {
-    std::copy(tensor.values().begin(), tensor.values().end(), target.at(name).values().begin());
+    Tensor& own = of_same_shape(target, name, tensor);
+    std::copy(tensor.values().begin(), tensor.values().end(), own.values().begin());
   }
 }
 
 void swap_values(Parameters& a, Parameters& b) {
   for (auto& [name, tensor] : b) {
-    std::swap_ranges(tensor.values().begin(), tensor.values().end(), a.at(name).values().begin());
+    Tensor& own = of_same_shape(a, name, tensor);
+    std::swap_ranges(tensor.values().begin(), tensor.values().end(), own.values().begin());
   }
 }
 

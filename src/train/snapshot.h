@@ -15,9 +15,10 @@ namespace headstart {
 std::set<std::string> changing_parameters(const Graph& graph, BatchNormMode batch_norm);
 
 Parameters copy_of(const Parameters& parameters, const std::set<std::string>& names);
-// Values in place: programs that read `target` by reference see them.
+// Values in place: programs that read `target` by reference see them. Throws Error for tensors that `target`
+// does not have, or has in other shapes.
 void assign(Parameters& target, const Parameters& source);
-void swap_values(Parameters& a, Parameters& b);  // of every tensor of `b`
+void swap_values(Parameters& a, Parameters& b);  // of every tensor of `b`; throws likewise
 
 // average += (1 - decay) * (parameter - average), for every tensor of `average`.
 void move_average(Parameters& average, const Parameters& parameters, double decay);

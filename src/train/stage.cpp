@@ -50,7 +50,7 @@ class Stage {
   TrainingProgram& program_for(std::size_t size);
   std::span<const float> adjusted(std::span<const float> logits);
   LossValue loss_of_batch(const BoundaryBatch& batch, TrainingProgram& program);
-  void update_parameters(Parameters& gradients, std::span<const OuterProduct> factored);
+  void update_parameters(std::int64_t step, Parameters& gradients, std::span<const OuterProduct> factored);
   bool train_epoch(EpochProgress& progress);
   void validate(EpochProgress& progress);
   void train_step(const BoundaryBatch& batch, EpochProgress& progress);
@@ -162,18 +162,19 @@ LossValue Stage::loss_of_batch(const BoundaryBatch& batch, TrainingProgram& prog
                          sample_weights_, diff_logits_);
 }
 
-// One step of the optimizer.
-void Stage::update_parameters(Parameters& gradients, std::span<const OuterProduct> factored) {
+// One step of the optimizer; `step`: the batch of this stage that ends it.
+void Stage::update_parameters(std::int64_t step, Parameters& gradients,
+                              std::span<const OuterProduct> factored) {
   RunState& state = session_.state;
   const double factor = schedule_factor(
-      spec_.options.schedule, {.step = state.stage_step,
+      spec_.options.schedule, {.step = step,
                                .steps_per_epoch = steps_,
                                .total_steps = static_cast<std::int64_t>(steps_) * spec_.options.epochs,
                                .plateaus = state.plateaus});
   last_rate_ = optimizer_->learning_rate() * factor;
   optimizer_->step(session_.model.parameters, gradients, factor, factored);
   if (state.average.size() > 0) {
-    const auto t = static_cast<double>(state.stage_step + 1);
+    const auto t = static_cast<double>(step + 1);
     move_average(state.average, session_.model.parameters,
                  std::min(options_.average_decay, (1.0 + t) / (10.0 + t)));
   }
@@ -195,11 +196,11 @@ void Stage::train_step(const BoundaryBatch& batch, EpochProgress& progress) {
   }
   program.backward(diff_logits_.data());
   if (options_.accumulate == 1) {
-    update_parameters(program.gradients(), program.factored_gradients());
+    update_parameters(state.stage_step, program.gradients(), program.factored_gradients());
   } else {
     accumulated_.add(program.gradients(), batch.labels.size());
     if (accumulated_.batches() == options_.accumulate) {
-      update_parameters(accumulated_.take_mean(), {});
+      update_parameters(state.stage_step, accumulated_.take_mean(), {});
     }
   }
   ++state.step;
@@ -229,7 +230,7 @@ bool Stage::train_epoch(EpochProgress& progress) {
     }
   }
   if (accumulated_.batches() > 0) {
-    update_parameters(accumulated_.take_mean(), {});
+    update_parameters(session_.state.stage_step - 1, accumulated_.take_mean(), {});
   }
   if (seen_ == 0) {
     throw Error("[train] expected images to train on; every one was unreadable; see the messages above");
@@ -280,14 +281,8 @@ void Stage::finish_epoch(EpochProgress& progress) {
   if (better) {
     state.best_epoch = record.epoch;
     state.best_logits = evaluator_->logits();
-    if (state.best.size() == 0) {
-      state.best = copy_of(session_.model.parameters, session_.changing);
-    } else {
-      for (auto& [name, tensor] : state.best) {
-        const auto values = session_.model.parameters.at(name).values();
-        std::copy(values.begin(), values.end(), tensor.values().begin());
-      }
-    }
+    state.best_ranges = session_.model.ranges;
+    state.best = copy_of(session_.model.parameters, session_.changing);
   }
   state.epochs_since_best = better ? 0 : state.epochs_since_best + 1;
   state.epochs_on_plateau = better ? 0 : state.epochs_on_plateau + 1;

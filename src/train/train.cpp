@@ -11,9 +11,11 @@
 
 #include "core/sha256.h"
 #include "engine/core_limit.h"
+#include "graph/serialize.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
 #include "train/class_sizes.h"
+#include "train/features.h"
 #include "train/known_photos.h"
 #include "train/rate_factors.h"
 #include "train/session.h"
@@ -49,6 +51,21 @@ void resolve_stage(StageOptions& stage, const Graph& graph) {
   optimizer = resolve(optimizer);
 }
 
+// The loss says of the logits what the last activation says of them.
+void require_fitting_loss(const Graph& graph, Loss loss) {
+  const OutputActivation activation = output_activation(graph);
+  const bool one_unit = element_count(graph.output_shape()) == 1, binary = loss == Loss::binary_crossentropy;
+  if (binary ? activation == OutputActivation::softmax
+             : one_unit || activation == OutputActivation::sigmoid) {
+    throw Error(
+        fmt::format("[train] expected a loss that fits the last layer; received {} for {}; end the head with "
+                    "{}, or use {}",
+                    to_string(loss), binary ? "a softmax" : (one_unit ? "one output" : "sigmoids"),
+                    binary ? "dense:sigmoid" : "dense:softmax",
+                    binary ? "sparse_categorical_crossentropy" : "binary_crossentropy"));
+  }
+}
+
 TrainOptions resolved(TrainOptions options, const Graph& graph) {
   resolve_stage(options.head, graph);
   Graph unfrozen = graph;
@@ -57,6 +74,7 @@ TrainOptions resolved(TrainOptions options, const Graph& graph) {
   }
   resolve_stage(options.fine_tune, unfrozen);
   options.loss = options.loss.value_or(loss_for(graph));
+  require_fitting_loss(graph, *options.loss);
   if (options.batch_size < 1 || options.head.epochs < 0 || options.fine_tune.epochs < 0 ||
       options.steps_per_epoch < 0 || options.patience < 0) {
     throw Error(
@@ -186,10 +204,12 @@ std::vector<float> logit_offsets_of(const TrainOptions& options, const Graph& gr
   return offsets;
 }
 
-// What a checkpoint must agree with: options, data, frozen parameters.
+// What a checkpoint must agree with: options, network, data, frozen parameters.
 std::string fingerprint_of(const Session& session) {
   Sha256 hash;
   hash.update_text(to_json(session.options));
+  hash.update_text(graph_to_json(session.model.graph));
+  hash.update_text(text_of(session.model.preprocessing));
   hash.update_text(hash_frozen(session.model.parameters, session.changing).sha256_before);
   for (const Split* split : {&session.train_split, &session.validation_split}) {
     for (const int label : labels_of(*split)) {
@@ -197,8 +217,13 @@ std::string fingerprint_of(const Session& session) {
     }
     if (split->files != nullptr) {
       for (const Sample& sample : split->files->samples) {
-        hash.update_text(fs::path(sample.path).filename().string());
+        std::error_code gone;  // told when it is read
+        hash.update_text(fmt::format("{} {}", fs::path(sample.path).filename().string(),
+                                     fs::file_size(sample.path, gone)));
       }
+    } else {
+      const Tensor& images = split->memory->images;
+      hash.update({reinterpret_cast<const std::uint8_t*>(images.data()), images.values().size_bytes()});
     }
   }
   return hash.hex();
@@ -307,10 +332,15 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
                   .loss = *options.loss,
                   .class_weights = class_weights_of(options, model.graph, labels_of(train_split)),
                   .logit_offsets = logit_offsets_of(options, model.graph, labels_of(train_split))};
-  session.fingerprint = fingerprint_of(session);
+  if (!options.out_directory.empty()) {
+    session.fingerprint = fingerprint_of(session);
+  }
   const auto lock = begin_or_resume(session);
   result.interrupted = !run_stages(session);
   assign(model.parameters, session.state.best);
+  if (session.state.best_epoch > 0) {
+    model.ranges = session.state.best_ranges;
+  }
   if (!result.interrupted && options.accepted_share > 0.0 && session.state.best_epoch > 0) {
     const bool tuned = !fine_tuning_cuts(options).empty();
     result.interrupted =
@@ -383,14 +413,18 @@ void save_outputs(Session& session) {
   session.model.provenance["best_epoch"] = std::to_string(best.epoch);
   session.model.provenance["val_accuracy"] = fmt::format("{:.4f}", best.val_accuracy);
   session.model.provenance["val_loss"] = fmt::format("{:.4f}", best.val_loss);
-  swap_values(session.model.parameters, state.best);
+  const auto swap_best = [&] {
+    swap_values(session.model.parameters, state.best);
+    std::swap(session.model.ranges, state.best_ranges);
+  };
+  swap_best();
   try {
     save_model(session.model, model_path(directory));
   } catch (...) {
-    swap_values(session.model.parameters, state.best);
+    swap_best();
     throw;
   }
-  swap_values(session.model.parameters, state.best);
+  swap_best();
   write_history(directory, state.history);
 }
 

@@ -26,7 +26,7 @@ struct Move {
   Shape shape;
   const SourceWeight* weight = nullptr;
   Transform transform = Transform::none;
-  float constant = 0.0F;
+  float constant = 0.0F;  // the value of what has no weight, else what is added to it
 };
 
 struct Plan {
@@ -168,6 +168,14 @@ void plan_identity(const Graph& graph, const TargetLayer& norm, const TargetLaye
   plan.report.folded.push_back(norm.name);
 }
 
+// A batch norm divides by sqrt(variance + epsilon): another epsilon is another variance.
+float added_to(const Graph& graph, const TargetLayer& target, const ParameterSpec& spec,
+               const SourceLayer& layer) {
+  const auto* norm = std::get_if<BatchNormalization>(&graph.node(target.id).op);
+  return norm != nullptr && layer.epsilon && spec.name == "moving_variance" ? *layer.epsilon - norm->epsilon
+                                                                            : 0.0F;
+}
+
 // `leave`: a weight of the layer that belongs elsewhere.
 void plan_layer(const Graph& graph, const TargetLayer& target, const SourceLayer& layer,
                 const SourceWeight* leave, const SourceHints& hints, Plan& plan) {
@@ -191,7 +199,8 @@ void plan_layer(const Graph& graph, const TargetLayer& target, const SourceLayer
           transform == Transform::none ? "" : " before transposing"));
       continue;
     }
-    plan.moves.push_back({target.id, std::move(name), spec.shape, weight, transform});
+    plan.moves.push_back(
+        {target.id, std::move(name), spec.shape, weight, transform, added_to(graph, target, spec, layer)});
   }
   // A bias that the graph has no place for is another network, not a spare tensor. Keras's Normalization has
   // a count besides, of the pictures it was adapted to.
@@ -321,6 +330,12 @@ MappedWeights map_weights_leniently(const Graph& graph, WeightFile file) {
     if (tensor.shape() != move.shape) {
       tensor = resample_positions(graph, move.node, tensor);
       change = "interpolated";
+    }
+    if (move.constant != 0.0F) {
+      for (float& value : tensor.values()) {
+        value += move.constant;
+      }
+      change = fmt::format("{:+.1g}, for the epsilon", move.constant);
     }
     result.parameters.insert(move.parameter, std::move(tensor));
     result.report.mapped.push_back({move.parameter, move.weight->key, std::move(change)});

@@ -10,6 +10,7 @@
 #include "headstart/error.h"
 #include "headstart/model.h"
 #include "weights/acceptance_file.h"
+#include "weights/ranges_json.h"
 #include "weights/safe_json.h"
 #include "weights/safetensors.h"
 
@@ -138,44 +139,6 @@ class Metadata {
   const std::map<std::string, std::string>& values_;
 };
 
-json ranges_to_json(const ValueRanges& ranges) {
-  json object = json::object();
-  for (const auto& [layer, range] : ranges) {
-    object[layer] = {range.low, range.high};
-  }
-  return object;
-}
-
-// Files of models that were not trained with int8 have none.
-ValueRanges ranges_of(const std::map<std::string, std::string>& metadata) {
-  ValueRanges ranges;
-  const auto found = metadata.find(kRangesKey);
-  if (found == metadata.end()) {
-    return ranges;
-  }
-  const auto refuse = [] {
-    throw Error(
-        fmt::format("[{}] expected an object of pairs [low, high] with low <= 0 < high as \"{}\"; "
-                    "received another value",
-                    kModelTag, kRangesKey));
-  };
-  const auto object = parse_json(found->second, kModelTag);
-  if (!object.is_object()) {
-    refuse();
-  }
-  for (const auto& [layer, pair] : object.items()) {
-    if (!pair.is_array() || pair.size() != 2 || !pair[0].is_number() || !pair[1].is_number()) {
-      refuse();
-    }
-    const ValueRange range{.low = pair[0].get<float>(), .high = pair[1].get<float>()};
-    if (!(range.low <= 0.0F && range.high > 0.0F && std::isfinite(range.low) && std::isfinite(range.high))) {
-      refuse();
-    }
-    ranges.emplace(layer, range);
-  }
-  return ranges;
-}
-
 // Files that were never calibrated have none.
 double temperature_of(const std::map<std::string, std::string>& metadata) {
   const auto found = metadata.find(kTemperatureKey);
@@ -233,7 +196,7 @@ void save_model(const Model& model, const std::string& path) {
     metadata[kTemperatureKey] = fmt::format("{}", model.temperature);
   }
   if (!model.ranges.empty()) {
-    metadata[kRangesKey] = dump(ranges_to_json(model.ranges));
+    metadata[kRangesKey] = to_json(model.ranges);
   }
   if (!model.acceptance) {
     write_safetensors(path, model.parameters, metadata);
@@ -264,7 +227,9 @@ Model load_model(const std::string& path) {
         strings_from_json(metadata.document(kClassNamesKey, json::value_t::array), "class names");
     model.class_ids = strings_from_json(metadata.document(kClassIdsKey, json::value_t::array), "class ids");
     model.temperature = temperature_of(file.metadata);
-    model.ranges = ranges_of(file.metadata);
+    if (file.metadata.contains(kRangesKey)) {  // of models that were trained with int8
+      model.ranges = ranges_from_json(metadata.text(kRangesKey), kModelTag);
+    }
     const auto provenance = metadata.document(kProvenanceKey, json::value_t::object);
     for (const auto& [key, value] : provenance.items()) {
       model.provenance[key] = json_string(provenance, key.c_str(), kModelTag);

@@ -203,7 +203,10 @@ class OnnxReader {
     }
     if (node.op == "BatchNormalization" && rank == 1) {
       set_norm(place, "Norm", s[0]);
-      return new_layer(node, {{"weight", 1}, {"bias", 2}, {"running_mean", 3}, {"running_var", 4}});
+      const auto layer =
+          new_layer(node, {{"weight", 1}, {"bias", 2}, {"running_mean", 3}, {"running_var", 4}});
+      result_.layers[layer].epsilon = node.epsilon;
+      return layer;
     }
     if (node.op == "LayerNormalization" && rank == 1) {
       set_norm(place, "LayerNorm", s[0]);

@@ -1,6 +1,7 @@
 #include "weights/onnx_file.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <optional>
 
@@ -76,11 +77,14 @@ void parse_attribute(Bytes message, OnnxNode& node) {
   std::string_view name;
   std::int64_t integer = 0;
   std::vector<std::int64_t> integers;
+  float number = 0.0F;
   std::optional<OnnxTensor> tensor;
-  constexpr std::uint64_t kName = 1, kInteger = 3, kTensor = 5, kIntegers = 8;
+  constexpr std::uint64_t kName = 1, kNumber = 2, kInteger = 3, kTensor = 5, kIntegers = 8;
   for_each_field(message, [&](const ProtobufField& field) {
     if (field.number == kName) {
       name = as_text(field.bytes);
+    } else if (field.number == kNumber) {
+      number = std::bit_cast<float>(static_cast<std::uint32_t>(field.value));
     } else if (field.number == kInteger) {
       integer = static_cast<std::int64_t>(field.value);
     } else if (field.number == kTensor) {
@@ -95,6 +99,8 @@ void parse_attribute(Bytes message, OnnxNode& node) {
     node.transpose_b = integer != 0;
   } else if (name == "kernel_shape") {
     node.kernel = std::move(integers);
+  } else if (name == "epsilon") {
+    node.epsilon = number;
   } else if (name == "perm") {
     node.permutation = std::move(integers);
   } else if (name == "value" && tensor) {

@@ -32,6 +32,7 @@ struct OnnxNode {
   bool transpose_a = false, transpose_b = false;  // of Gemm
   std::vector<std::int64_t> kernel{};             // of poolings
   std::vector<std::int64_t> permutation{};        // of Transpose
+  float epsilon = 1e-5F;                          // of BatchNormalization (ONNX's default)
   std::vector<OnnxTensor> constants{};            // the value of a Constant
 };
 

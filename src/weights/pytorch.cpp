@@ -176,10 +176,8 @@ class StateDictReader {
     return false;
   }
 
+  // The nested one first: a checkpoint may have a tensor of its own, such as the best accuracy.
   const PickleValue& state_dict(const PickleValue& root) const {
-    if (holds_tensors(root)) {
-      return root;
-    }
     constexpr std::array<std::string_view, 5> kKeys{"state_dict", "model", "model_state_dict", "net",
                                                     "model_ema"};
     for (const auto key : kKeys) {
@@ -187,6 +185,9 @@ class StateDictReader {
       if (nested != nullptr && holds_tensors(*nested)) {
         return *nested;
       }
+    }
+    if (holds_tensors(root)) {
+      return root;
     }
     throw Error(
         fmt::format("[{}] expected a state dict (names to tensors), also under state_dict, model, "

@@ -123,7 +123,8 @@ std::vector<SourceLayer> our_layers(const WeightFile& file) {
 std::vector<SourceLayer> onnx_layers(const WeightFile& file) {
   std::vector<SourceLayer> layers;
   for (const auto& layer : file.layers) {
-    SourceLayer source{.group = layer.name, .name = layer.name, .place = layer.place};
+    SourceLayer source{
+        .group = layer.name, .name = layer.name, .place = layer.place, .epsilon = layer.epsilon};
     for (std::size_t i = 0; layer.place != 0 && i < layer.weights.size(); ++i) {
       const auto& key = layer.weights[i];
       source.weights.push_back({.key = key, .kind = layer.kinds[i], .tensor = &file.tensors.at(key)});

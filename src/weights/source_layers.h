@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,8 @@ struct SourceLayer {
       group;         // name of the Keras layer group it stands in ("vgg16" of a nested model), else as `name`
   std::string name;  // "block1_conv1", "layer1.0.bn1"
   std::vector<SourceWeight> weights{};
-  std::uint64_t place = 0;  // in the network (weights/places.h); 0: not known
+  std::uint64_t place = 0;         // in the network (weights/places.h); 0: not known
+  std::optional<float> epsilon{};  // of a batch norm, where the file says it
 };
 
 struct Source {

@@ -149,7 +149,7 @@ TEST(Evidence, SaysHowStrangeAPictureIs) {
   acceptance.limits = {0.5, 1.0, 2.0};
   model.acceptance = acceptance;
   const auto expected =
-      class_table(model, Predictor(model, nodes_for_classes(model, {}), Precision::f32).run(images))
+      class_table(model, Predictor(model, nodes_for_classes(model, {}), Precision::f32, 32, true).run(images))
           .strangeness;
   for (const auto method : {ExplainMethod::gradcam, ExplainMethod::occlusion}) {
     const auto made = explain_tensor(model, images, {.method = method, .precision = Precision::f32});

@@ -130,7 +130,7 @@ Comparison export_probabilities(const Model& model, const std::string& path, con
   auto [pixels, input] = random_pictures(model.preprocessing, batch);
   Tensor& given = options.preprocessing ? pixels : input;
   const bool first = options.layout == ImageLayout::channels_first;
-  const auto values = Predictor(model, nodes_for_classes(model, {}), Precision::f32).run(input);
+  const auto values = Predictor(model, nodes_for_classes(model, {}), Precision::f32, 32, true).run(input);
   ClassTable table = class_table(model, values);
   Comparison comparison{first ? channels_first(std::move(given)) : std::move(given),
                         std::move(table.probabilities)};

@@ -40,7 +40,7 @@ MemorySplits splits(int classes) {
 
 // Share of the images that the model calls unknown.
 double unknown_share(const Model& model, const Tensor& images) {
-  Predictor predictor(model, nodes_for_classes(model, {}), Precision::f32);
+  Predictor predictor(model, nodes_for_classes(model, {}), Precision::f32, 32, true);
   const auto strange = class_table(model, predictor.run(images)).strangeness;
   EXPECT_EQ(static_cast<std::int64_t>(strange.size()), images.shape()[0]);
   return static_cast<double>(std::count_if(strange.begin(), strange.end(), is_unknown)) /
