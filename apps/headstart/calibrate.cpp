@@ -11,6 +11,7 @@
 
 #include "checks.h"
 #include "commands.h"
+#include "divided_data.h"
 #include "headstart/error.h"
 #include "headstart/progress.h"
 #include "model_options.h"
@@ -94,7 +95,8 @@ void print_text(const Calibrated& result, const std::string& path) {
 
 // The temperature, then which photos are unknown, then how well strangers are told.
 Calibrated calibrate_all(Model& model, const CalibrateOptions& options, Progress& progress) {
-  const DatasetSplits splits = read_dataset(options.data);
+  const DatasetSplits splits =
+      read_divided(options.data, options.model, options.split == "validation" ? "" : options.split, progress);
   const Dataset dataset = choose_split(splits, options.split);
   const bool apart = (splits.validation || splits.test) && options.split != "train" && options.split != "all";
   Calibrated result{.temperature = calibrate(model, dataset, options.predict, progress)};

@@ -10,6 +10,7 @@
 
 #include "checks.h"
 #include "commands.h"
+#include "divided_data.h"
 #include "headstart/predict.h"
 #include "headstart/progress.h"
 #include "headstart/split.h"
@@ -154,8 +155,8 @@ void print_evaluation(const DatasetEvaluation& measured) {
 }
 
 void run_evaluate(const EvaluateOptions& options) {
-  const DatasetSplits splits = read_dataset(options.data);
   const auto progress = make_console_progress();
+  const DatasetSplits splits = read_divided(options.data, options.request.model, options.split, *progress);
   require_same_split(options.data, splits, options.predict.threads, *progress);
   const Dataset dataset = choose_split(splits, options.split);
   const Model model = open_model(options.request, *progress);

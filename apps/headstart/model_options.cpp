@@ -86,6 +86,21 @@ void add_weight_options(CLI::App& command, ModelRequest& request) {
   command.add_option("--seed", request.seed, "Of fresh parameters (0)")->type_name("N");
 }
 
+void add_preprocessing_options(CLI::App& command, ModelRequest& request) {
+  command
+      .add_option("--preprocessing", request.preprocessing,
+                  "How pixels become the input, where no model file says it: unit (x / 255), tf (-1 to 1), "
+                  "torch, caffe, none (as the weights were trained)")
+      ->type_name("MODE")
+      ->check(one_of({"unit", "tf", "torch", "caffe", "none"}));
+  command
+      .add_option("--resize", request.resize,
+                  "And how pictures are resized: bilinear-aa, bilinear, nearest (Keras's load_img), "
+                  "bicubic-aa, area")
+      ->type_name("KERNEL")
+      ->check(one_of({"bilinear-aa", "bilinear", "nearest", "bicubic-aa", "area"}));
+}
+
 void add_class_index_option(CLI::App& command, ModelRequest& request) {
   command
       .add_option("--class-index", request.class_index,
@@ -110,6 +125,7 @@ void add_model_options(CLI::App& command, ModelRequest& request) {
   add_model_argument(command, request);
   add_weight_options(command, request);
   add_architecture_options(command, request.architecture);
+  add_preprocessing_options(command, request);
 }
 
 }  // namespace headstart::app

@@ -19,13 +19,15 @@ void add_architecture_options(CLI::App& command, ArchitectureOptions& options);
 void add_weights_option(CLI::App& command, ModelRequest& request);
 // --weights, --seed.
 void add_weight_options(CLI::App& command, ModelRequest& request);
+// --preprocessing, --resize.
+void add_preprocessing_options(CLI::App& command, ModelRequest& request);
 // --class-index.
 void add_class_index_option(CLI::App& command, ModelRequest& request);
 // The model file of a run's folder; any other path as it is.
 std::string model_file(const std::string& path);
 // The positional MODEL.
 void add_model_argument(CLI::App& command, ModelRequest& request);
-// MODEL, --weights, --seed and the architecture options.
+// MODEL, --weights, --seed, the architecture and the preprocessing options.
 void add_model_options(CLI::App& command, ModelRequest& request);
 
 }  // namespace headstart::app

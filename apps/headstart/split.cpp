@@ -28,6 +28,17 @@ bool are_counts(const SplitOptions& options) {
   return options.train > 1.0 || options.validation > 1.0 || options.test > 1.0;
 }
 
+// Of counts what is not given is left out; of shares the first that is not given gets the rest.
+void complete(SplitOptions& options, bool has_train, bool has_validation) {
+  options.train = has_train ? options.train : 0.0;
+  options.validation = has_validation ? options.validation : 0.0;
+  if (are_counts(options)) {
+    return;
+  }
+  const double rest = std::max(0.0, 1.0 - options.train - options.validation - options.test);
+  (has_train ? has_validation ? options.test : options.validation : options.train) += rest;
+}
+
 int count_of(const char* name, double value) {
   if (value != std::floor(value) || value > 1e9) {
     throw CLI::ValidationError(
@@ -117,9 +128,8 @@ void add_split(CLI::App& program) {
       "tell what\n"
       "changed; a photo that has moved to another part is an error.");
   command->callback([options, train, validation, test] {
-    if (train->count() + validation->count() + test->count() > 0) {  // what is not given is left out
-      options->train = train->count() > 0 ? options->train : 0.0;
-      options->validation = validation->count() > 0 ? options->validation : 0.0;
+    if (train->count() + validation->count() + test->count() > 0) {
+      complete(*options, train->count() > 0, validation->count() > 0);
     }
     split(*options);
   });

@@ -30,7 +30,18 @@ Json layer_json(const SummaryRow& row) {
           {"trainable", row.trainable}, {"inputs", row.inputs}};
 }
 
-Json summary_json(const Summary& summary) {
+Json preprocessing_json(const Preprocessing& preprocessing) {
+  return {{"mode", preprocessing.mode},
+          {"resize", to_string(preprocessing.kernel)},
+          {"fit", to_string(preprocessing.fit)},
+          {"resize_to", preprocessing.resize_to},
+          {"bgr", preprocessing.bgr},
+          {"scale", preprocessing.scale},
+          {"mean", preprocessing.mean},
+          {"std", preprocessing.std}};
+}
+
+Json summary_json(const Summary& summary, const Preprocessing& preprocessing) {
   Json layers = Json::array();
   for (const auto& row : summary.rows) {
     layers.push_back(layer_json(row));
@@ -40,32 +51,38 @@ Json summary_json(const Summary& summary) {
           {"parameters", summary.parameters},
           {"trainable_parameters", summary.trainable_parameters},
           {"non_trainable_parameters", summary.non_trainable_parameters},
-          {"trainable_weights", summary.trainable_tensors}};
+          {"trainable_weights", summary.trainable_tensors},
+          {"preprocessing", preprocessing_json(preprocessing)}};
 }
 
 // The network that `train` would make with this head.
-Graph with_new_head(const SummaryOptions& options) {
+Model with_new_head(const SummaryOptions& options) {
   const ArchitectureOptions& architecture = options.request.architecture;
-  const HeadOptions head{.head = options.head,
-                         .classes = architecture.classes == 0 ? 2 : architecture.classes};
+  const HeadOptions head{
+      .head = options.head,
+      .classes = architecture.classes > 0 ? architecture.classes : classes_of_head(options.head).value_or(2)};
+  Model model;
   if (options.request.model == "none") {
-    return attach_head(input_only(architecture).graph, head);
+    model = input_only(architecture);
+    model.graph = attach_head(model.graph, head);
+    return model;
   }
   ModelRequest request = options.request;
   request.architecture.classes = 0;
   request.architecture.include_top = !is_zoo_name(request.model);
-  const Model described = describe_model(request);
-  const Graph base = is_zoo_name(request.model) ? described.graph : without_head(described).graph;
-  Graph graph = attach_head(base, head);
-  freeze_base(graph, base.name(), options.freeze);
-  return graph;
+  model = describe_model(request);
+  const Graph base = is_zoo_name(request.model) ? model.graph : without_head(model).graph;
+  model.graph = attach_head(base, head);
+  freeze_base(model.graph, base.name(), options.freeze);
+  return model;
 }
 
 void print_summary(const SummaryOptions& options) {
-  const Graph graph = options.head.empty() ? describe_model(options.request).graph : with_new_head(options);
-  const Summary summary = summarize(graph, options.expand ? NestedModels::expanded : NestedModels::collapsed);
+  const Model model = options.head.empty() ? describe_model(options.request) : with_new_head(options);
+  const Summary summary =
+      summarize(model.graph, options.expand ? NestedModels::expanded : NestedModels::collapsed);
   if (options.json) {
-    print_json(summary_json(summary));
+    print_json(summary_json(summary, model.preprocessing));
   } else {
     fmt::print("{}Layers: {}\nTrainable weights: {}\n", to_text(summary), summary.rows.size(),
                summary.trainable_tensors);
@@ -80,13 +97,14 @@ void add_summary(CLI::App& program) {
   auto options = std::make_shared<SummaryOptions>();
   add_model_argument(*command, options->request);
   add_architecture_options(*command, options->request.architecture);
+  add_preprocessing_options(*command, options->request);
   command
       ->add_option("--head", options->head,
                    "With these layers on it, as `train --head` has them; MODEL may be none then")
       ->type_name("LAYERS");
   command
       ->add_option("--freeze", options->freeze,
-                   "With --head: all of the base, none, or the base up to a layer (all)")
+                   "With --head: all of the base, none, or what comes before a layer (all)")
       ->type_name("all|none|NAME");
   command->add_flag("--expand", options->expand, "The layers of a nested base in place of one row for it");
   command->add_flag("--json", options->json, "One JSON document");

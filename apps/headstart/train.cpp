@@ -31,8 +31,14 @@ namespace headstart::app {
 namespace {
 
 // The base with its head, trainable where --freeze says so.
-Model make_model(const TrainCommand& command, int classes, Progress& progress) {
-  const HeadOptions head{.head = command.head, .classes = classes};
+Model make_model(const TrainCommand& command, const std::vector<std::string>& classes, Progress& progress) {
+  if (command.head == "keep") {
+    return open_to_go_on(command.base, command.freeze, classes, progress);
+  }
+  if (command.train.head.epochs == 0 && !command.train.fine_tune_from.empty()) {
+    progress.message("fine-tuning begins with a new head, which knows nothing: --epochs trains it first");
+  }
+  const HeadOptions head{.head = command.head, .classes = static_cast<int>(classes.size())};
   if (command.base.model == "none") {
     return with_head(input_only(command.base.architecture), head, command.train.seed);
   }
@@ -43,6 +49,9 @@ Model make_model(const TrainCommand& command, int classes, Progress& progress) {
   Model pretrained = open_model(base, progress);
   if (!of_the_zoo) {
     pretrained = without_head(pretrained);
+  }
+  if (base.weights == "none" && command.freeze == "all" && command.train.fine_tune_from.empty()) {
+    progress.message("the base has random weights and is frozen: --freeze none trains it too");
   }
   Model model = with_head(pretrained, head, command.train.seed);
   freeze_base(model.graph, pretrained.graph.name(), command.freeze);
@@ -83,11 +92,17 @@ void run_rate_finder(const TrainCommand& command, const Model& model, const Data
   const std::string plot = command.train.out_directory + "/learning_rates.png";
   plot_rates(curve, plot);
   if (command.json) {
-    print_json({{"suggestion", curve.suggestion}, {"curve", path}, {"plot", plot}});
+    print_json({{"suggestion", curve.suggestion == 0.0 ? Json() : Json(curve.suggestion)},
+                {"curve", path},
+                {"plot", plot}});
     return;
   }
-  fmt::print("learning rate: the loss falls fastest at {:.2g}; try --lr {:.1g}\ncurve: {}\nplot: {}\n",
-             curve.suggestion, curve.suggestion, path, plot);
+  fmt::print("{}\ncurve: {}\nplot: {}\n",
+             curve.suggestion == 0.0
+                 ? "learning rate: the loss does not fall clearly at any; look at the plot, or leave out --lr"
+                 : fmt::format("learning rate: the loss falls fastest at {:.2g}; try --lr {:.1g}",
+                               curve.suggestion, curve.suggestion),
+             path, plot);
 }
 
 void print_plan(const std::vector<PlanRow>& plan, bool json) {
@@ -124,11 +139,34 @@ void print_plan(const std::vector<PlanRow>& plan, bool json) {
               cells);
 }
 
-// The command's options, or those that keep to its budget.
+// What the budget came to goes into config.json in its place: measured again it would come to something else.
+TrainOptions with_budget_spent(TrainOptions options) {
+  auto& command = options.command;
+  command.erase("budget");
+  command["epochs"] = std::to_string(options.head.epochs);
+  if (options.fine_tune_from.empty()) {
+    std::erase_if(command, [](const auto& option) { return option.first.starts_with("fine-tune"); });
+  } else {
+    command["fine-tune-from"] = options.fine_tune_from;
+  }
+  if (options.cache == CacheMode::off) {
+    command["cache"] = "off";
+  }
+  return options;
+}
+
+// The command's options, or those that keep to its budget; a run that goes on keeps what it began with.
 TrainOptions within_budget(const TrainCommand& command, const Model& model, const DatasetSplits& data,
                            TrainObserver& observer) {
   if (command.budget == 0.0) {
     return command.train;
+  }
+  if (auto begun = options_of_run(command.train.out_directory); command.train.resume && begun) {
+    TrainOptions options = command.train;
+    options.head.epochs = begun->head.epochs;
+    options.fine_tune_from = begun->fine_tune_from;
+    options.cache = begun->cache;
+    return with_budget_spent(std::move(options));
   }
   const auto plan = plan_costs(model, data, command.train);
   const auto chosen = fit_budget(plan, command.train, command.budget);
@@ -143,7 +181,7 @@ TrainOptions within_budget(const TrainCommand& command, const Model& model, cons
       "budget {}: {}, {} epochs of the head", duration_text(command.budget),
       chosen->fine_tune_from.empty() ? std::string("head only") : "head, then from " + chosen->fine_tune_from,
       chosen->head.epochs));
-  return *chosen;
+  return with_budget_spent(*chosen);
 }
 
 void run_train(const TrainCommand& command, Outcome& outcome) {
@@ -152,7 +190,7 @@ void run_train(const TrainCommand& command, Outcome& outcome) {
   TrainObserver silent;
   TrainObserver& observer = command.quiet ? silent : console;
   require_same_split(command.data, data, command.train.threads, observer.progress());
-  Model model = make_model(command, static_cast<int>(data.train.class_names.size()), observer.progress());
+  Model model = make_model(command, data.train.class_names, observer.progress());
   if (command.plan) {
     return print_plan(plan_costs(model, data, command.train), command.json);
   }
@@ -205,6 +243,7 @@ void add_train(CLI::App& program, Outcome& outcome) {
     require_options(*command, options->plan ? std::vector<std::string>{"DATA", "--base"}
                                             : std::vector<std::string>{"DATA", "--base", "--out"});
     options->train.command = given_options(*command);
+    refuse_idle_options(*command, *options);
     finish_train_options(*options);
     run_train(*options, outcome);
   });

@@ -50,12 +50,14 @@ void add_network_options(CLI::App& command, TrainCommand& options) {
   add_weights_option(command, options.base);
   add_size_options(command, options.base.architecture);
   add_flavour_option(command, options.base.architecture);
+  add_preprocessing_options(command, options.base);
   command
-      .add_option(
-          "--head", options.head,
-          "Layers on the base: flatten, gap, dense:256:relu, dropout:0.5, ... (gap,dropout:0.3,dense)")
+      .add_option("--head", options.head,
+                  "Layers on the base: flatten, gap, dense:256:relu, dropout:0.5, ...; or keep: that of a "
+                  "model file, "
+                  "which is trained on (gap,dropout:0.3,dense)")
       ->type_name("LAYERS");
-  command.add_option("--freeze", options.freeze, "all of the base, none, or the base up to a layer (all)")
+  command.add_option("--freeze", options.freeze, "all of the base, none, or what comes before a layer (all)")
       ->type_name("all|none|NAME");
   command
       .add_option("--out", options.train.out_directory,
@@ -243,6 +245,25 @@ void add_train_options(CLI::App& command, TrainCommand& options) {
   add_optimizer_options(command, options.train);
   add_run_options(command, options);
   add_augment_options(command, options.augment);
+}
+
+void refuse_idle_options(const CLI::App& command, const TrainCommand& options) {
+  const auto refuse = [&](const char* name, const char* needed) {
+    if (command.get_option(name)->count() > 0) {
+      throw CLI::ValidationError(name, fmt::format("does nothing without {}", needed));
+    }
+  };
+  const bool cut_is_chosen = options.plan || options.budget > 0.0;
+  if (options.train.fine_tune_from.empty() && !cut_is_chosen) {
+    for (const char* name :
+         {"--fine-tune-epochs", "--fine-tune-lr", "--fine-tune-head-lr", "--layer-decay"}) {
+      refuse(name, "--fine-tune-from");
+    }
+  }
+  const OptimizerKind kind = options.train.head.optimizer.kind;
+  if (kind != OptimizerKind::sgd && kind != OptimizerKind::rmsprop) {
+    refuse("--momentum", "--optimizer sgd or rmsprop");
+  }
 }
 
 void finish_train_options(TrainCommand& options) {

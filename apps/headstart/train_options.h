@@ -30,6 +30,9 @@ struct TrainCommand {
 
 void add_train_options(CLI::App& command, TrainCommand& options);
 
+// Throws for an option that another one, which is not given, would make sense of.
+void refuse_idle_options(const CLI::App& command, const TrainCommand& options);
+
 // The fine-tuning stage takes the optimizer of the head stage with its own rate.
 void finish_train_options(TrainCommand& options);
 

@@ -65,6 +65,9 @@ FillMode fill_mode_from(const std::string& name);  // throws Error listing the n
 // Throws Error that names a value outside of its range.
 void check_augmentation(const Augmentation& augmentation);
 
+// The defaults, when what differs from them has no effect: a fill mode where nothing is warped.
+Augmentation without_idle_options(const Augmentation& augmentation);
+
 // A picture of the same size. The same for the same arguments on every machine of one OpenCV version; what
 // one option draws does not depend on whether others are used.
 Image augment(const Image& image, const Augmentation& augmentation, std::uint64_t seed, int sample, int view);

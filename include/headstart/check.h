@@ -82,5 +82,7 @@ void write_quarantine(const std::vector<Quarantined>& list, const std::string& p
 // them together. Decodes every file; unreadable ones are left as they are. Returns the number of pictures
 // that have a duplicate.
 std::int64_t group_duplicates(Dataset& dataset, int threads, Progress& progress);
+// The same for files that are equal byte by byte, of which only those of the same size are read.
+std::int64_t group_identical(Dataset& dataset);
 
 }  // namespace headstart

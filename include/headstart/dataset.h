@@ -27,6 +27,9 @@ struct Dataset {
   std::vector<std::string> skipped;      // hidden and non-image files
 };
 
+// A line about files that are photos of kinds that are not read (HEIC, AVIF, TIFF, raw ones); else empty.
+std::string left_out_note(const Dataset& dataset);
+
 struct DatasetSplits {
   Dataset train;
   std::optional<Dataset> validation, test;

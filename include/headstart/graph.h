@@ -69,8 +69,9 @@ class Graph {
   void set_all_trainable(bool trainable);
   // Every node of a scope or with a name prefix "layer4." / "vgg16/"; returns how many nodes matched.
   int set_trainable_under(std::string_view prefix, bool trainable);
-  // Keras's fine-tuning loop: everything before the first node called `name` (or under the scope or prefix
-  // `name`) is frozen, it and everything after it is trainable. Throws as `require`.
+  // Keras's fine-tuning loop: everything that Keras lists before the first node called `name` (or under the
+  // scope or prefix `name`) is frozen, it and everything after it is trainable. Keras lists layers by how far
+  // they are from the output, those of parallel branches in turns. Throws as `require`.
   void set_trainable_from(std::string_view name);
 
   // The users of every node.

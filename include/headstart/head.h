@@ -1,6 +1,7 @@
 // New heads on a base: the `--head` grammar, and what `--freeze` does.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "headstart/graph.h"
@@ -26,6 +27,9 @@ struct HeadOptions {
   std::string model_name = "model";
 };
 Graph attach_head(const Graph& base, const HeadOptions& options);
+
+// How many classes a head is for, where its last layer says it ("dense:10:softmax"; of one unit: two).
+std::optional<int> classes_of_head(const std::string& head);
 
 // "all": the whole base; "none": nothing; NAME: the base up to the node, scope or prefix NAME, which is
 // trainable with all after it. The head is always trainable.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "headstart/losses.h"
 #include "headstart/tensor.h"
 
 namespace headstart {
@@ -40,10 +41,11 @@ struct Evaluation {
   std::vector<std::vector<std::int64_t>> confusion;  // [label][prediction]
 };
 
-// `probabilities`: (N, classes); `labels`: N indices of `class_names`. Throws Error when the sizes do not fit
-// or N is 0.
+// `probabilities`: (N, classes); `labels`: N indices of `class_names`; `loss`: as training had it, binary for
+// several independent sigmoids. Throws Error when the sizes do not fit, N is 0 or a probability is no number.
 Evaluation measure(const Tensor& probabilities, const std::vector<int>& labels,
-                   const std::vector<std::string>& class_names, int top = 5);
+                   const std::vector<std::string>& class_names, int top = 5,
+                   Loss loss = Loss::sparse_categorical_crossentropy);
 
 // Wilson's score interval of a share, 95 %; (0, 1) without trials.
 struct Interval {

@@ -41,8 +41,15 @@ Parameters initialize(const Graph& graph, std::uint64_t seed);
 // Checks that every parameter of the graph is there with its shape; throws Error listing what differs.
 void check_parameters(const Graph& graph, const Parameters& parameters);
 
+// Throws Error when the network does not read pictures of the size that the preprocessing makes.
+void check_input(const Graph& graph, const Preprocessing& preprocessing);
+
+// Throws Error for what no model file may hold: parameters that do not fit the graph or are no finite
+// numbers, names, sizes and figures out of their ranges.
+void check_model(const Model& model);
+
 // One safetensors file that is the whole contract (docs/model-file.md). Written atomically: a full disk
-// leaves the old file.
+// leaves the old file, and so does a model that check_model refuses.
 void save_model(const Model& model, const std::string& path);
 Model load_model(const std::string& path);
 

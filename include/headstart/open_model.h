@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "headstart/head.h"
 #include "headstart/model.h"
@@ -18,6 +19,9 @@ struct ModelRequest {
   ArchitectureOptions architecture{};
   std::string class_index{};  // file of class names; empty: looked up, see find_class_index
   std::uint64_t seed = 0;     // of fresh parameters
+  // How pictures are prepared, where no model file says it: a name of with_mode, of resize_kernel_from;
+  // empty: as the network's weights were trained.
+  std::string preprocessing{}, resize{};
 };
 
 // Throws Error when the name is neither (nearest names offered), or when a weight source or architecture
@@ -36,6 +40,11 @@ Model input_only(const ArchitectureOptions& options);
 // none all before the last dense layer. Without class names and what was fitted to them. Throws Error when
 // nothing remains.
 Model without_head(const Model& model);
+
+// A model file to be trained on, head and all: what is below its head is frozen as freeze_base says. Throws
+// Error when it tells other classes apart, or is none of Headstart's.
+Model open_to_go_on(const ModelRequest& request, const std::string& freeze,
+                    const std::vector<std::string>& classes, Progress& progress);
 
 // A new head on a base: attach_head, fresh parameters for the head, the base's own for the base.
 Model with_head(const Model& base, const HeadOptions& options, std::uint64_t seed);

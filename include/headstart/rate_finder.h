@@ -17,8 +17,8 @@ struct RatePoint {
 
 struct RateCurve {
   std::vector<RatePoint> points;  // until the smoothed loss is four times its lowest
-  double suggestion = 0;          // where the smoothed loss falls fastest, per decade of the rate
-  bool interrupted = false;       // by request_stop
+  double suggestion = 0;  // where the smoothed loss falls fastest, per decade of the rate; 0: no clear fall
+  bool interrupted = false;  // by request_stop
 };
 
 // A hundred steps of the head stage with its optimizer, the rate rising from 1e-7 to 10. The model is not

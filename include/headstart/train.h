@@ -94,7 +94,8 @@ struct TrainOptions {
   // bytes. 0: most of the memory that is free.
   std::int64_t memory = 0;
 
-  // Empty: nothing is written. Else model.safetensors, history.csv, config.json, checkpoint/.
+  // Empty: nothing is written. Else model.safetensors, history.csv, config.json, checkpoint/, and
+  // held_out.csv where there is no validation split.
   std::string out_directory{};
   double seconds_between_checkpoints = 2.0;  // at least; 0: after every epoch
   bool resume = false;  // go on from out_directory's checkpoint; the options must be those of the broken run
@@ -107,6 +108,13 @@ struct TrainOptions {
 // wrong types.
 std::string to_json(const TrainOptions& options);
 TrainOptions train_options_from_json(const std::string& json);
+// Of a run's config.json; nothing when the folder has none. Throws Error when it is damaged.
+std::optional<TrainOptions> options_of_run(const std::string& directory);
+
+// Data without a validation part as a training divided it that held one out itself (held_out.csv in its
+// folder): `run` is that folder, or the model file in it. Photos that the run did not know count as trained
+// on. Nothing for data that is divided already, or of which the run knows no photo.
+std::optional<DatasetSplits> as_run_divided(const std::string& run, const DatasetSplits& data);
 
 // One line of history.csv.
 struct EpochRecord {

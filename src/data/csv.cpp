@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <optional>
 
 #include <fmt/format.h>
@@ -88,8 +89,11 @@ Columns columns_of(const Row& header, const std::string& csv) {
     if (!position(name)) {
       throw Error(fmt::format(
           "[csv] the first line of {} was expected to name the columns path,label[,split][,group]; "
-          "received {}; add \"{}\"",
-          csv, fmt::join(header, ","), name));
+          "received {}; {}",
+          csv, fmt::join(header, ","),
+          header.size() == 1 && header[0].find_first_of(";\t") != std::string::npos
+              ? std::string("put commas between the columns")
+              : fmt::format("add \"{}\"", name)));
     }
   }
   return {*position("path"), *position("label"), position("split"), position("group")};
@@ -181,8 +185,14 @@ DatasetSplits read_csv_dataset(const std::string& path, int fewest_classes) {
   const auto folder = std::filesystem::path(path).parent_path();
   std::vector<LabelledFile> files;
   files.reserve(rows.size() - 1);
+  std::map<std::string, std::size_t> row_of;
   for (std::size_t i = 1; i < rows.size(); ++i) {
     files.push_back(file_of(rows[i], columns, folder, fmt::format("row {} of {}", i + 1, path)));
+    if (const auto [found, fresh] = row_of.emplace(files.back().path, i + 1); !fresh) {
+      throw Error(
+          fmt::format("[csv] each photo was expected once; received {} in rows {} and {} of {}; remove one",
+                      files.back().path, found->second, i + 1, path));
+    }
   }
   if (!files.empty() && std::none_of(files.begin(), files.end(), [](const LabelledFile& file) {
         return std::filesystem::exists(file.path);

@@ -2,6 +2,8 @@
 #include "headstart/dataset.h"
 
 #include <filesystem>
+#include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -29,6 +31,30 @@ DatasetSplits read_dataset_of(const std::string& path, int fewest_classes) {
   }
   throw Error(
       fmt::format("[dataset] a folder of class folders or a .csv was expected; received the file {}", path));
+}
+
+std::string left_out_note(const Dataset& dataset) {
+  static const std::set<std::string> kPhotos{".heic", ".heif", ".hif", ".avif", ".tif", ".tiff",
+                                             ".jxl",  ".jp2",  ".psd", ".dng",  ".cr2", ".cr3",
+                                             ".nef",  ".arw",  ".orf", ".rw2"};
+  std::map<std::string, int> kinds;
+  int count = 0;
+  for (const std::string& path : dataset.skipped) {
+    const std::filesystem::path file(path);
+    const std::string kind = lower(file.extension().string());
+    if (kPhotos.contains(kind) && !file.filename().string().starts_with('.')) {
+      ++kinds[kind];
+      ++count;
+    }
+  }
+  std::string list;
+  for (const auto& [kind, files] : kinds) {
+    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", files, kind);
+  }
+  return count == 0
+             ? ""
+             : fmt::format("{} photos are of kinds that are not read and left out ({}): convert them to JPEG",
+                           count, list);
 }
 
 }  // namespace headstart

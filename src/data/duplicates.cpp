@@ -1,13 +1,16 @@
 #include "data/duplicates.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <numeric>
 #include <utility>
 
 #include "core/parallel.h"
+#include "core/sha256.h"
 #include "headstart/check.h"
+#include "headstart/error.h"
 
 namespace headstart {
 namespace {
@@ -69,6 +72,44 @@ std::vector<std::vector<std::size_t>> groups_of(Sets& sets, std::size_t count) {
   return groups;
 }
 
+// Joins the groups that samples are in already to those of their duplicates. Returns how many have one.
+std::int64_t group(Dataset& dataset, const std::vector<std::vector<std::size_t>>& duplicates) {
+  Sets sets(dataset.samples.size());
+  std::int64_t count = 0;
+  for (const auto& group : duplicates) {
+    count += static_cast<std::int64_t>(group.size());
+    for (const auto member : group) {
+      sets.join(group.front(), member);
+    }
+  }
+  std::map<std::string, std::size_t> first_of_group;
+  for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
+    if (const auto& group = dataset.samples[i].group; !group.empty()) {
+      sets.join(first_of_group.emplace(group, i).first->second, i);
+    }
+  }
+  for (const auto& group : groups_of(sets, dataset.samples.size())) {
+    std::string name = dataset.samples[group.front()].group;
+    for (const auto member : group) {
+      name = name.empty() ? dataset.samples[member].group : name;
+    }
+    name = name.empty() ? dataset.samples[group.front()].path : name;
+    for (const auto member : group) {
+      dataset.samples[member].group = name;
+    }
+  }
+  return count;
+}
+
+// Empty where the file cannot be read.
+std::string content_of(const std::string& path) {
+  try {
+    return sha256_of_file(path);
+  } catch (const Error&) {
+    return "";
+  }
+}
+
 }  // namespace
 
 std::vector<std::vector<std::size_t>> duplicate_groups(const std::vector<Examined>& images, int threads) {
@@ -84,32 +125,31 @@ std::int64_t group_duplicates(Dataset& dataset, int threads, Progress& progress)
   for (const auto& sample : dataset.samples) {
     paths.push_back(sample.path);
   }
-  const auto duplicates = duplicate_groups(examine(paths, threads, progress), threads);
-  Sets sets(paths.size());
-  std::int64_t count = 0;
-  for (const auto& group : duplicates) {
-    count += static_cast<std::int64_t>(group.size());
-    for (const auto member : group) {
-      sets.join(group.front(), member);
+  return group(dataset, duplicate_groups(examine(paths, threads, progress), threads));
+}
+
+std::int64_t group_identical(Dataset& dataset) {
+  std::map<std::uintmax_t, std::vector<std::size_t>> by_size;
+  for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
+    std::error_code gone;  // told when it is to be read
+    by_size[std::filesystem::file_size(dataset.samples[i].path, gone)].push_back(i);
+  }
+  std::map<std::string, std::vector<std::size_t>> by_content;
+  for (const auto& [size, members] : by_size) {
+    for (const auto member : members) {
+      if (members.size() > 1) {
+        by_content[content_of(dataset.samples[member].path)].push_back(member);
+      }
     }
   }
-  std::map<std::string, std::size_t> first_of_group;
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (const auto& group = dataset.samples[i].group; !group.empty()) {
-      sets.join(first_of_group.emplace(group, i).first->second, i);
+  by_content.erase("");
+  std::vector<std::vector<std::size_t>> duplicates;
+  for (auto& [content, members] : by_content) {
+    if (members.size() > 1) {
+      duplicates.push_back(std::move(members));
     }
   }
-  for (const auto& group : groups_of(sets, paths.size())) {
-    std::string name = dataset.samples[group.front()].group;
-    for (const auto member : group) {
-      name = name.empty() ? dataset.samples[member].group : name;
-    }
-    name = name.empty() ? dataset.samples[group.front()].path : name;
-    for (const auto member : group) {
-      dataset.samples[member].group = name;
-    }
-  }
-  return count;
+  return group(dataset, duplicates);
 }
 
 }  // namespace headstart

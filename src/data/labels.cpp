@@ -80,14 +80,21 @@ DatasetSplits splits_of(const std::vector<LabelledFile>& files, const std::strin
 }
 
 bool split_role_from(const std::string& name, SplitRole& role) {
-  constexpr std::array<std::pair<const char*, SplitRole>, 8> kNames{{{"train", SplitRole::train},
-                                                                     {"training", SplitRole::train},
-                                                                     {"validation", SplitRole::validation},
-                                                                     {"val", SplitRole::validation},
-                                                                     {"valid", SplitRole::validation},
-                                                                     {"dev", SplitRole::validation},
-                                                                     {"test", SplitRole::test},
-                                                                     {"testing", SplitRole::test}}};
+  constexpr std::array<std::pair<const char*, SplitRole>, 14> kNames{
+      {{"train", SplitRole::train},
+       {"training", SplitRole::train},
+       {"train_set", SplitRole::train},
+       {"training_set", SplitRole::train},
+       {"validation_set", SplitRole::validation},
+       {"val_set", SplitRole::validation},
+       {"eval", SplitRole::validation},
+       {"test_set", SplitRole::test},
+       {"validation", SplitRole::validation},
+       {"val", SplitRole::validation},
+       {"valid", SplitRole::validation},
+       {"dev", SplitRole::validation},
+       {"test", SplitRole::test},
+       {"testing", SplitRole::test}}};
   for (const auto& [known, value] : kNames) {
     if (lower(name) == known) {
       role = value;

@@ -16,6 +16,7 @@
 #include "headstart/predict.h"
 #include "headstart/split.h"
 #include "train/features.h"
+#include "train/int8_ranges.h"
 
 namespace headstart {
 namespace {
@@ -93,11 +94,16 @@ Pooled pooled_without_cache(const Model& model, NodeId node, const Dataset& data
 
 Pooled pooled_features(const Model& base, const Dataset& dataset, const LabelErrorOptions& options,
                        Progress& progress) {
-  const Model model = base_with_pooling(base, static_cast<int>(dataset.class_names.size()));
+  Model model = base_with_pooling(base, static_cast<int>(dataset.class_names.size()));
   const Partition cut = partition(model.graph, BatchNormMode::frozen);
+  const Precision precision = resolve(options.precision);
+  if (precision == Precision::int8) {
+    measure_int8_ranges(model, cut.boundary, {.files = &dataset});
+  }
   const auto table = cached_features(dataset, model.graph, model.parameters,
                                      {.boundary = cut.boundary,
-                                      .precision = resolve(options.precision),
+                                      .precision = precision,
+                                      .ranges = &model.ranges,
                                       .preprocessing = model.preprocessing,
                                       .threads = options.heads.threads,
                                       .purpose = "features"},

@@ -40,6 +40,23 @@ std::int64_t rank_of(std::span<const float> row, std::size_t label) {
   return rank;
 }
 
+// -log of the label's probability, or the mean of every sigmoid's.
+double loss_of_row(std::span<const float> row, std::size_t label, Loss loss) {
+  const auto surprise = [](double p) {
+    constexpr double kSmallest = 1e-7;
+    return -std::log(std::clamp(p, kSmallest, 1.0 - kSmallest));
+  };
+  if (loss != Loss::binary_crossentropy) {
+    return surprise(static_cast<double>(row[label]));
+  }
+  double sum = 0.0;
+  for (std::size_t c = 0; c < row.size(); ++c) {
+    const auto p = static_cast<double>(row[c]);
+    sum += surprise(c == label ? p : 1.0 - p);
+  }
+  return sum / static_cast<double>(row.size());
+}
+
 double ratio(double numerator, double denominator) { return denominator > 0 ? numerator / denominator : 0.0; }
 
 std::vector<ClassMetrics> class_metrics(const std::vector<std::vector<std::int64_t>>& confusion,
@@ -107,8 +124,7 @@ class Reliability {
 }  // namespace
 
 Evaluation measure(const Tensor& probabilities, const std::vector<int>& labels,
-                   const std::vector<std::string>& class_names, int top) {
-  constexpr double kSmallest = 1e-7;
+                   const std::vector<std::string>& class_names, int top, Loss loss) {
   const std::size_t classes = class_names.size();
   check_sizes(probabilities, labels, classes);
   Evaluation result;
@@ -123,7 +139,7 @@ Evaluation measure(const Tensor& probabilities, const std::vector<int>& labels,
     right += rank == 0 ? 1 : 0;
     top5 += rank < 5 ? 1 : 0;
     top_k += rank < top ? 1 : 0;
-    result.loss -= std::log(std::clamp(static_cast<double>(row[label]), kSmallest, 1.0 - kSmallest));
+    result.loss += loss_of_row(row, label, loss);
     const auto predicted = static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin());
     ++result.confusion[label][predicted];
     reliability.add(static_cast<double>(row[predicted]), rank == 0);

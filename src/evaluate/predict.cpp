@@ -398,7 +398,11 @@ DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, Cla
   if (!computed.strangeness.empty()) {
     result.known = count_accepted(model, computed.strangeness, result.labels);
   }
-  result.evaluation = measure(computed.probabilities, result.labels, class_labels(model), top);
+  const bool independent = element_count(model.graph.output_shape()) > 1 &&
+                           output_activation(model.graph) == OutputActivation::sigmoid;
+  result.evaluation =
+      measure(computed.probabilities, result.labels, class_labels(model), top,
+              independent ? Loss::binary_crossentropy : Loss::sparse_categorical_crossentropy);
   for (const auto& unreadable : computed.unreadable) {
     result.unreadable.push_back(fmt::format(
         "{}: {}", dataset.samples[static_cast<std::size_t>(unreadable.sample)].path, unreadable.message));

@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "graph/keras_order.h"
 #include "graph/overloaded.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
@@ -153,12 +154,14 @@ int Graph::set_trainable_under(std::string_view prefix, bool trainable) {
 }
 
 void Graph::set_trainable_from(std::string_view name) {
-  const auto first = std::find_if(nodes_.begin(), nodes_.end(), [&](const Node& node) {
-    return is_under_in_any_scope(node.name, name, scopes_);
-  });
-  const NodeId id = first != nodes_.end() ? static_cast<NodeId>(first - nodes_.begin()) : require(name);
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    nodes_[i].trainable = static_cast<NodeId>(i) >= id;
+  const std::vector<NodeId> order = keras_order(*this);
+  auto first = std::find_if(order.begin(), order.end(),
+                            [&](NodeId id) { return is_under_in_any_scope(node(id).name, name, scopes_); });
+  if (first == order.end()) {
+    first = std::find(order.begin(), order.end(), require(name));
+  }
+  for (auto id = order.begin(); id != order.end(); ++id) {
+    set_trainable(*id, id >= first);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "graph/keras_order.h"
 #include "headstart/text.h"
 
 namespace headstart {
@@ -30,14 +31,15 @@ struct Layout {
 };
 
 Layout lay_out(const Graph& graph, NestedModels nested) {
-  Layout layout;
-  for (const Node& node : graph.nodes()) {
+  Layout layout{.row_of_node = std::vector<std::size_t>(graph.nodes().size()), .rows = {}};
+  for (const NodeId id : keras_order(graph)) {
+    const Node& node = graph.node(id);
     const Scope* scope = nested == NestedModels::collapsed ? outermost_scope(graph, node) : nullptr;
     const std::string& name = scope != nullptr ? scope->name : node.name;
     const auto known = std::find_if(layout.rows.begin(), layout.rows.end(), [&](const SummaryRow& row) {
       return scope != nullptr && row.name == name;
     });
-    layout.row_of_node.push_back(static_cast<std::size_t>(known - layout.rows.begin()));
+    layout.row_of_node[static_cast<std::size_t>(id)] = static_cast<std::size_t>(known - layout.rows.begin());
     if (known == layout.rows.end()) {
       SummaryRow row;
       row.name = name;

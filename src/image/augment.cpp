@@ -98,6 +98,17 @@ std::string to_string(FillMode mode) {
   throw Error("[augment] a known fill mode was expected; received another value");
 }
 
+Augmentation without_idle_options(const Augmentation& augmentation) {
+  const Augmentation defaults;
+  Augmentation rest = augmentation;
+  rest.fill_mode = defaults.fill_mode;
+  rest.fill_value = defaults.fill_value;
+  rest.crop_aspect = defaults.crop_aspect;
+  rest.rand_operations = defaults.rand_operations;
+  rest.rand_magnitude = defaults.rand_magnitude;
+  return rest == defaults ? defaults : augmentation;
+}
+
 FillMode fill_mode_from(const std::string& name) {
   std::vector<std::string> names;
   for (const auto& [known, value] : kFillModes) {

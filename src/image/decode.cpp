@@ -20,12 +20,32 @@ bool is_text(std::span<const std::uint8_t> bytes) {
                      [](std::uint8_t c) { return c >= 0x20 || std::isspace(c) != 0; });
 }
 
+// A picture of a format that is not read, told by its first bytes; else empty.
+std::string other_format(std::span<const std::uint8_t> bytes) {
+  const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
+                              std::min<std::size_t>(bytes.size(), 12));
+  constexpr std::string_view kTiff[] = {{"II*\0", 4}, {"MM\0*", 4}};
+  if (std::any_of(std::begin(kTiff), std::end(kTiff), [&](auto magic) { return head.starts_with(magic); })) {
+    return "a TIFF or raw photo";
+  }
+  if (head.size() < 12 || head.substr(4, 4) != "ftyp") {
+    return "";
+  }
+  const auto brand = head.substr(8, 4);
+  return brand == "avif"                              ? "an AVIF photo"
+         : brand.starts_with("he") || brand == "mif1" ? "a HEIC photo"
+                                                      : "a film";
+}
+
 std::string describe_unknown(std::span<const std::uint8_t> bytes) {
   if (bytes.empty()) {
     return "an empty file";
   }
   if (is_text(bytes)) {
     return "text";
+  }
+  if (const auto name = other_format(bytes); !name.empty()) {
+    return fmt::format("{}, which has to be converted, to JPEG say", name);
   }
   std::string head;
   for (const auto byte : bytes.first(std::min<std::size_t>(bytes.size(), 8))) {

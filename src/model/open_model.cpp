@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "headstart/error.h"
 #include "headstart/text.h"
@@ -119,12 +120,23 @@ std::string file_in(const std::string& path) {
   }
   std::error_code ignored;
   const bool like_a_path = model.find_first_of("./") != std::string::npos;
-  const auto what = std::filesystem::is_directory(model, ignored) ? ", a folder without model.safetensors"
-                    : like_a_path                                 ? ", and there is no such file"
-                                                                  : did_you_mean(model, names);
+  const auto what = plain_spelling(model) == "inceptionv1"          ? ", which is called googlenet here"
+                    : std::filesystem::is_directory(model, ignored) ? ", a folder without model.safetensors"
+                    : like_a_path                                   ? ", and there is no such file"
+                                                                    : did_you_mean(model, names);
   throw Error(
       fmt::format("[model] expected a network (see `headstart models`) or a model file; received {}{}", model,
                   what.empty() ? ", which is neither" : what));
+}
+
+void choose_preprocessing(const ModelRequest& request, Model& model) {
+  if (!request.preprocessing.empty()) {
+    model.preprocessing = with_mode(model.preprocessing, request.preprocessing);
+    model.provenance.erase("preprocessing");
+  }
+  if (!request.resize.empty()) {
+    model.preprocessing.kernel = resize_kernel_from(request.resize);
+  }
 }
 
 Model open_model_file(const ModelRequest& request) {
@@ -139,7 +151,18 @@ Model open_model_file(const ModelRequest& request) {
                     "--weights and the architecture options",
                     path));
   }
-  return is_foreign_weight_file(path) ? open_foreign_model(path) : load_model(path);
+  if (is_foreign_weight_file(path)) {
+    Model model = open_foreign_model(path);
+    choose_preprocessing(request, model);
+    return model;
+  }
+  if (!request.preprocessing.empty() || !request.resize.empty()) {
+    throw Error(fmt::format(
+        "[model] {} is a model file, which holds its own preprocessing; leave out --preprocessing "
+        "and --resize",
+        path));
+  }
+  return load_model(path);
 }
 
 std::string fetch_imagenet(const ModelRequest& request, Progress& progress) {
@@ -148,10 +171,10 @@ std::string fetch_imagenet(const ModelRequest& request, Progress& progress) {
   const int size = options.height > 0 ? options.height : row.input_size;
   const auto weights = official_weights(row.name, options.alpha, size, options.include_top, row.flavour);
   if (!weights) {
-    throw Error(
-        fmt::format("[model] expected a network with published ImageNet weights; received {} with alpha {}; "
-                    "give a weight file or --weights none",
-                    row.name, options.alpha));
+    throw Error(fmt::format(
+        "[model] expected a network with published ImageNet weights; received {} with alpha {}; "
+        "give a weight file, or --weights none (with --freeze none, so that all of it is trained)",
+        row.name, options.alpha));
   }
   return fetch_weights(*weights, progress);
 }
@@ -167,15 +190,22 @@ void add_class_names(Model& model, const ModelRequest& request, const std::strin
 }  // namespace
 
 Model describe_model(const ModelRequest& request) {
-  return is_zoo_name(request.model)
-             ? describe_architecture(architecture(request.model, request.architecture.flavour),
-                                     request.architecture)
-             : open_model_file(request);
+  if (!is_zoo_name(request.model)) {
+    return open_model_file(request);
+  }
+  Model model =
+      describe_architecture(architecture(request.model, request.architecture.flavour), request.architecture);
+  choose_preprocessing(request, model);
+  return model;
 }
 
 Model open_model(const ModelRequest& request, Progress& progress) {
   if (!is_zoo_name(request.model)) {
     Model model = open_model_file(request);
+    if (const auto guessed = model.provenance.find("preprocessing"); guessed != model.provenance.end()) {
+      progress.message(
+          fmt::format("how pictures are prepared is {}; --preprocessing chooses another", guessed->second));
+    }
     add_class_names(model, request, "");
     return model;
   }
@@ -199,6 +229,7 @@ Model open_model(const ModelRequest& request, Progress& progress) {
   WeightFile file = read_weight_file(path);
   const auto flavour = flavour_for(name, file, path, request.architecture.flavour);
   Model model = describe_architecture(architecture(name, flavour), request.architecture);
+  choose_preprocessing(request, model);
   auto mapped = map_weights(model.graph, std::move(file));
   model.parameters = std::move(mapped.parameters);
   if (const auto count = mapped.report.folded.size(); count > 0) {
@@ -206,6 +237,36 @@ Model open_model(const ModelRequest& request, Progress& progress) {
   }
   model.provenance["weights"] = path;
   add_class_names(model, request, path);
+  return model;
+}
+
+Model open_to_go_on(const ModelRequest& request, const std::string& freeze,
+                    const std::vector<std::string>& classes, Progress& progress) {
+  if (is_zoo_name(request.model)) {
+    throw Error(
+        fmt::format("[model] expected a model file whose head is kept; received {}, a network of "
+                    "`headstart models`, which has none of these classes",
+                    request.model));
+  }
+  Model model = open_model(request, progress);
+  if (model.class_names != classes) {
+    throw Error(
+        fmt::format("[model] expected the classes of {}, {}; received data of {}; leave out --head keep "
+                    "for a new head, or see `headstart add-classes`",
+                    request.model, fmt::join(model.class_names, ", "), fmt::join(classes, ", ")));
+  }
+  model.temperature = 1.0;  // what was fitted to the weights of before
+  model.acceptance.reset();
+  model.ranges.clear();
+  const Graph base = without_head(model).graph;
+  model.graph.set_all_trainable(true);
+  if (freeze != "all" || model.graph.set_trainable_under(base.name() + "/", false) > 0) {
+    freeze_base(model.graph, base.name(), freeze);
+    return model;
+  }
+  for (const Node& node : base.nodes()) {  // not nested
+    model.graph.set_trainable(model.graph.require(node.name), false);
+  }
   return model;
 }
 

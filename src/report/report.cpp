@@ -30,18 +30,23 @@ constexpr std::size_t kShown = 12;  // thumbnails of a kind
 constexpr DecodeOptions kThumbnail{.minimum_width = 288, .minimum_height = 288};
 
 // The training's data, with the validation part that it held out itself when there was none.
-DatasetSplits read_data(const std::string& path, const RunConfig& config, std::string& held_out) {
+DatasetSplits read_data(const std::string& run, const std::string& path, const RunConfig& config,
+                        std::string& held_out) {
   const TrainOptions& options = config.train;
   DatasetSplits splits = config.adds_classes() ? read_dataset_of(path, 1) : read_dataset(path);
   held_out = "photos of their own, apart from the training photos";
-  if (!splits.validation) {
-    held_out = fmt::format("{:.0f} % of every class, held out", 100.0 * options.validation_fraction);
-    auto test = std::move(splits.test);
-    splits = split_dataset(
-        splits.train, {.train = 1.0 - options.validation_fraction, .validation = options.validation_fraction},
-        options.seed);
-    splits.test = std::move(test);
+  if (splits.validation) {
+    return splits;
   }
+  held_out = fmt::format("{:.0f} % of every class, held out", 100.0 * options.validation_fraction);
+  if (auto divided = as_run_divided(run, splits)) {
+    return std::move(*divided);
+  }
+  auto test = std::move(splits.test);  // a run of before held_out.csv
+  splits = split_dataset(
+      splits.train, {.train = 1.0 - options.validation_fraction, .validation = options.validation_fraction},
+      options.seed);
+  splits.test = std::move(test);
   return splits;
 }
 
@@ -190,7 +195,7 @@ void add_measurement(const ReportRequest& request, const RunConfig& config, cons
         path);
     return;
   }
-  const DatasetSplits splits = read_data(path, config, report.subject.held_out);
+  const DatasetSplits splits = read_data(request.run, path, config, report.subject.held_out);
   const Dataset& dataset = splits.test ? *splits.test : *splits.validation;
   Subject& subject = report.subject;
   subject.data_name = last_name(path);
@@ -211,9 +216,13 @@ void add_measurement(const ReportRequest& request, const RunConfig& config, cons
 
 }  // namespace
 
-WrittenReport write_report(const ReportRequest& request, Progress& progress) {
+WrittenReport write_report(const ReportRequest& asked, Progress& progress) {
+  ReportRequest request = asked;
   const RunConfig config = read_config(request.run);
   const Model model = load_model((fs::path(request.run) / "model.safetensors").string());
+  if (request.predict.precision == Precision::automatic && !model.ranges.empty()) {
+    request.predict.precision = config.train.precision;  // int8, in which the best epoch was chosen
+  }
   RunReport report{.curves = read_run_curves(request.run), .temperature = model.temperature};
   report.title = fmt::format("{}: {}", base_of(config, model), report.curves.name);
   add_run(config, model, report);

@@ -28,9 +28,7 @@ class Turn {
 
 Model checked(Model model) {
   require_classifier(model);
-  if (model.graph.input_shape().size() != 3) {
-    throw Error("[serve] expected a network that reads pictures; received " + model.graph.name());
-  }
+  check_input(model.graph, model.preprocessing);
   return model;
 }
 

@@ -12,6 +12,7 @@
 #include "core/files.h"
 #include "core/parallel.h"
 #include "headstart/error.h"
+#include "headstart/model.h"
 #include "headstart/text.h"
 
 namespace headstart {
@@ -195,6 +196,7 @@ std::vector<UnreadableImage> extract(const Dataset& dataset, const std::vector<L
   if (items.empty()) {
     return {};
   }
+  check_input(graph, options.preprocessing);
   return Extraction(dataset, items, graph, parameters, options, progress, sink).run();
 }
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -131,6 +132,16 @@ BoundaryTable table_of(const Dataset& dataset, const std::vector<std::string>& i
   return table;
 }
 
+// What the system refuses today it may give tomorrow: it is no property of the picture.
+bool can_be_read(const std::string& path) {
+  try {
+    read_file(path);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 std::string picture_identity(const std::string& path) {
@@ -161,6 +172,7 @@ std::optional<BoundaryTable> cached_features(const Dataset& dataset, const Graph
   const auto cache = std::make_shared<FeatureCache>(folder, record_floats(sizes));
   const auto identities = identities_of(dataset, options);
   const auto views = static_cast<std::size_t>(options.views);
+  std::set<std::string> refused;
   if (!missing_items(*cache, identities, views).empty()) {
     cache->begin_append();  // another run may have filled it meanwhile
     const auto missing = missing_items(*cache, identities, views);
@@ -188,11 +200,18 @@ std::optional<BoundaryTable> cached_features(const Dataset& dataset, const Graph
     writer.flush();
     progress.end();
     for (const UnreadableImage& image : unreadable) {
-      cache->append_unreadable(identity_of({.sample = image.sample}), image.message);
+      const std::string& path = dataset.samples[static_cast<std::size_t>(image.sample)].path;
+      if (can_be_read(path)) {
+        cache->append_unreadable(identity_of({.sample = image.sample}), image.message);
+      } else {
+        refused.insert(fmt::format("{}: {}", path, image.message));
+      }
     }
     cache->end_append();
   }
-  return table_of(dataset, identities, sizes, cache, options);
+  BoundaryTable table = table_of(dataset, identities, sizes, cache, options);
+  table.unreadable.insert(table.unreadable.end(), refused.begin(), refused.end());
+  return table;
 }
 
 BoundaryTable features_in_memory(const MemoryDataset& dataset, const Graph& graph,

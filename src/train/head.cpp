@@ -308,6 +308,14 @@ Graph attach_head(const Graph& base, const HeadOptions& options) {
   return graph;
 }
 
+std::optional<int> classes_of_head(const std::string& head) {
+  const Layer last = parse(split(head, ',').back());
+  if (last.name != "dense" || last.arguments.empty() || !is_number(last.arguments.front())) {
+    return std::nullopt;
+  }
+  return std::max(2, whole_number(last, last.arguments.front(), "dense:UNITS"));
+}
+
 void freeze_base(Graph& graph, const std::string& base_scope, const std::string& freeze) {
   if (freeze == "all") {
     graph.set_trainable_under(base_scope + "/", false);

@@ -188,7 +188,8 @@ std::vector<PlanRow> rows_of(const Graph& graph, Parameters& parameters, const W
   const StepCost step = cost_of_step(graph, parameters, cut, stage, options);
   const double frozen =
       seconds_of_frozen_part(graph, parameters, cut, resolve(options.precision)) + work.decoding;
-  const double views = options.augmentation == Augmentation{} ? 1.0 : std::max(1, options.cached_views);
+  const double views =
+      without_idle_options(options.augmentation) == Augmentation{} ? 1.0 : std::max(1, options.cached_views);
   const double before = (work.training * views + work.validation) * frozen / thread_count(options.threads);
   constexpr double kForwardShare = 1.0 / 3.0;
   const double computing =

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <ostream>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -48,19 +49,42 @@ class RateObserver : public TrainObserver {
   double average_ = 0.0, lowest_ = 0.0;
 };
 
-// The steepest fall between neighbours a few steps apart, before the lowest point.
+// Slope of the smoothed loss over the decades of the rate, by least squares.
+double slope_of(std::span<const RatePoint> points) {
+  double x_mean = 0.0, y_mean = 0.0, products = 0.0, squares = 0.0;
+  for (const RatePoint& point : points) {
+    x_mean += std::log10(point.learning_rate) / static_cast<double>(points.size());
+    y_mean += point.smoothed / static_cast<double>(points.size());
+  }
+  for (const RatePoint& point : points) {
+    const double x = std::log10(point.learning_rate) - x_mean;
+    products += x * (point.smoothed - y_mean);
+    squares += x * x;
+  }
+  return products / squares;
+}
+
+// Where the loss falls fastest before its lowest point; 0 when it does not fall below what it was by more
+// than it went up and down at rates that are too low to learn with. The average's first steps are noise.
 double steepest(const std::vector<RatePoint>& points) {
-  constexpr std::size_t kApart = 5;
-  const auto lowest = std::min_element(points.begin(), points.end(),
-                                       [](const auto& a, const auto& b) { return a.smoothed < b.smoothed; });
+  constexpr std::size_t kSkipped = 10, kAside = 5, kIdle = 25;  // idle: up to 1e-5
+  if (points.size() < kIdle + kAside) {
+    return 0.0;
+  }
+  const auto below = [](const RatePoint& a, const RatePoint& b) { return a.smoothed < b.smoothed; };
+  const auto [idle_low, idle_high] =
+      std::minmax_element(points.begin() + kSkipped, points.begin() + kIdle, below);
+  const auto lowest = std::min_element(points.begin() + kSkipped, points.end(), below);
+  if (lowest->smoothed >= idle_low->smoothed - (idle_high->smoothed - idle_low->smoothed)) {
+    return 0.0;
+  }
   const auto end = static_cast<std::size_t>(lowest - points.begin());
-  double best_slope = 0.0, best_rate = points.empty() ? 0.0 : lowest->learning_rate / 10.0;
-  for (std::size_t i = kApart; i <= end && i < points.size(); ++i) {
-    const RatePoint &from = points[i - kApart], &to = points[i];
-    const double slope = (to.smoothed - from.smoothed) / std::log10(to.learning_rate / from.learning_rate);
+  double best_slope = 0.0, best_rate = 0.0;
+  for (std::size_t i = kSkipped + kAside; i <= end && i + kAside < points.size(); ++i) {
+    const double slope = slope_of(std::span(points).subspan(i - kAside, 2 * kAside + 1));
     if (slope < best_slope) {
       best_slope = slope;
-      best_rate = std::sqrt(from.learning_rate * to.learning_rate);
+      best_rate = points[i].learning_rate;
     }
   }
   return best_rate;

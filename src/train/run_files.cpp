@@ -2,6 +2,8 @@
 #include "train/run_files.h"
 
 #include <filesystem>
+#include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
+#include "data/csv.h"
 #include "headstart/error.h"
 #include "weights/ranges_json.h"
 #include "weights/safetensors.h"
@@ -23,10 +26,13 @@ constexpr const char* kCurrent = "current/";
 constexpr const char* kBest = "best/";
 constexpr const char* kAverage = "average/";
 constexpr const char* kOptimizer = "optimizer/";
+constexpr const char* kHeldOut = "held_out.csv";
 
 fs::path checkpoint_path(const std::string& directory) {
   return fs::path(directory) / "checkpoint" / "state.safetensors";
 }
+
+std::string full_path(const Sample& sample) { return fs::absolute(sample.path).lexically_normal().string(); }
 
 void insert_all(Parameters& target, const std::string& prefix, const Parameters& source) {
   for (const auto& [name, tensor] : source) {
@@ -172,6 +178,67 @@ void write_config(const std::string& directory, const TrainOptions& options, con
       {"subcommand", subcommand}, {"command", options.command}, {"train", json::parse(to_json(options))}};
   write_file_atomically((fs::path(directory) / "config.json").string(),
                         [&](std::ostream& out) { out << config.dump(2) << "\n"; });
+}
+
+void write_held_out(const std::string& directory, const Dataset* held_out) {
+  const fs::path path = fs::path(directory) / kHeldOut;
+  if (held_out == nullptr) {
+    fs::remove(path);
+    return;
+  }
+  write_file_atomically(path.string(), [&](std::ostream& out) {
+    out << "path\n";
+    for (const Sample& sample : held_out->samples) {
+      out << csv_field(full_path(sample)) << '\n';
+    }
+  });
+}
+
+void remove_leftovers(const std::string& directory) {
+  for (const char* name : {"history.csv", "report.html", "model_card.md", kHeldOut}) {
+    fs::remove(fs::path(directory) / name);
+  }
+  fs::remove(checkpoint_path(directory));
+}
+
+std::optional<DatasetSplits> as_run_divided(const std::string& run, const DatasetSplits& data) {
+  const fs::path folder = fs::is_directory(run) ? fs::path(run) : fs::path(run).parent_path();
+  const fs::path path = folder / kHeldOut;
+  if (data.validation || data.test || !fs::exists(run) || !fs::exists(path)) {
+    return std::nullopt;
+  }
+  std::map<std::string, std::size_t> by_path;
+  for (std::size_t i = 0; i < data.train.samples.size(); ++i) {
+    by_path.emplace(full_path(data.train.samples[i]), i);
+  }
+  DatasetSplits divided{.train = {.class_names = data.train.class_names},
+                        .validation = Dataset{.class_names = data.train.class_names}};
+  std::set<std::size_t> held_out;
+  for (const auto& row : parse_csv(read_csv_text(path.string()))) {  // as validation_logits have them
+    if (const auto found = by_path.find(row.empty() ? "" : row.front()); found != by_path.end()) {
+      divided.validation->samples.push_back(data.train.samples[found->second]);
+      held_out.insert(found->second);
+    }
+  }
+  for (std::size_t i = 0; i < data.train.samples.size(); ++i) {
+    if (!held_out.contains(i)) {
+      divided.train.samples.push_back(data.train.samples[i]);
+    }
+  }
+  return divided.validation->samples.empty() ? std::nullopt : std::optional(std::move(divided));
+}
+
+std::optional<TrainOptions> options_of_run(const std::string& directory) {
+  const std::string path = (fs::path(directory) / "config.json").string();
+  if (!fs::exists(path)) {
+    return std::nullopt;
+  }
+  const auto bytes = read_file(path);
+  const json config = json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  if (!config.is_object() || !config.contains("train")) {
+    throw Error(fmt::format("[config] expected the config.json of a run; received {}", path));
+  }
+  return train_options_from_json(config["train"].dump());
 }
 
 std::string model_path(const std::string& directory) {

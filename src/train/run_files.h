@@ -39,6 +39,10 @@ void save_checkpoint(const std::string& directory, const RunState& state, const 
 // Empty when there is none.
 std::optional<RunState> load_checkpoint(const std::string& directory, const std::string& fingerprint);
 
+// held_out.csv: the paths of the photos that the training held out itself; nothing: it held none out.
+void write_held_out(const std::string& directory, const Dataset* held_out);
+// What an earlier run into the same folder left beside its model, which is replaced by the first new one.
+void remove_leftovers(const std::string& directory);
 void write_history(const std::string& directory, const std::vector<EpochRecord>& history);
 // Throws Error when it cannot be made.
 void create_run_folder(const std::string& directory);

@@ -31,6 +31,7 @@ struct Session {
   TrainResult& result;
   std::set<std::string> changing;  // in any stage
   std::string fingerprint;
+  bool holds_out = false;  // the validation part is none of the caller's
   Loss loss = Loss::sparse_categorical_crossentropy;
   std::vector<float> class_weights{};  // by label; empty: all 1
   std::vector<float> logit_offsets{};  // by unit, in training; empty: all 0

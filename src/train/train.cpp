@@ -12,6 +12,7 @@
 #include "core/sha256.h"
 #include "engine/core_limit.h"
 #include "graph/serialize.h"
+#include "headstart/check.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
 #include "train/class_sizes.h"
@@ -75,6 +76,11 @@ TrainOptions resolved(TrainOptions options, const Graph& graph) {
   resolve_stage(options.fine_tune, unfrozen);
   options.loss = options.loss.value_or(loss_for(graph));
   require_fitting_loss(graph, *options.loss);
+  if (options.head.epochs == 0 && fine_tuning_cuts(options).empty()) {
+    throw Error(
+        "[train] expected epochs to train for; received none; give --epochs, or --fine-tune-from and "
+        "--fine-tune-epochs");
+  }
   if (options.batch_size < 1 || options.head.epochs < 0 || options.fine_tune.epochs < 0 ||
       options.steps_per_epoch < 0 || options.patience < 0) {
     throw Error(
@@ -84,6 +90,7 @@ TrainOptions resolved(TrainOptions options, const Graph& graph) {
                     options.steps_per_epoch, options.patience));
   }
   check_augmentation(options.augmentation);
+  options.augmentation = without_idle_options(options.augmentation);
   if (options.cached_views < 0 || options.cached_views > 1000) {
     throw Error(
         fmt::format("[train] cached views of an image are 0 to 1000; received {}", options.cached_views));
@@ -256,9 +263,13 @@ std::optional<FileLock> begin_or_resume(Session& session) {
     } else {
       session.observer.message("no checkpoint there: beginning with the first epoch");
     }
-  } else if (const auto path = model_path(options.out_directory); std::filesystem::exists(path)) {
-    session.observer.message(fmt::format("{} is an earlier run's: this one replaces it", path));
+  } else {
+    if (const auto path = model_path(options.out_directory); std::filesystem::exists(path)) {
+      session.observer.message(fmt::format("{} is an earlier run's: this one replaces it", path));
+    }
+    remove_leftovers(options.out_directory);
   }
+  write_held_out(options.out_directory, session.holds_out ? session.validation_split.files : nullptr);
   write_config(options.out_directory, options, "train");
   return lock;
 }
@@ -314,9 +325,9 @@ bool run_stages(Session& session) {
 }
 
 TrainResult run(Model model, const Split& train_split, const Split& validation_split,
-                const TrainOptions& options, TrainObserver& observer) {
+                const TrainOptions& options, TrainObserver& observer, bool holds_out = false) {
   const CoreLimit cores(options.threads);
-  check_parameters(model.graph, model.parameters);
+  options.out_directory.empty() ? check_parameters(model.graph, model.parameters) : check_model(model);
   check_labels(model.graph, labels_of(train_split));
   check_labels(model.graph, labels_of(validation_split));
   model.acceptance.reset();  // of other classes, or of the network before this training
@@ -329,6 +340,7 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
                   .result = result,
                   .changing = changing_in_any_stage(model.graph, options),
                   .fingerprint = {},
+                  .holds_out = holds_out,
                   .loss = *options.loss,
                   .class_weights = class_weights_of(options, model.graph, labels_of(train_split)),
                   .logit_offsets = logit_offsets_of(options, model.graph, labels_of(train_split))};
@@ -432,9 +444,13 @@ TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& gi
                   TrainObserver& observer) {
   const TrainOptions options = resolved(given, model.graph);
   DatasetSplits splits = data;
-  if (!splits.validation) {
+  if (!data.validation) {
+    const std::int64_t copies = group_identical(splits.train);
+    if (copies > 0) {
+      observer.message(fmt::format("{} images have a copy: copies stay in one part", copies));
+    }
     splits = split_dataset(
-        data.train, {.train = 1.0 - options.validation_fraction, .validation = options.validation_fraction},
+        splits.train, {.train = 1.0 - options.validation_fraction, .validation = options.validation_fraction},
         options.seed);
     observer.message(fmt::format(
         "no validation folder: {:.0f} % of the images are held out, the same share of every class",
@@ -443,13 +459,18 @@ TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& gi
   const std::size_t classes = splits.train.class_names.size();
   observer.message(found_line(splits.train.samples.size(), classes));
   observer.message(found_line(splits.validation->samples.size(), classes));
+  if (const auto note = left_out_note(data.train); !note.empty()) {
+    observer.message(note);
+  }
   if (const auto note = class_sizes_note(splits.train, options); !note.empty()) {
     observer.message(note);
   }
   if (model.class_names.empty()) {
     model.class_names = splits.train.class_names;
   }
-  return run(std::move(model), {.files = &splits.train}, {.files = &*splits.validation}, options, observer);
+  check_input(model.graph, model.preprocessing);
+  return run(std::move(model), {.files = &splits.train}, {.files = &*splits.validation}, options, observer,
+             !data.validation);
 }
 
 TrainResult train(Model model, const MemorySplits& data, const TrainOptions& given, TrainObserver& observer) {

@@ -29,6 +29,7 @@ constexpr const char* kClassIdsKey = "headstart.class_ids";
 constexpr const char* kTemperatureKey = "headstart.temperature";
 constexpr const char* kRangesKey = "headstart.ranges";
 constexpr const char* kAcceptanceKey = "headstart.acceptance";
+constexpr int kLargestSide = 1 << 16;
 constexpr const char* kProvenanceKey = "headstart.provenance";
 
 // Text of people is kept even where it is not valid UTF-8 (a folder name as class name).
@@ -77,7 +78,6 @@ std::array<float, 3> three_numbers(const json& object, const char* key) {
 }
 
 Preprocessing preprocessing_from_json(const json& object) {
-  constexpr int kLargestSide = 1 << 16;
   Preprocessing result;
   result.height = whole_number(object, "height", 1, kLargestSide);
   result.width = whole_number(object, "width", 1, kLargestSide);
@@ -94,10 +94,6 @@ Preprocessing preprocessing_from_json(const json& object) {
   result.scale = real_number(json_member(object, "scale", kModelTag), "scale");
   result.mean = three_numbers(object, "mean");
   result.std = three_numbers(object, "std");
-  if (result.channels == 2 || result.std[0] == 0.0F || result.std[1] == 0.0F || result.std[2] == 0.0F) {
-    throw Error(
-        fmt::format("[{}] expected 1 or 3 channels and a std without zeros; received others", kModelTag));
-  }
   result.mode = json_string(object, "mode", kModelTag);
   return result;
 }
@@ -139,18 +135,30 @@ class Metadata {
   const std::map<std::string, std::string>& values_;
 };
 
-// Files that were never calibrated have none.
-double temperature_of(const std::map<std::string, std::string>& metadata) {
-  const auto found = metadata.find(kTemperatureKey);
-  if (found == metadata.end()) {
-    return 1.0;
+void check_preprocessing(const Preprocessing& p) {
+  const auto is_side = [](int side) { return side >= 1 && side <= kLargestSide; };
+  bool fits = is_side(p.height) && is_side(p.width) && (p.channels == 1 || p.channels == 3) &&
+              p.resize_to >= 0 && p.resize_to <= kLargestSide && std::isfinite(p.scale) && p.scale != 0.0F;
+  for (std::size_t c = 0; c < p.mean.size(); ++c) {
+    fits = fits && std::isfinite(p.mean[c]) && std::isfinite(p.std[c]) && p.std[c] != 0.0F;
   }
-  const auto value = parse_json(found->second, kModelTag);
-  if (!value.is_number() || !(value.get<double>() >= 1e-3 && value.get<double>() <= 1e3)) {
-    throw Error(fmt::format("[{}] expected a number from 0.001 to 1000 as \"{}\"; received another value",
-                            kModelTag, kTemperatureKey));
+  if (!fits) {
+    throw Error(
+        fmt::format("[{}] expected a preprocessing with sides from 1 to {}, 1 or 3 channels, finite "
+                    "means and a scale and std without zeros; received another",
+                    kModelTag, kLargestSide));
   }
-  return value.get<double>();
+}
+
+void check_values(const Graph& graph, const Parameters& parameters) {
+  for (const auto& [name, tensor] : parameters) {
+    if (!is_finite(tensor)) {
+      throw Error(
+          fmt::format("[{}] expected numbers as parameters; received some in {} of {} that are none "
+                      "or infinite; its training diverged, or its weights are damaged",
+                      kModelTag, name, graph.name()));
+    }
+  }
 }
 
 void check_classes(const Model& model) {
@@ -162,6 +170,27 @@ void check_classes(const Model& model) {
     throw Error(fmt::format("[{}] the model has {} outputs; received {} class names and {} ids", kModelTag,
                             outputs, names, model.class_ids.size()));
   }
+}
+
+void check_temperature(double temperature) {
+  if (!(temperature >= 1e-3 && temperature <= 1e3)) {
+    throw Error(
+        fmt::format("[{}] expected a temperature from 0.001 to 1000; received {}", kModelTag, temperature));
+  }
+}
+
+// Files that were never calibrated have none.
+double temperature_of(const std::map<std::string, std::string>& metadata) {
+  const auto found = metadata.find(kTemperatureKey);
+  if (found == metadata.end()) {
+    return 1.0;
+  }
+  const auto value = parse_json(found->second, kModelTag);
+  if (!value.is_number()) {
+    throw Error(
+        fmt::format("[{}] expected a number as \"{}\"; received another value", kModelTag, kTemperatureKey));
+  }
+  return value.get<double>();
 }
 
 // The tensors in the graph's order; a tensor that the graph does not know is not one of this model.
@@ -183,8 +212,36 @@ Parameters parameters_in_order(const Graph& graph, Parameters&& tensors) {
 
 }  // namespace
 
-void save_model(const Model& model, const std::string& path) {
+void check_input(const Graph& graph, const Preprocessing& preprocessing) {
+  const Shape made{preprocessing.height, preprocessing.width, preprocessing.channels};
+  if (graph.input_shape() != made) {
+    throw Error(
+        fmt::format("[{}] expected a network that reads the pictures of its preprocessing, {}; {} reads {}",
+                    kModelTag, to_string(made), graph.name(), to_string(graph.input_shape())));
+  }
+}
+
+void check_model(const Model& model) {
   check_parameters(model.graph, model.parameters);
+  std::size_t known = 0;
+  for (NodeId id = 0; id < static_cast<NodeId>(model.graph.nodes().size()); ++id) {
+    known += parameter_specs(model.graph, id).size();
+  }
+  if (known != model.parameters.size()) {
+    throw Error(fmt::format("[{}] the graph has {} parameters; received {}", kModelTag, known,
+                            model.parameters.size()));
+  }
+  check_values(model.graph, model.parameters);
+  check_preprocessing(model.preprocessing);
+  check_classes(model);
+  check_temperature(model.temperature);
+  if (model.acceptance) {
+    check_acceptance(model.graph, *model.acceptance);
+  }
+}
+
+void save_model(const Model& model, const std::string& path) {
+  check_model(model);
   std::map<std::string, std::string> metadata{
       {kVersionKey, kVersion},
       {kGraphKey, graph_to_json(model.graph)},
@@ -202,7 +259,6 @@ void save_model(const Model& model, const std::string& path) {
     write_safetensors(path, model.parameters, metadata);
     return;
   }
-  check_acceptance(model.graph, *model.acceptance);
   metadata[kAcceptanceKey] = acceptance_metadata(*model.acceptance);
   Parameters tensors = model.parameters;
   add_acceptance_tensors(*model.acceptance, tensors);
@@ -234,12 +290,12 @@ Model load_model(const std::string& path) {
     for (const auto& [key, value] : provenance.items()) {
       model.provenance[key] = json_string(provenance, key.c_str(), kModelTag);
     }
-    check_classes(model);
     if (file.metadata.contains(kAcceptanceKey)) {
       model.acceptance = acceptance_from(metadata.text(kAcceptanceKey), model.graph, file.tensors);
       file.tensors = without_reserved_tensors(std::move(file.tensors));
     }
     model.parameters = parameters_in_order(model.graph, std::move(file.tensors));
+    check_model(model);
     return model;
   } catch (const Error& problem) {
     const std::string message = problem.what();

@@ -242,6 +242,11 @@ TEST_F(CommandsTest, TrainEvaluatePredict) {
   }
   EXPECT_EQ(run_program({"report", path("run"), path("data")}).status, 0);
   expect_page(path("run/report.html"));
+  const auto on = run_program({"train", path("data"), "--base", path("run"), "--head", "keep", "--epochs",
+                               "2", "--lr", "1e-6", "--out", path("on"), "--no-report"});
+  EXPECT_EQ(on.status, 0) << on.errors;
+  EXPECT_NE(on.output.find("val_accuracy 1.0000"), std::string::npos)
+      << "the head knows already" << on.output;
   EXPECT_EQ(run_program({"plot", path("run"), "--out", path("c.png")}).status, 0);
   EXPECT_GT(read_image(path("c.png")).width, 1000);
   const auto again =
@@ -334,6 +339,18 @@ TEST_F(CommandsTest, FeaturesHaveTheirPathsBesideThem) {
   std::getline(csv, row);
   EXPECT_EQ(header, "row,path,label,split");
   EXPECT_EQ(row, "0," + path("photos/a.png") + ",,");
+}
+
+TEST_F(CommandsTest, FeaturesLeaveTheListOfPhotosAlone) {
+  picture("a.png", 1, 2);
+  picture("b.png", 3, 4);
+  std::ofstream(path("f.csv")) << "path,label\na.png,a\nb.png,b\n";
+  const auto before = text_of(path("f.csv"));
+  const auto result =
+      run_program({"features", "resnet20_cifar", "--weights", "none", path("f.csv"), "--out", path("f.npy")});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.errors.find("choose another name"), std::string::npos) << result.errors;
+  EXPECT_EQ(text_of(path("f.csv")), before);
 }
 
 TEST_F(CommandsTest, ExplainWritesASheetAndTheMapsAsNumbers) {

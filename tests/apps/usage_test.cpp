@@ -87,6 +87,19 @@ TEST(Usage, WrongValuesSayWhatWasExpected) {
   EXPECT_TRUE(has(message({"train", "x", "--cache", "of"}), "expected auto, off or a whole number"));
 }
 
+TEST(Usage, OptionsThatWouldDoNothingAreSaid) {
+  const auto message = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"train", "x", "--base", "vgg16", "--out", "y"});
+    const auto result = run_program(arguments);
+    EXPECT_EQ(result.status, 2) << result.errors;
+    return result.errors;
+  };
+  EXPECT_TRUE(has(message({"--fine-tune-lr", "1e-4"}), "does nothing without --fine-tune-from"));
+  EXPECT_TRUE(has(message({"--layer-decay", "0.7"}), "does nothing without --fine-tune-from"));
+  EXPECT_TRUE(
+      has(message({"--momentum", "0.9", "--optimizer", "adam"}), "does nothing without --optimizer sgd"));
+}
+
 TEST(Usage, WrongValuesAreWrongUsage) {
   EXPECT_EQ(run_program({"summary", "vgg16", "--input-size", "huge"}).status, 2);
   EXPECT_EQ(run_program({"predict", "vgg16", "x.jpg", "--top", "0"}).status, 2);

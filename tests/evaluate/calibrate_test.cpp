@@ -59,6 +59,38 @@ TEST(Calibrate, FindsTheTemperatureThatLogitsWereSharpenedBy) {
   }
 }
 
+// A photo of one channel and one sigmoid unit that gives its value back.
+Model one_unit() {
+  Model model;
+  model.graph.add("input", Input{{1}}, std::vector<NodeId>{});
+  model.graph.add("dense", Dense{.units = 1, .use_bias = false, .activation = {Activation::Kind::sigmoid}},
+                  0);
+  model.parameters.insert("dense/kernel", Tensor({1, 1}, std::vector<float>{1.0F}));
+  return model;
+}
+
+TEST(Calibrate, OfOneSigmoidIsTheSameWithTheClassesExchanged) {
+  Model model = one_unit();
+  for (const float sharpness : {5.0F, 10.0F}) {
+    Tensor logits({600, 1}), exchanged({600, 1});
+    std::vector<int> labels, others;
+    for (int i = 0; i < 600; ++i) {
+      logits[i] = sharpness * 4.0F * static_cast<float>(std::sin(1.7 * i));  // up to 40: as floats 1 - p is 0
+      exchanged[i] = -logits[i];
+      const double p = 1.0 / (1.0 + std::exp(-static_cast<double>(logits[i] / sharpness)));
+      labels.push_back(std::fmod(0.6180339887498949 * (i + 1), 1.0) < p ? 1 : 0);
+      others.push_back(1 - labels.back());
+    }
+    const double temperature = fit_temperature(class_probabilities_of_logits(model, logits), labels);
+    EXPECT_NEAR(temperature / sharpness, 1.0, 0.15);
+    EXPECT_NEAR(fit_temperature(class_probabilities_of_logits(model, exchanged), others), temperature, 1e-3);
+  }
+  model.temperature = 5.0;
+  const Tensor pair = class_probabilities_of_logits(model, Tensor({2, 1}, std::vector<float>{20.0F, -20.0F}));
+  EXPECT_NEAR(pair[1], 1.0 / (1.0 + std::exp(-4.0)), 1e-6);
+  EXPECT_EQ(pair[1], pair[2]);
+}
+
 TEST(Calibrate, IsSoftmaxOfDividedLogits) {
   Tensor probabilities({1, 2}, std::vector<float>{0.9F, 0.1F});
   apply_temperature(probabilities, 2.0);
@@ -70,6 +102,7 @@ TEST(Calibrate, IsSoftmaxOfDividedLogits) {
 }
 
 TEST(Calibrate, RefusesWhatDoesNotFit) {
+  EXPECT_THROW(class_table(one_unit(), {Tensor({1, 1}, std::vector<float>{std::nanf("")})}), Error);
   EXPECT_THROW(fit_temperature(Tensor({2, 2}), {0}), Error);
   EXPECT_THROW(fit_temperature(Tensor({1, 2}), {2}), Error);
   EXPECT_THROW(fit_temperature(Tensor({0, 2}), {}), Error);

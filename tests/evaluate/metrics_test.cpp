@@ -71,7 +71,15 @@ TEST(Metrics, LossIsClippedAsInKeras) {
   EXPECT_DOUBLE_EQ(result.loss, -std::log(1e-7));
 }
 
+TEST(Metrics, LossOfIndependentSigmoidsIsTheMeanOverThem) {
+  const Tensor row({1, 3}, std::vector<float>{0.9F, 0.2F, 0.4F});
+  const auto result = measure(row, {0}, {"a", "b", "c"}, 5, Loss::binary_crossentropy);
+  EXPECT_NEAR(result.loss, -(std::log(0.9) + std::log(0.8) + std::log(0.6)) / 3.0, 1e-6);
+}
+
 TEST(Metrics, RefusesWhatDoesNotFit) {
+  const float nan = std::nanf("");
+  EXPECT_THROW(measure(Tensor({1, 2}, std::vector<float>{nan, nan}), {0}, {"a", "b"}), Error);
   const Tensor one({1, 2}, std::vector<float>{0.5F, 0.5F});
   EXPECT_THROW(measure(one, {}, {"a", "b"}), Error);
   EXPECT_THROW(measure(one, {0, 1}, {"a", "b"}), Error);

@@ -164,6 +164,8 @@ def make_torch():
                     "optimizer": {"state": {}, "param_groups": [{"lr": 0.1, "params": [0, 1]}]}},
                    FOLDER / f"{name}_checkpoint.pth", _use_new_zipfile_serialization=zip_form)
     torch.save({"model": dict(state), "args": None}, FOLDER / "zip_model.pth")  # as torchvision's references save
+    # As PyTorch's ImageNet example saves.
+    torch.save({"best_acc1": torch.tensor(71.5), "state_dict": dict(state)}, FOLDER / "zip_example.pth")
     model = torch.nn.Sequential(torch.nn.Linear(2, 2))
     torch.save(model, FOLDER / "whole_module.pth")  # a pickled Python class: to be refused by name
 

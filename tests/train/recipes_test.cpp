@@ -258,5 +258,41 @@ TEST(RateFinder, SuggestsARateBetweenTooSlowAndDiverging) {
   EXPECT_FALSE(stop_requested());
 }
 
+TEST(RateFinder, SaysNothingWhereNothingIsLearned) {
+  TrainObserver silent;
+  MemorySplits data = recipe_splits(90, 4);
+  std::fill(data.train.images.values().begin(), data.train.images.values().end(), 0.0F);
+  const Model model = tiny_model({.classes = 4, .head = "flatten,dense"});
+  EXPECT_EQ(find_learning_rate(model, data, quick_recipe(3), silent).suggestion, 0.0);
+}
+
+TEST(Recipes, TheLastStepOfAnEpochHasItsOwnRate) {
+  TrainObserver silent;
+  TrainOptions options = quick_recipe(3);
+  options.head.optimizer = {.kind = OptimizerKind::sgd, .learning_rate = 0.1};
+  options.head.schedule = schedule_from("step:1:0.1");
+  options.accumulate = 4;  // of which the last step of an epoch has fewer
+  const TrainResult result =
+      train(tiny_model({.classes = 4, .head = "flatten,dense"}), recipe_splits(90, 4), options, silent);
+  for (const auto& record : result.history) {
+    EXPECT_NEAR(record.learning_rate, 0.1 * std::pow(0.1, record.epoch - 1), 1e-9);
+  }
+}
+
+TEST(Recipes, ALossThatDoesNotFitTheLastLayerIsRefused) {
+  TrainObserver silent;
+  const std::pair<const char*, Loss> wrong[] = {{"gap,dense", Loss::categorical_crossentropy},
+                                                {"gap,dense", Loss::sparse_categorical_crossentropy},
+                                                {"gap,dense:2:sigmoid", Loss::categorical_crossentropy},
+                                                {"gap,dense:softmax", Loss::binary_crossentropy}};
+  for (const auto& [head, loss] : wrong) {
+    TrainOptions options = quick_recipe(1);
+    options.loss = loss;
+    EXPECT_THROW(train(tiny_model({.classes = 2, .head = head}), recipe_splits(40, 2), options, silent),
+                 Error)
+        << head;
+  }
+}
+
 }  // namespace
 }  // namespace headstart

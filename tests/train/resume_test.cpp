@@ -1,5 +1,6 @@
 // A run that was stopped anywhere and resumed ends with the bytes of the unbroken run.
 #include <filesystem>
+#include <fstream>
 
 #include <gtest/gtest.h>
 
@@ -130,6 +131,40 @@ TEST(Resume, RefusesTheCheckpointOfAnotherRun) {
                Error);
   std::filesystem::resize_file(folder / "run/checkpoint/state.safetensors", 100);
   EXPECT_THROW(train(tiny_model({.classes = kResumeClasses}), resume_splits(), options, silent), Error);
+}
+
+TEST(Resume, RefusesTheCheckpointOfAnotherNetworkOrOtherPictures) {
+  const test::TemporaryFolder folder;
+  TrainObserver silent;
+  run(folder / "run", false, silent);
+  const auto saved = bytes_of_file(folder / "run/model.safetensors");
+  TrainOptions options = options_for(folder / "run");
+  options.resume = true;
+  for (const char* head : {"gap,dense:8:elu,dropout:0.25,dense", "gap,dense:16:relu,dropout:0.25,dense",
+                           "gap,dense:4:relu,dropout:0.25,dense", "gap,dense"}) {
+    const Model other = tiny_model({.classes = kResumeClasses, .head = head});
+    EXPECT_THROW(train(other, resume_splits(), options, silent), Error) << head;
+  }
+  Model other = tiny_model({.classes = kResumeClasses});
+  other.preprocessing.scale *= 2.0F;
+  EXPECT_THROW(train(other, resume_splits(), options, silent), Error);
+  MemorySplits pictures = resume_splits();
+  pictures.train.images[0] += 1.0F;
+  EXPECT_THROW(train(tiny_model({.classes = kResumeClasses}), pictures, options, silent), Error);
+  EXPECT_EQ(bytes_of_file(folder / "run/model.safetensors"), saved);
+}
+
+TEST(Resume, ANewRunLeavesNothingOfTheOldOne) {
+  const test::TemporaryFolder folder;
+  TrainObserver silent;
+  run(folder / "run", false, silent);
+  std::ofstream(folder / "run/report.html") << "of the old one";
+  test::StopAfter observer(1);
+  run(folder / "run", false, observer);
+  request_stop(false);
+  EXPECT_FALSE(std::filesystem::exists(folder / "run/report.html"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "run/history.csv"));
+  EXPECT_EQ(run(folder / "run", true, silent).history.size(), 2U * kEpochs);
 }
 
 TEST(Resume, WithoutACheckpointItBegins) {

@@ -2,6 +2,7 @@
 // ones are named.
 #include <malloc.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -13,6 +14,8 @@
 #include <gtest/gtest.h>
 
 #include "headstart/error.h"
+#include "headstart/image.h"
+#include "headstart/predict.h"
 #include "headstart/train.h"
 #include "support/temporary_folder.h"
 #include "support/tolerance.h"
@@ -238,12 +241,93 @@ TEST_F(TrainFiles, Int8ForWhatIsFrozen) {
   options.precision = Precision::int8;
   const TrainResult rounded = run(options);
   EXPECT_TRUE(rounded.model.ranges.contains("input_1"));
-  EXPECT_FALSE(rounded.model.ranges.contains("tiny/block3_conv")) << "trained in the second stage";
+  const auto best = static_cast<std::size_t>(rounded.best_epoch) - 1;
+  EXPECT_EQ(rounded.model.ranges.contains("tiny/block3_conv"), rounded.history[best].stage == "head")
+      << "the second stage trains it";
   ASSERT_EQ(rounded.history.size(), exact.history.size());
   EXPECT_NE(rounded.history[0].loss, exact.history[0].loss);
   EXPECT_NEAR(rounded.history[0].loss, exact.history[0].loss, 0.05);
   options.cache = CacheMode::off;
   expect_equal(rounded, run(options));
+}
+
+TEST_F(TrainFiles, RangesAreThoseOfTheBestEpochAlsoAfterResuming) {
+  if (!is_supported(Precision::int8)) {
+    GTEST_SKIP() << "needs a CPU for int8";
+  }
+  TrainOptions options = quick_with(CacheMode::automatic);
+  options.precision = Precision::int8;
+  options.out_directory = folder_ / "run";
+  options.fine_tune.optimizer.learning_rate = 1.0;  // no epoch of it is the best
+  const TrainResult first = run(options);
+  ASSERT_EQ(first.history[static_cast<std::size_t>(first.best_epoch) - 1].stage, "head");
+  Progress quiet;
+  const auto loss = [&] {
+    return evaluate(load_model(folder_ / "run/model.safetensors"), *read_dataset(folder_ / "data").validation,
+                    {.precision = Precision::int8}, quiet)
+        .evaluation.loss;
+  };
+  const double best = first.history[static_cast<std::size_t>(first.best_epoch) - 1].val_loss;
+  EXPECT_NEAR(loss(), best, 1e-5);
+  options.resume = true;
+  EXPECT_EQ(run(options).model.ranges, first.model.ranges);
+  EXPECT_NEAR(loss(), best, 1e-5);
+}
+
+TEST_F(TrainFiles, APhotoThatCannotBeFittedIsLeftOutCachedAndUncached) {
+  // Its longer side would become 8,000 pixels.
+  write_png({.width = 2000, .height = 1, .pixels = std::vector<std::uint8_t>(6000)},
+            folder_ / "data/train/class0/thin.png");
+  Model model = tiny_model({.classes = kFolderClasses});
+  model.preprocessing.fit = ResizeFit::crop;
+  model.preprocessing.resize_to = 40;
+  for (const CacheMode cache : {CacheMode::automatic, CacheMode::off}) {
+    const TrainResult result = train(model, read_dataset(folder_ / "data"), quick_with(cache), observer_);
+    ASSERT_EQ(result.unreadable.size(), 1U);
+    EXPECT_NE(result.unreadable[0].find("thin.png"), std::string::npos);
+  }
+}
+
+TEST_F(TrainFiles, WhatItHeldOutIsKnownLater) {
+  const std::string data = folder_ / "data/train";  // without a validation part
+  fs::copy_file(picture(0), folder_ / "data/train/class0/copy.png");
+  TrainOptions options = quick_with(CacheMode::automatic);
+  options.out_directory = folder_ / "run";
+  const TrainResult result =
+      train(tiny_model({.classes = kFolderClasses}), read_dataset(data), options, observer_);
+  const auto before = as_run_divided(folder_ / "run", read_dataset(data));
+  ASSERT_TRUE(before);
+  EXPECT_EQ(before->train.samples.size() + before->validation->samples.size(), 51U);
+  EXPECT_EQ(result.validation_logits.shape()[0],
+            static_cast<std::int64_t>(before->validation->samples.size()));
+  const auto is_in = [](const Dataset& part, const std::string& path) {
+    return std::any_of(part.samples.begin(), part.samples.end(),
+                       [&](const auto& one) { return one.path == path; });
+  };
+  EXPECT_EQ(is_in(before->train, picture(0)), is_in(before->train, folder_ / "data/train/class0/copy.png"));
+  test::write_tiny_images(folder_.path() / "more", 20, kFolderClasses, 9);
+  for (const char* name : {"class0", "class1"}) {
+    for (const auto& file : fs::directory_iterator(folder_.path() / "more" / name)) {
+      fs::copy_file(file.path(),
+                    folder_.path() / "data/train" / name / ("0" + file.path().filename().string()));
+    }
+  }
+  const auto after = as_run_divided(folder_ / "run/model.safetensors", read_dataset(data));
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->train.samples.size(), before->train.samples.size() + 20);
+  ASSERT_EQ(after->validation->samples.size(), before->validation->samples.size());
+  for (std::size_t i = 0; i < before->validation->samples.size(); ++i) {
+    EXPECT_EQ(after->validation->samples[i].path, before->validation->samples[i].path);
+  }
+  EXPECT_FALSE(as_run_divided(folder_ / "run", read_dataset(folder_ / "data"))) << "divided already";
+  EXPECT_FALSE(as_run_divided(folder_ / "run", read_dataset(folder_ / "more"))) << "other photos";
+}
+
+TEST_F(TrainFiles, IdleOptionsOfTheAugmentationMakeNoViews) {
+  TrainOptions options = quick_with(CacheMode::automatic);
+  options.augmentation.fill_mode = FillMode::reflect;
+  options.augmentation.rand_magnitude = 20.0F;
+  expect_equal(run(options), run(quick_with(CacheMode::automatic)));
 }
 
 TEST_F(TrainFiles, TheKeyChangesWithWhatRecordsDependOn) {

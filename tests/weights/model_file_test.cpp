@@ -106,6 +106,25 @@ TEST_F(ModelFile, FailedSaveLeavesTheOldFile) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
 }
 
+TEST_F(ModelFile, SavesNothingThatItWouldNotLoad) {
+  save_model(small_model(), path_);
+  const auto before = load(path_);
+  const std::vector<std::function<void(Model&)>> faults{
+      [](Model& m) { m.class_names = {"one"}; },
+      [](Model& m) { m.temperature = 0.0; },
+      [](Model& m) { m.preprocessing.height = -1; },
+      [](Model& m) { m.preprocessing.std[1] = 0.0F; },
+      [](Model& m) { m.preprocessing.scale = 0.0F; },
+      [](Model& m) { m.parameters.insert("more", Tensor({1})); },
+      [](Model& m) { m.parameters.at("dense/bias")[0] = std::nanf(""); }};
+  for (std::size_t i = 0; i < faults.size(); ++i) {
+    auto broken = small_model();
+    faults[i](broken);
+    EXPECT_THROW(save_model(broken, path_), Error) << i;
+  }
+  EXPECT_EQ(load(path_), before);
+}
+
 TEST_F(ModelFile, RefusesHostileMetadata) {
   using Metadata = std::map<std::string, std::string>;
   EXPECT_TRUE(says(error_with([](Metadata& m) { m.clear(); }), "not one of Headstart's"));

@@ -186,6 +186,29 @@ TEST(OnnxByHand, MatricesAsRawBytesAsFloatsAndInAnExternalFile) {
            "no.bin"));
 }
 
+TEST(OnnxByHand, AnotherEpsilonIsAnotherVariance) {
+  const auto ones = [](const std::string& name) {
+    return field(5, number(1, 2) + number(2, 1) + field(8, name) + field(9, kTwoFloats));
+  };
+  const std::string epsilon = field(1, "epsilon") + std::string("\x15\x00\x00\x80\x3e", 5);  // 0.25
+  for (const auto& attribute : {field(5, epsilon), std::string()}) {
+    std::string node, tensors;
+    for (const char* name : {"x", "g", "b", "m", "v"}) {
+      node += field(1, name);
+      tensors += *name == 'x' ? "" : ones(name);
+    }
+    node += field(2, "y") + field(4, "BatchNormalization") + attribute;
+    Graph graph("norm");
+    graph.add("bn", BatchNormalization{.epsilon = 1e-3F},
+              graph.add("input", Input{{1, 1, 2}}, std::vector<NodeId>{}));
+    const auto mapped =
+        map_weights(graph, read_bytes(to_bytes(model_of(field(1, node) + tensors)), "a.onnx"));
+    const float wanted = attribute.empty() ? 1e-5F : 0.25F;  // ONNX's default
+    EXPECT_FLOAT_EQ(mapped.parameters.at("bn/moving_variance")[1], 2.0F + wanted - 1e-3F);
+    EXPECT_EQ(mapped.parameters.at("bn/gamma")[1], 2.0F);
+  }
+}
+
 // Two constants without names of their own are not one.
 TEST(OnnxByHand, WeightsInConstantNodes) {
   const auto constant = [](const std::string& output, const std::string& tensor) {

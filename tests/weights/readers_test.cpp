@@ -133,7 +133,7 @@ TEST_P(TorchFile, GivesEveryTensorOfTheStateDict) {
 
 INSTANTIATE_TEST_SUITE_P(Variants, TorchFile,
                          testing::Values(std::pair{"zip.pth", ""}, std::pair{"legacy.pth", ""},
-                                         std::pair{"zip_model.pth", ""},
+                                         std::pair{"zip_model.pth", ""}, std::pair{"zip_example.pth", ""},
                                          std::pair{"zip_checkpoint.pth", "module."},
                                          std::pair{"legacy_checkpoint.pth", "module."}));
 
