@@ -39,7 +39,7 @@ std::int64_t feature_channels(const Graph& graph, NodeId node);
 Tensor unit_features(std::span<const float> values, std::int64_t images, std::int64_t channels);
 
 // The mean of the rows with each label: (classes, channels); zeros for a class without rows. `features`: (N,
-// channels), labels below `classes`.
+// channels), N labels from 0 to below `classes`; throws Error otherwise.
 Tensor class_means(const Tensor& features, std::span<const int> labels, int classes);
 
 // Centroids, directions and noise; no limits yet. `features`: (N, channels) of length 1, of photos with those

@@ -14,7 +14,7 @@
 namespace headstart {
 
 // Rows p of (N, classes) become softmax(log(p) / temperature): the probabilities of logits divided by it.
-// The order of the classes does not change.
+// The order of the classes does not change. Throws Error for another shape.
 void apply_temperature(Tensor& probabilities, double temperature);
 
 // The temperature from 0.05 to 20 with the least mean cross-entropy (Guo et al., "On calibration of modern

@@ -36,7 +36,7 @@ struct MeasuredRanges {
   ValueRanges ranges;
   std::vector<Tensor> outputs;  // for each output: (N, shape of the node)
 };
-// `images`: (N, input shape), a few like those to come. In f32.
+// `images`: (N, input shape), a few like those to come. In f32. Throws Error when they have another shape.
 MeasuredRanges measure_ranges(const Graph& graph, const Parameters& parameters,
                               const std::vector<NodeId>& outputs, const Tensor& images);
 
@@ -65,7 +65,9 @@ struct StepReport {
   double milliseconds = 0;     // median of the measured runs; 0 when not measured
 };
 
-// Inference: batch norm folded, activations and residual additions fused, buffers planned.
+// Inference: batch norm folded, activations and residual additions fused, buffers planned. A program is for
+// one thread at a time: its buffers are its own. Programs that share weights may run side by side; graph and
+// parameters are not read after the constructor.
 class FrozenProgram {
  public:
   // `outputs` are computed from `sources` (default: the Input). With `logits` true the graph's output, when
@@ -80,6 +82,9 @@ class FrozenProgram {
     const FrozenProgram* weights_of = nullptr;
     const ValueRanges* ranges = nullptr;  // read while compiling; for int8, which is refused without
   };
+  // Throws Error for a batch below 1, for nodes that the graph does not have or that the sources do not lead
+  // to, and for parameters of needed nodes that are missing or have another shape; those of other nodes may
+  // be left out.
   FrozenProgram(const Graph& graph, const Parameters& parameters, std::vector<NodeId> outputs,
                 const Options& options);
   ~FrozenProgram();
@@ -107,7 +112,7 @@ int images_at_once(const Graph& graph, Precision precision);
 // A batch on all cores: small slices of it, which stay in a core's caches, go to programs of one thread each
 // that share their weights and do not wait for each other at every step. Slices depend on the batch alone, so
 // the results do not depend on the number of cores. For wide dense layers alone one program is faster: every
-// slice reads all of their weights.
+// slice reads all of their weights. It starts its own threads and is called by one thread at a time.
 class SlicedProgram {
  public:
   // As FrozenProgram's; `batch` is that of the whole.
@@ -122,7 +127,8 @@ class SlicedProgram {
   std::vector<FrozenProgram> programs_;                   // one a thread
 };
 
-// Forward, backward and parameter gradients of the trainable part.
+// Forward, backward and parameter gradients of the trainable part. A program is for one thread at a time, and
+// while it runs nobody else may change its parameters or, as it writes moving statistics, read them.
 class TrainingProgram {
  public:
   struct Options {
@@ -141,8 +147,10 @@ class TrainingProgram {
     // the backward pass: as few as will do, to the same bits. A limit that nothing meets is come near to.
     std::int64_t activation_limit = 0;
   };
-  // Reads parameters by reference at every forward pass; moving statistics are written back to them. The
-  // result is the pre-activation value (logits) when the graph ends in softmax or sigmoid, else the output.
+  // Reads parameters by reference at every forward pass, when they may have other values but not other
+  // shapes; moving statistics are written back to them. The result is the pre-activation value (logits) when
+  // the graph ends in softmax or sigmoid, else the output. Throws Error as FrozenProgram's, of the nodes of
+  // the trainable part, and when there is nothing to train.
   TrainingProgram(const Graph& graph, Parameters& parameters, const Options& options);
   ~TrainingProgram();
   TrainingProgram(TrainingProgram&&) noexcept;
@@ -153,7 +161,7 @@ class TrainingProgram {
   // boundary[i]: batch x shape of boundary node i; must stay as it is until backward. `step` keys the dropout
   // masks. Returns batch x classes.
   const Tensor& forward(std::span<const float* const> boundary, std::uint64_t step);
-  // diff_logits: as forward's result. Overwrites gradients().
+  // diff_logits: as forward's result. Overwrites gradients(). Throws Error before the first forward.
   void backward(const float* diff_logits);
   // Names of the parameters that have a gradient.
   std::set<std::string> trainable() const;

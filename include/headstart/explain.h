@@ -45,7 +45,8 @@ struct HeatMap {
 
 // Negative values, which speak for other classes, become 0.
 HeatMap normalized(Tensor evidence);
-// One of the methods that go by a layer: `activations` and the logit's `gradients` are (h, w, channels).
+// One of the methods that go by a layer: `activations` and the logit's `gradients`, which eigencam does not
+// read, are (h, w, channels). Throws Error for other shapes and other methods.
 HeatMap layer_evidence(ExplainMethod method, const Tensor& activations, const Tensor& gradients);
 
 struct ExplainOptions {

@@ -42,6 +42,7 @@ class Graph {
   std::string automatic_name(const Op& op) const;
 
   // Appends all nodes of `inner` but its Input as the scope `inner.name()`; returns the node of its output.
+  // Throws Error when `inner` is empty or the input does not fit.
   NodeId nest(const Graph& inner, NodeId input);
 
   // Declares that the nodes called `scope.name` + "/..." are a nested model (for readers of files; `nest`
@@ -51,11 +52,12 @@ class Graph {
   const std::string& name() const { return name_; }
   void rename(std::string name) { name_ = std::move(name); }
   const std::vector<Node>& nodes() const { return nodes_; }
-  const Node& node(NodeId id) const { return nodes_.at(static_cast<std::size_t>(id)); }
+  // Those that take a node throw Error for one that is not there, as the shapes of an empty graph do.
+  const Node& node(NodeId id) const { return nodes_[index_of(id)]; }
   const std::vector<Scope>& scopes() const { return scopes_; }
   NodeId output() const { return output_; }  // the last node added unless set
-  void set_output(NodeId id) { output_ = id; }
-  const Shape& input_shape() const { return nodes_.front().shape; }
+  void set_output(NodeId id) { output_ = static_cast<NodeId>(index_of(id)); }
+  const Shape& input_shape() const { return node(0).shape; }
   const Shape& output_shape() const { return node(output_).shape; }
 
   // Exact name, or a unique name inside a scope ("block5_conv1" for "vgg16/block5_conv1").
@@ -63,9 +65,7 @@ class Graph {
   // As find; throws Error that offers the nearest names.
   NodeId require(std::string_view name) const;
 
-  void set_trainable(NodeId id, bool trainable) {
-    nodes_.at(static_cast<std::size_t>(id)).trainable = trainable;
-  }
+  void set_trainable(NodeId id, bool trainable) { nodes_[index_of(id)].trainable = trainable; }
   void set_all_trainable(bool trainable);
   // Every node of a scope or with a name prefix "layer4." / "vgg16/"; returns how many nodes matched.
   int set_trainable_under(std::string_view prefix, bool trainable);
@@ -78,6 +78,15 @@ class Graph {
   std::vector<std::vector<NodeId>> consumers() const;
 
  private:
+  std::size_t index_of(NodeId id) const {
+    const auto index = static_cast<std::size_t>(id);
+    if (index >= nodes_.size()) {
+      refuse(id);
+    }
+    return index;
+  }
+  [[noreturn]] void refuse(NodeId id) const;
+
   std::string name_;
   std::vector<Node> nodes_;
   std::vector<Scope> scopes_;

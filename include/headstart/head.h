@@ -20,7 +20,7 @@ namespace headstart {
 // the layer and offers the nearest words.
 //
 // `base` becomes a nested model (scope) of the result called `model_name`, or with an Input only its layers
-// are the whole network.
+// are the whole network; an empty one is an Error.
 struct HeadOptions {
   std::string head = "gap,dropout:0.3,dense";
   int classes = 2;

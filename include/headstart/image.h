@@ -33,6 +33,7 @@ struct DecodeOptions {
 Image decode_image(std::span<const std::uint8_t> bytes, const DecodeOptions& options = {});
 Image read_image(const std::string& path, const DecodeOptions& options = {});
 
+// These and what follows throw Error for an Image without pixels, or with others than its size says.
 Image resize(const Image& image, int width, int height, ResizeKernel kernel);
 
 // Resize and crop or pad to the preprocessing's size, still bytes.

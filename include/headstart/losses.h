@@ -48,7 +48,8 @@ struct SoftLabels {
   float share = 1.0F;               // of `labels`; the rest is the partners'
   float smoothing = 0.0F;           // [0, 1)
 };
-// (N, units): one sigmoid unit goes towards 1/2 when smoothed, as in Keras.
+// (N, units): one sigmoid unit goes towards 1/2 when smoothed, as in Keras. Throws Error when sizes do not
+// fit or a label is out of range.
 std::vector<float> soft_targets(const SoftLabels& soft, std::size_t units);
 // As loss_of_labels against such targets; categorical for the sparse loss.
 LossValue loss_of_targets(Loss loss, std::span<const float> logits, std::span<const float> targets, int batch,

@@ -73,7 +73,8 @@ struct Conv2D {
 // The transpose (gradient) of a convolution: the input's pixels are spread `strides` apart and every one adds
 // its kernel. `valid` and `same` as Keras: same makes the output input * strides. `explicit_`: what is cut
 // from each side of the whole, (input - 1) * stride + window; a negative bottom or right adds rows or columns
-// (PyTorch's output_padding). The kernel is (height, width, filters, channels).
+// (PyTorch's output_padding), at most stride - 1 of them: oneDNN has no more. The kernel is (height, width,
+// filters, channels).
 struct Conv2DTranspose {
   int filters = 0;
   Size2 kernel{};

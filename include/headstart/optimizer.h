@@ -27,8 +27,8 @@ struct OptimizerOptions {
   double beta_1 = 0.9, beta_2 = 0.999;
   double epsilon = 1e-7;
   double decay = 0.0;  // Keras 2: rate / (1 + decay * iterations)
-  // Decoupled (w -= rate * weight_decay * w before the update), on kernels only: biases and norms are left
-  // out.
+  // Decoupled (w -= rate * weight_decay * w before the update), on kernels only: biases, norms, class tokens,
+  // position embeddings and tables of relative positions are left out (timm).
   double weight_decay = -1.0;  // below 0: Keras's default (adamw 0.004, the others 0); automatic 1
   double clip_norm = 0.0;  // 0: off; else all gradients are scaled so that their global norm is at most this
 };
@@ -51,7 +51,8 @@ class Optimizer {
 
   // One step over every gradient (scaled in place when they are clipped); `rate_factor` scales the learning
   // rate (a schedule's value). Of `factored` ones a few rows at a time are computed and used while they are
-  // in the cache; they cannot be clipped. Throws Error when a gradient is not among `trainable`.
+  // in the cache; they cannot be clipped. Throws Error when a gradient is not among `trainable`, or it or
+  // the parameter has another size.
   void step(Parameters& parameters, Parameters& gradients, double rate_factor = 1.0,
             std::span<const OuterProduct> factored = {});
 
@@ -70,6 +71,7 @@ class Optimizer {
 
   OptimizerOptions options_;
   std::map<std::string, double> rate_factors_;
+  std::map<std::string, Shape> shapes_;  // of what is updated
   Parameters state_;
   std::int64_t iterations_ = 0;
 };
@@ -84,7 +86,7 @@ struct Schedule {
     exponential,
     one_cycle,
     plateau,
-    range_test  // rises by 1e8 in all: the learning-rate finder's
+    range_test  // rises by 1e8 in all: the learning-rate finder's, which has no text
   };            // automatic: see resolve
   Kind kind = Kind::automatic;
   double warmup = 0.0;        // share of the steps over which the rate rises linearly from 0
@@ -98,13 +100,14 @@ struct Schedule {
 Schedule schedule_from(const std::string& text);
 std::string to_string(const Schedule& schedule);
 
-// `automatic` is cosine with the automatic optimizer, else constant.
+// `automatic` is cosine with the automatic optimizer, else constant. Throws Error for values out of range.
 Schedule resolve(Schedule schedule, OptimizerKind optimizer);
 
 struct SchedulePosition {
   std::int64_t step = 0, steps_per_epoch = 1, total_steps = 1;
   int plateaus = 0;  // that were left so far
 };
+// Of a resolved schedule. Throws Error as `resolve`.
 double schedule_factor(const Schedule& schedule, const SchedulePosition& position);
 
 }  // namespace headstart

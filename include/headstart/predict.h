@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,7 +31,8 @@ struct PredictOptions {
 };
 
 // The frozen program of chosen nodes, compiled once for each batch size that turns up and kept. Refers to the
-// model, which must outlive it.
+// model, which must outlive it and stay as it is. `run` may be called from several threads: one computes
+// while the others wait. Not so moving it.
 class Predictor {
  public:
   // With `logits` the graph's output is what comes before a softmax or sigmoid at its end.
@@ -48,6 +51,7 @@ class Predictor {
   Precision precision_;
   int batch_size_;
   bool logits_;
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();  // of programs_; a mutex cannot move
   std::map<int, FrozenProgram> programs_;
 };
 
@@ -77,7 +81,8 @@ Tensor class_probabilities(const Graph& graph, const Tensor& output);
 // The same at the model's temperature.
 Tensor class_probabilities(const Model& model, const Tensor& output);
 
-// The same from logits (N, units), where also a probability close to 1 says how close.
+// The same from logits (N, units), where also a probability close to 1 says how close. All throw Error for a
+// tensor of another shape.
 Tensor class_probabilities_of_logits(const Model& model, const Tensor& logits);
 
 // The nodes whose values `class_table` reads: the output, of which it wants the logits, and with limits the
@@ -112,7 +117,7 @@ struct RankedClass {
 // The most probable first, at most `top`, at least one; of equals the first.
 std::vector<RankedClass> ranked_classes(std::span<const float> probabilities, int top);
 
-// The most probable class of each row of (N, classes).
+// The most probable class of each row of (N, classes). Throws Error for another shape.
 std::vector<int> most_probable_classes(const Tensor& probabilities);
 
 struct ImagePrediction {
@@ -155,7 +160,7 @@ struct DatasetEvaluation {
   std::optional<LimitsReport> known{};  // where the model tells unknown photos
 };
 // Of some samples of a data set, by index, the model's class; classes are matched by name. Throws Error for a
-// class that the model does not have.
+// class that the model does not have, and for a sample without a label.
 std::vector<int> labels_in_model(const Model& model, const Dataset& dataset, const std::vector<int>& samples);
 
 // From class probabilities that are known already.

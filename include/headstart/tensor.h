@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace headstart {
@@ -19,20 +20,30 @@ std::int64_t element_count(const Shape& shape);
 // "(3, 3, 64)".
 std::string to_string(const Shape& shape);
 
-// Values are f32 in memory whatever the precision of a program. Copying copies the values; moving does not.
-// The memory is 64-byte aligned when the tensor allocated it itself.
+// Values are f32 in memory whatever the precision of a program. Copying copies the values; moving does not
+// and leaves an empty tensor. The memory is 64-byte aligned when the tensor allocated it itself.
 class Tensor {
  public:
   Tensor() = default;
   explicit Tensor(Shape shape);  // zeros
   Tensor(Shape shape, std::span<const float> values);
-  // Shares `storage` (for example a MAP_PRIVATE file mapping: writes stay private to the process).
+  // Shares `storage` (for example a MAP_PRIVATE file mapping: writes stay private to the process). Throws
+  // Error when it is null where there are values.
   Tensor(Shape shape, std::shared_ptr<float> storage);
 
   Tensor(const Tensor& other);
   Tensor& operator=(const Tensor& other);
-  Tensor(Tensor&&) noexcept = default;
-  Tensor& operator=(Tensor&&) noexcept = default;
+  Tensor(Tensor&& other) noexcept
+      : shape_(std::exchange(other.shape_, {})),
+        size_(std::exchange(other.size_, 0)),
+        storage_(std::move(other.storage_)) {}
+  Tensor& operator=(Tensor&& other) noexcept {
+    Tensor taken(std::move(other));  // by then also a tensor that is moved to itself is safe
+    std::swap(shape_, taken.shape_);
+    std::swap(size_, taken.size_);
+    std::swap(storage_, taken.storage_);
+    return *this;
+  }
   ~Tensor() = default;
 
   const Shape& shape() const { return shape_; }

@@ -77,9 +77,9 @@ struct TrainOptions {
   // Above 0: validation and the result use a moving average of the parameters, average += (1 - decay) *
   // (parameter - average) at every step; the decay rises to this value over the first steps.
   double average_decay = 0.0;
-  bool balanced_class_weights = false;  // n / (classes * n_c)
+  bool balanced_class_weights = false;  // n / (classes * n_c); not together with class_weights
   bool balanced_sampling = false;       // every class as often as the others
-  std::vector<float> class_weights{};   // by label; empty: all 1
+  std::vector<float> class_weights{};   // by label, at least 0; empty: all 1
   // Above 0: in training the logit of a class has this times the logarithm of its share of the images added,
   // so that without it the rare classes win what they lost by being rare (Menon et al., Long-tail learning
   // via logit adjustment, 2021; theirs is 1). Needs one output a class or a single sigmoid unit.
@@ -186,7 +186,8 @@ struct TrainResult {
 // Trains `model` on files (decoded with model.preprocessing) or on tensors. Class names are taken over from
 // the data when the model has none. Polls stop_requested(): the step is finished, the best model so far
 // stays, `interrupted` is set. Throws Error when the loss is not a number (the best model so far stays on
-// disk), when labels and outputs do not fit, when every image is unreadable.
+// disk), when the output is no vector of class scores, when labels and outputs do not fit, when every image
+// is unreadable.
 TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& options,
                   TrainObserver& observer);
 TrainResult train(Model model, const MemorySplits& data, const TrainOptions& options,

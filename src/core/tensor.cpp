@@ -78,7 +78,13 @@ Tensor::Tensor(Shape shape, std::span<const float> values)
 }
 
 Tensor::Tensor(Shape shape, std::shared_ptr<float> storage)
-    : shape_(std::move(shape)), size_(element_count(shape_)), storage_(std::move(storage)) {}
+    : shape_(std::move(shape)), size_(element_count(shape_)), storage_(std::move(storage)) {
+  if (size_ > 0 && storage_ == nullptr) {
+    throw Error(fmt::format(
+        "[tensor] expected memory for the values of {}; received none; leave the storage out for zeros",
+        to_string(shape_)));
+  }
+}
 
 // The tensor without a shape has no value, where the shape () would have one.
 Tensor::Tensor(const Tensor& other)

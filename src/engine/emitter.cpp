@@ -216,7 +216,9 @@ std::shared_ptr<void> Emitter::memory_of_weights(std::size_t bytes) {
     const auto lent = std::move(lent_.back());
     lent_.pop_back();
     if (lent.bytes != bytes) {
-      throw std::logic_error("weights are lent to a program of the same graph, batch and precision only");
+      throw Error(
+          "[engine] expected a program of the same graph and options to share weights with; received "
+          "another; leave weights_of out");
     }
     return lent.own;
   }

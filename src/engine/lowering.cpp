@@ -44,7 +44,7 @@ std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& n
     const auto input = static_cast<std::size_t>(nodes[i].inputs[0]);
     const auto* zeros = std::get_if<ZeroPadding2D>(&nodes[input].op);
     if (zeros != nullptr && zeros->channels_before == 0 && zeros->channels_after == 0 &&
-        consumers[input].size() == 1 && !must_exist[input]) {
+        consumers[input] == std::vector<NodeId>{static_cast<NodeId>(i)} && !must_exist[input]) {
       absorbed[i] = nodes[i].inputs[0];
     }
   }

@@ -25,8 +25,8 @@ std::vector<std::vector<NodeId>> consumers_of(const std::vector<Node>& nodes,
 // logits.
 std::vector<Node> nodes_ending_in_logits(const Graph& graph);
 
-// For each convolution: the ZeroPadding2D node that it can do itself (its only consumer, zeros around the
-// image only).
+// For each convolution: the ZeroPadding2D node that it can do itself (zeros around the image only, and by
+// `consumers`, where only what is computed counts, it alone reads them).
 std::vector<std::optional<NodeId>> absorbable_padding(const std::vector<Node>& nodes,
                                                       const std::vector<std::vector<NodeId>>& consumers,
                                                       const std::vector<bool>& must_exist);

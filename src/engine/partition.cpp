@@ -43,8 +43,10 @@ bool uses_batch_statistics(const Node& node, BatchNormMode batch_norm) {
 Partition partition(const Graph& graph, BatchNormMode batch_norm, const std::vector<NodeId>& watch) {
   const auto& nodes = graph.nodes();
   std::vector<bool> watched(nodes.size(), false);
+  graph.node(graph.output());  // throws when it is empty
   for (const auto id : watch) {
-    watched.at(static_cast<std::size_t>(id)) = true;
+    graph.node(id);  // throws when it is not there
+    watched[static_cast<std::size_t>(id)] = true;
   }
   const auto needed = ancestors(nodes, {graph.output()});
   Partition result{.frozen = std::vector<bool>(nodes.size(), true), .boundary = {}};

@@ -7,9 +7,11 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "engine/border.h"
 #include "engine/frozen_lowering.h"
+#include "engine/program_checks.h"
 #include "headstart/error.h"
 
 namespace headstart {
@@ -78,6 +80,13 @@ ValueRange MagnitudeCounts::best_range() const {
 
 MeasuredRanges measure_ranges(const Graph& graph, const Parameters& parameters,
                               const std::vector<NodeId>& outputs, const Tensor& images) {
+  checked_parameters(graph, parameters, {.outputs = outputs, .sources = {0}});
+  const Shape& image = graph.input_shape();
+  const Shape& given = images.shape();
+  if (given.size() != image.size() + 1 || !std::equal(image.begin(), image.end(), given.begin() + 1)) {
+    throw Error(fmt::format("[int8] expected images (N, {}); received {}; preprocess them for this network",
+                            fmt::join(image, ", "), to_string(given)));
+  }
   return at_border("measuring the ranges of values", [&] {
     RangeObserver observer;
     Emitter emitter;
@@ -87,7 +96,7 @@ MeasuredRanges measure_ranges(const Graph& graph, const Parameters& parameters,
     for (const auto& load : lowered.loaders) {
       load(parameters);
     }
-    const auto count = images.shape().at(0);
+    const auto count = given.front();
     MeasuredRanges measured;
     for (const auto output : outputs) {
       Shape shape = graph.node(output).shape;
@@ -95,7 +104,7 @@ MeasuredRanges measure_ranges(const Graph& graph, const Parameters& parameters,
       measured.outputs.emplace_back(shape);
     }
     for (std::int64_t i = 0; i < count; ++i) {
-      emitter.bind(lowered.sources.front(), images.data() + i * element_count(graph.input_shape()));
+      emitter.bind(lowered.sources.front(), images.data() + i * element_count(image));
       for (std::size_t j = 0; j < outputs.size(); ++j) {
         emitter.bind(lowered.outputs[j],
                      measured.outputs[j].data() + i * element_count(graph.node(outputs[j]).shape));

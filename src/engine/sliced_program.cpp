@@ -6,6 +6,7 @@
 #include <omp.h>
 
 #include "engine/compiled_for_threads.h"
+#include "engine/program_checks.h"
 #include "headstart/engine.h"
 #include "headstart/error.h"
 
@@ -50,7 +51,8 @@ int images_at_once(const Graph& graph, Precision precision) {
 
 SlicedProgram::SlicedProgram(const Graph& graph, const Parameters& parameters,
                              const std::vector<NodeId>& outputs, const FrozenProgram::Options& options)
-    : batch_(options.batch), slice_(slice_of(options.batch, images_at_once(graph, options.precision))) {
+    : batch_(checked_batch(options.batch)),
+      slice_(slice_of(options.batch, images_at_once(graph, options.precision))) {
   const std::vector<NodeId> sources = options.sources.empty() ? std::vector<NodeId>{0} : options.sources;
   for (const NodeId id : sources) {
     input_sizes_.push_back(element_count(graph.node(id).shape));

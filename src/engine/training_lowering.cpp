@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "engine/program_checks.h"
 #include "graph/ancestors.h"
 #include "graph/overloaded.h"
 #include "headstart/error.h"
@@ -18,7 +19,7 @@ TrainingLowering::TrainingLowering(Emitter& emitter, const Graph& graph, const T
       options_(options),
       nodes_(nodes_ending_in_logits(graph)),
       partition_(partition(graph, options.batch_norm, options.watch)),
-      batch_(options.batch),
+      batch_(checked_batch(options.batch)),
       type_(options.precision == Precision::bf16 ? DataType::bf16 : DataType::f32),
       needed_(ancestors(nodes_, {graph.output()})),
       values_(nodes_.size()),

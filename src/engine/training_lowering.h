@@ -53,6 +53,7 @@ class TrainingLowering {
   void lower_forward();   // from the boundary to the logits
   void lower_backward();  // from the logits' gradient to the parameters'
 
+  bool in_program(std::size_t i) const { return needed_[i] && !partition_.frozen[i]; }
   const std::vector<NodeId>& boundary() const { return partition_.boundary; }
   const std::vector<Value>& boundary_values() const { return boundary_values_; }
   const std::vector<ParameterBinding>& parameters() const { return parameters_; }
@@ -87,7 +88,6 @@ class TrainingLowering {
   const Shape& shape_of(NodeId id) const { return node_at(id).shape; }
   const Value& value_of(NodeId id) const { return values_[static_cast<std::size_t>(id)]; }
   onednn::Desc desc_of(const Shape& shape) const { return activation_desc(shape, batch_, type_); }
-  bool in_program(std::size_t i) const { return needed_[i] && !partition_.frozen[i]; }
   bool wants_gradient(NodeId id) const { return needs_gradient_[static_cast<std::size_t>(id)]; }
   void find_sum_activations(const std::vector<std::vector<NodeId>>& consumers,
                             const std::vector<bool>& must_exist);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/border.h"
+#include "engine/program_checks.h"
 #include "engine/training_lowering.h"
 #include "headstart/engine.h"
 #include "headstart/error.h"
@@ -31,7 +32,13 @@ struct TrainingProgram::Impl {
       : graph(graph_in),
         state{.parameters = &parameters},
         lowering(emitter, graph, state, options),
-        batch(options.batch) {}
+        batch(options.batch) {
+    std::vector<bool> computed(graph.nodes().size());
+    for (std::size_t i = 0; i < computed.size(); ++i) {
+      computed[i] = lowering.in_program(i);
+    }
+    check_parameters(graph.name(), needed_parameters(graph, computed), parameters);
+  }
 
   void bind_parameters() {
     for (const auto& binding : lowering.parameters()) {
@@ -67,6 +74,7 @@ struct TrainingProgram::Impl {
   TrainingLowering lowering;
   int batch = 0;
   std::size_t forward_steps = 0;
+  bool has_values = false;  // of a forward pass whose boundary is still there
   Tensor logits;
   Parameters gradients;
   std::map<NodeId, Watched> watched;
@@ -160,10 +168,15 @@ const Tensor& TrainingProgram::forward(std::span<const float* const> boundary, s
     impl_->bind_parameters();
     impl_->emitter.run(0, impl_->forward_steps);
   });
+  impl_->has_values = true;
   return impl_->logits;
 }
 
 void TrainingProgram::backward(const float* diff_logits) {
+  if (!impl_->has_values) {
+    throw Error(
+        "[engine] expected a forward pass before the backward one; received none; call forward first");
+  }
   at_border("the backward pass", [&] {
     impl_->emitter.bind(impl_->lowering.diff_logits(), diff_logits);
     impl_->emitter.run(impl_->forward_steps, impl_->emitter.scheduled_steps());
@@ -184,6 +197,7 @@ std::vector<StepReport> TrainingProgram::report(int measured_runs) {
   Parameters& original = *impl_->state.parameters;
   Parameters copy = original;
   impl_->state.parameters = &copy;
+  impl_->has_values = false;
   impl_->bind_parameters();
   auto report =
       at_border("measuring the training program", [&] { return impl_->emitter.report(measured_runs); });

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "evaluate/class_table.h"
 #include "headstart/error.h"
 #include "headstart/losses.h"
 
@@ -53,11 +54,12 @@ void check_sizes(const Tensor& probabilities, const std::vector<int>& labels) {
 }  // namespace
 
 void apply_temperature(Tensor& probabilities, double temperature) {
+  require_class_table(probabilities);
   if (temperature == 1.0) {
     return;
   }
-  const auto classes = static_cast<std::size_t>(probabilities.shape().at(1));
-  const auto rows = static_cast<std::size_t>(probabilities.shape().at(0));
+  const auto classes = static_cast<std::size_t>(probabilities.shape()[1]);
+  const auto rows = static_cast<std::size_t>(probabilities.shape()[0]);
   for (std::size_t i = 0; i < rows; ++i) {
     const auto row = probabilities.values().subspan(i * classes, classes);
     const double greatest = safe_log(*std::max_element(row.begin(), row.end()));

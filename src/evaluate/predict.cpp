@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <numeric>
 #include <span>
 #include <unordered_map>
 #include <utility>
@@ -9,6 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "evaluate/class_table.h"
 #include "evaluate/views.h"
 #include "headstart/calibrate.h"
 #include "headstart/error.h"
@@ -155,6 +157,7 @@ std::vector<Tensor> Predictor::run(const Tensor& input) {
     results.emplace_back(with_batch(count, model_->graph.node(id).shape));
   }
   const std::int64_t sample_size = element_count(expected);
+  const std::lock_guard lock(*mutex_);
   for (std::int64_t first = 0; first < count; first += batch_size_) {
     const auto batch = static_cast<int>(std::min<std::int64_t>(batch_size_, count - first));
     run_batch(input.data() + first * sample_size, batch, first, results);
@@ -191,9 +194,18 @@ void require_classifier(const Model& model) {
   }
 }
 
+void require_class_table(const Tensor& table) {
+  if (table.shape().size() != 2 || table.shape()[1] < 1) {
+    throw Error(fmt::format(
+        "[predict] expected a table (N, classes); received shape {}; take the output of a classifier",
+        to_string(table.shape())));
+  }
+}
+
 Tensor class_probabilities(const Graph& graph, const Tensor& output) {
+  require_class_table(output);
   const OutputActivation activation = output_activation(graph);
-  const std::int64_t rows = output.shape().at(0), units = output.shape().at(1);
+  const std::int64_t rows = output.shape()[0], units = output.shape()[1];
   Tensor result = activation != OutputActivation::none ? output
                   : units == 1                         ? probabilities(OutputActivation::sigmoid, output)
                                                        : probabilities(OutputActivation::softmax, output);
@@ -215,7 +227,8 @@ Tensor class_probabilities(const Model& model, const Tensor& output) {
 }
 
 Tensor class_probabilities_of_logits(const Model& model, const Tensor& logits) {
-  const std::int64_t rows = logits.shape().at(0), units = logits.shape().at(1);
+  require_class_table(logits);
+  const std::int64_t rows = logits.shape()[0], units = logits.shape()[1];
   Tensor scaled = logits;
   for (float& logit : scaled.values()) {
     logit = static_cast<float>(static_cast<double>(logit) / model.temperature);
@@ -318,6 +331,7 @@ std::vector<RankedClass> ranked_classes(std::span<const float> probabilities, in
 }
 
 std::vector<int> most_probable_classes(const Tensor& probabilities) {
+  require_class_table(probabilities);
   const auto columns = static_cast<std::size_t>(probabilities.shape()[1]);
   std::vector<int> result;
   for (std::size_t first = 0; first < probabilities.values().size(); first += columns) {
@@ -357,8 +371,14 @@ std::vector<int> labels_in_model(const Model& model, const Dataset& dataset,
   std::vector<int> labels;
   labels.reserve(samples.size());
   for (const int sample : samples) {
-    const int label = dataset.samples[static_cast<std::size_t>(sample)].label;
-    labels.push_back(indices.at(static_cast<std::size_t>(label)));
+    const auto& [path, label, group] = dataset.samples.at(static_cast<std::size_t>(sample));
+    if (label < 0 || static_cast<std::size_t>(label) >= indices.size()) {
+      throw Error(fmt::format(
+          "[evaluate] expected a label below {}, the number of the data's classes; received {} for {}; leave "
+          "out what has no label",
+          indices.size(), label, path));
+    }
+    labels.push_back(indices[static_cast<std::size_t>(label)]);
   }
   return labels;
 }
@@ -413,7 +433,9 @@ DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, Cla
 DatasetEvaluation evaluate(const Model& model, const Dataset& dataset, const PredictOptions& options,
                            Progress& progress) {
   require_classifier(model);
-  match_classes(dataset.class_names, class_labels(model));  // before the work
+  std::vector<int> samples(dataset.samples.size());
+  std::iota(samples.begin(), samples.end(), 0);
+  labels_in_model(model, dataset, samples);  // before the work
   return evaluate_table(model, dataset, classify_dataset(model, dataset, options, progress), options.top);
 }
 

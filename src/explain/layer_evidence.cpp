@@ -140,6 +140,15 @@ HeatMap normalized(Tensor evidence) {
 }
 
 HeatMap layer_evidence(ExplainMethod method, const Tensor& activations, const Tensor& gradients) {
+  const Shape& shape = activations.shape();
+  const bool without_gradients = method == ExplainMethod::eigencam;
+  if (shape.size() != 3 || activations.empty() || (!without_gradients && gradients.shape() != shape)) {
+    throw Error(
+        fmt::format("[explain] expected values (h, w, channels) and gradients of the same shape; received {} "
+                    "and {}; take "
+                    "both from one layer",
+                    to_string(shape), to_string(gradients.shape())));
+  }
   switch (method) {
     case ExplainMethod::gradcam:
       return normalized(weighted(activations, channel_means(rows_of(gradients))));

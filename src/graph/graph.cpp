@@ -66,7 +66,16 @@ NodeId Graph::add(std::string name, Op op, std::vector<NodeId> inputs) {
   return output_;
 }
 
+void Graph::refuse(NodeId id) const {
+  throw Error("[graph] expected a node of \"" + name_ + "\", which has " + std::to_string(nodes_.size()) +
+              "; received node " + std::to_string(id) + "; " +
+              (nodes_.empty() ? "begin it with an Input" : "take what add, nest or require return"));
+}
+
 NodeId Graph::nest(const Graph& inner, NodeId input) {
+  if (&inner == this) {
+    return nest(Graph(inner), input);  // what is appended to is not what is read
+  }
   const Shape& given = node(input).shape;
   if (given != inner.input_shape()) {
     throw Error("[graph] expected an input of shape " + to_string(inner.input_shape()) +

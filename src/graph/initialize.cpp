@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/random.h"
+#include "graph/needed_parameters.h"
 #include "headstart/error.h"
 #include "headstart/model.h"
 
@@ -88,20 +90,32 @@ Parameters initialize(const Graph& graph, std::uint64_t seed) {
   return parameters;
 }
 
+std::vector<NeededParameter> needed_parameters(const Graph& graph, const std::vector<bool>& nodes) {
+  std::vector<NeededParameter> needed;
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    if (nodes[i]) {
+      for (ParameterSpec& spec : parameter_specs(graph, static_cast<NodeId>(i))) {
+        needed.push_back({.name = graph.nodes()[i].name + "/" + spec.name, .shape = std::move(spec.shape)});
+      }
+    }
+  }
+  return needed;
+}
+
 void check_parameters(const Graph& graph, const Parameters& parameters) {
+  check_parameters(graph.name(), needed_parameters(graph, std::vector<bool>(graph.nodes().size(), true)),
+                   parameters);
+}
+
+void check_parameters(const std::string& network, const std::vector<NeededParameter>& needed,
+                      const Parameters& parameters) {
   constexpr std::size_t kListed = 8;
   std::vector<std::string> differences;
-  std::size_t expected = 0;
-  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
-    for (const ParameterSpec& spec : parameter_specs(graph, static_cast<NodeId>(i))) {
-      ++expected;
-      const std::string name = graph.nodes()[i].name + "/" + spec.name;
-      if (!parameters.contains(name)) {
-        differences.push_back(name + " is missing");
-      } else if (parameters.at(name).shape() != spec.shape) {
-        differences.push_back(name + " has shape " + to_string(parameters.at(name).shape()) +
-                              " in place of " + to_string(spec.shape));
-      }
+  for (const auto& [name, shape] : needed) {
+    if (!parameters.contains(name)) {
+      differences.push_back(name + " is missing");
+    } else if (const Shape& given = parameters.at(name).shape(); given != shape) {
+      differences.push_back(name + " has shape " + to_string(given) + " in place of " + to_string(shape));
     }
   }
   if (differences.empty()) {
@@ -114,7 +128,7 @@ void check_parameters(const Graph& graph, const Parameters& parameters) {
   if (differences.size() > kListed) {
     listed += " and " + std::to_string(differences.size() - kListed) + " more";
   }
-  throw Error("[parameters] expected the " + std::to_string(expected) + " parameters of \"" + graph.name() +
+  throw Error("[parameters] expected the " + std::to_string(needed.size()) + " parameters of \"" + network +
               "\"; received " + std::to_string(parameters.size()) + " of which " + listed +
               "; use weights of this architecture");
 }

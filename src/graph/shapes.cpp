@@ -106,15 +106,21 @@ Shape convolve(const Conv2D& conv, const Shape& input) {
   return slide(input, conv.padding, conv.kernel, conv.strides, conv.dilation, conv.filters);
 }
 
+void require_output_padding(std::int64_t cut, int stride) {
+  if (-cut >= stride) {
+    throw Error("[shape] expected an output padding (a negative cut) below the stride of " +
+                std::to_string(stride) + "; received " + std::to_string(-cut) + "; reduce it");
+  }
+}
+
 Shape spread(const Conv2DTranspose& conv, const Shape& input) {
   require_between("filters", conv.filters, 1);
   Padding cut = conv.padding;
-  for (int* side : {&cut.bottom, &cut.right}) {
-    const int stride = side == &cut.bottom ? conv.strides.height : conv.strides.width;
-    require_between("a cut plus a stride", std::int64_t{*side} + stride, 1);
-    *side = std::max(*side, 0);
-  }
+  cut.bottom = std::max(cut.bottom, 0);
+  cut.right = std::max(cut.right, 0);
   require_window(conv.kernel, conv.strides, conv.dilation, cut);
+  require_output_padding(conv.padding.bottom, conv.strides.height);
+  require_output_padding(conv.padding.right, conv.strides.width);
   Shape output{resolve_transposed(conv, true, input[0]).output,
                resolve_transposed(conv, false, input[1]).output, conv.filters};
   if (output[0] < 1 || output[1] < 1 || output[0] > kLargestNumber || output[1] > kLargestNumber) {

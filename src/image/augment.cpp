@@ -14,6 +14,7 @@
 #include "headstart/text.h"
 #include "image/augment_apply.h"
 #include "image/augment_draw.h"
+#include "image/decoders.h"
 
 namespace headstart {
 namespace {
@@ -149,6 +150,7 @@ void check_augmentation(const Augmentation& a) {
 Image augment(const Image& image, const Augmentation& augmentation, std::uint64_t seed, int sample,
               int view) {
   check_augmentation(augmentation);
+  check_pixels(image);
   Random random(seed, RandomPurpose::augment, static_cast<std::uint64_t>(sample),
                 static_cast<std::uint32_t>(view));
   const AugmentDraw draw = draw_augmentation(augmentation, image.width, image.height, random);

@@ -88,6 +88,16 @@ void check_size(std::int64_t width, std::int64_t height, const DecodeOptions& op
   }
 }
 
+void check_pixels(const Image& image) {
+  const auto expected = std::int64_t{3} * image.width * image.height;
+  if (image.width < 1 || image.height < 1 || static_cast<std::int64_t>(image.pixels.size()) != expected) {
+    throw Error(
+        fmt::format("[image] expected a picture with 3 bytes for each pixel; received {}x{} with {} bytes; "
+                    "make width, height and pixels agree",
+                    image.width, image.height, image.pixels.size()));
+  }
+}
+
 Image make_image(int width, int height) {
   return {width, height,
           std::vector<std::uint8_t>(std::size_t{3} * static_cast<std::size_t>(width) *

@@ -24,6 +24,9 @@ Decoded decode_gif(std::span<const std::uint8_t> bytes, const DecodeOptions& opt
 // limit is passed.
 void check_size(std::int64_t width, std::int64_t height, const DecodeOptions& options);
 
+// Throws Error for a picture without pixels or with others than its size says.
+void check_pixels(const Image& image);
+
 // A black picture of a checked size.
 Image make_image(int width, int height);
 

@@ -70,9 +70,7 @@ Image centered(const Image& image, int width, int height) {
 Image fit_image(const Image& image, const Preprocessing& preprocessing) {
   const int width = preprocessing.width;
   const int height = preprocessing.height;
-  if (image.width < 1 || image.height < 1) {
-    throw Error("[preprocessing] a picture with pixels was expected; received an empty one");
-  }
+  check_pixels(image);
   switch (preprocessing.fit) {
     case ResizeFit::squash:
       return resize(image, width, height, preprocessing.kernel);

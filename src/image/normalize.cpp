@@ -5,6 +5,7 @@
 
 #include "headstart/error.h"
 #include "headstart/image.h"
+#include "image/decoders.h"
 
 namespace headstart {
 namespace {
@@ -32,6 +33,7 @@ void normalize_into(const Image& image, const Preprocessing& preprocessing, floa
     throw Error(fmt::format("[preprocessing] a picture of {}x{} was expected; received {}x{}; fit it first",
                             preprocessing.width, preprocessing.height, image.width, image.height));
   }
+  check_pixels(image);
   const std::uint8_t* pixel = image.pixels.data();
   const std::uint8_t* end = pixel + image.pixels.size();
   const FloatTable first = table_of(preprocessing, 0);

@@ -57,6 +57,7 @@ Image resize(const Image& image, int width, int height, ResizeKernel kernel) {
     throw Error(fmt::format("[resize] sides from 1 to {} were expected; received {}x{}; choose another size",
                             kMaximumSide, width, height));
   }
+  check_pixels(image);
   if (image.width == width && image.height == height) {
     return image;
   }

@@ -30,6 +30,7 @@ Image tile(std::span<const Image> images, int columns, int gap) {
       throw Error(fmt::format("[tile] pictures of {}x{} were expected; received {}x{}", width, height,
                               images[i].width, images[i].height));
     }
+    check_pixels(images[i]);
     const auto left = static_cast<std::ptrdiff_t>(i % static_cast<std::size_t>(used)) * (width + gap);
     const auto top = static_cast<std::ptrdiff_t>(i / static_cast<std::size_t>(used)) * (height + gap);
     for (std::ptrdiff_t y = 0; y < height; ++y) {

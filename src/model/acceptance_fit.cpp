@@ -155,9 +155,22 @@ void set_covariance(Acceptance& acceptance, const Residuals& residuals) {
   }
 }
 
+void require_labelled_rows(const Tensor& features, std::span<const int> labels, int classes) {
+  const Shape& shape = features.shape();
+  const auto wrong = [&](int label) { return label < 0 || label >= classes; };
+  if (shape.size() != 2 || shape[0] != static_cast<std::int64_t>(labels.size()) ||
+      std::any_of(labels.begin(), labels.end(), wrong)) {
+    throw Error(fmt::format(
+        "[acceptance] expected features (N, channels) and N labels from 0 to below {}; received {} and {} "
+        "labels; give a label a row",
+        classes, to_string(shape), labels.size()));
+  }
+}
+
 }  // namespace
 
 Tensor class_means(const Tensor& features, std::span<const int> labels, int classes) {
+  require_labelled_rows(features, labels, classes);
   const auto channels = static_cast<std::size_t>(features.shape()[1]);
   const auto size = static_cast<std::size_t>(classes);
   std::vector<double> sums(size * channels, 0.0), counts(size, 0.0);
@@ -176,14 +189,10 @@ Tensor class_means(const Tensor& features, std::span<const int> labels, int clas
 }
 
 Acceptance fit_acceptance(const Tensor& features, std::span<const int> labels, int classes) {
-  const bool fits = features.shape().size() == 2 && features.shape()[1] > 1 && labels.size() > 1 &&
-                    features.shape()[0] == static_cast<std::int64_t>(labels.size());
-  const auto wrong = [&](int label) { return label < 0 || label >= classes; };
-  if (!fits || std::any_of(labels.begin(), labels.end(), wrong)) {
-    throw Error(fmt::format(
-        "[acceptance] a row of features for each of at least 2 labels below {} was expected; received {} and "
-        "{} labels",
-        classes, to_string(features.shape()), labels.size()));
+  require_labelled_rows(features, labels, classes);
+  if (features.shape()[0] < 2 || features.shape()[1] < 2) {
+    throw Error(fmt::format("[acceptance] expected 2 rows and channels or more; received {}; add images",
+                            to_string(features.shape())));
   }
   Acceptance acceptance;
   acceptance.centroids = class_centroids(features, labels, classes);

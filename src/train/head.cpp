@@ -285,8 +285,7 @@ Graph attach_head(const Graph& base, const HeadOptions& options) {
   }
   Graph graph(options.model_name);
   const bool only_input = base.nodes().size() == 1;
-  NodeId last =
-      graph.add(base.nodes().front().name, Input{.shape = base.input_shape()}, std::vector<NodeId>{});
+  NodeId last = graph.add(base.node(0).name, Input{.shape = base.input_shape()}, std::vector<NodeId>{});
   if (!only_input) {
     last = graph.nest(base, last);
   }

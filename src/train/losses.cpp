@@ -186,11 +186,17 @@ LossValue binary_crossentropy(std::span<const float> logits, std::span<const flo
 }
 
 std::vector<float> soft_targets(const SoftLabels& soft, std::size_t units) {
+  if (units == 0 || (!soft.partners.empty() && soft.partners.size() != soft.labels.size())) {
+    throw Error(fmt::format(
+        "[loss] expected units and a partner for each of {} samples or for none; received {} units and {} "
+        "partners; give as many",
+        soft.labels.size(), units, soft.partners.size()));
+  }
   auto targets = one_hot(soft.labels, units);
   if (!soft.partners.empty()) {
     const auto others = one_hot(soft.partners, units);
     for (std::size_t i = 0; i < targets.size(); ++i) {
-      targets[i] = soft.share * targets[i] + (1.0F - soft.share) * others.at(i);
+      targets[i] = soft.share * targets[i] + (1.0F - soft.share) * others[i];
     }
   }
   const float everywhere = soft.smoothing / static_cast<float>(std::max<std::size_t>(units, 2));

@@ -42,8 +42,12 @@ void require_range(const char* what, double value, double low, double high) {
   }
 }
 
-// Kernels have two dimensions or more; biases and the parameters of norms have one.
-bool decays(const Tensor& parameter) { return parameter.shape().size() > 1; }
+// Kernels have two dimensions or more; biases, class tokens and the parameters of norms have one. Tables of
+// positions have two: timm's no_weight_decay of vision transformers and Swin names them.
+bool decays(const std::string& name, const Tensor& parameter) {
+  return parameter.shape().size() > 1 && !name.ends_with("/position_embedding") &&
+         !name.ends_with("/relative_position_bias_table");
+}
 
 // The loops of the rules are compiled for several instruction sets.
 [[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void decay_weights(float* weights,
@@ -220,6 +224,7 @@ OptimizerOptions resolve(OptimizerOptions options) {
 Optimizer::Optimizer(const OptimizerOptions& options, const Parameters& trainable)
     : options_(resolve(options)) {
   for (const auto& [name, parameter] : trainable) {
+    shapes_.emplace(name, parameter.shape());
     if (has_velocity(options_)) {
       state_.insert(name + kVelocity, Tensor(parameter.shape()));
     }
@@ -292,9 +297,18 @@ void Optimizer::Update::operator()(const float* gradient, std::size_t first, std
 
 Optimizer::Update Optimizer::update_of(const std::string& name, Tensor& parameter, const Shape& gradient,
                                        double common) {
-  if (parameter.size() != element_count(gradient)) {
-    throw Error(fmt::format("[optimizer] {} has shape {}; its gradient {}", name,
-                            to_string(parameter.shape()), to_string(gradient)));
+  const auto trained = shapes_.find(name);
+  if (trained == shapes_.end()) {
+    throw Error(fmt::format(
+        "[optimizer] expected gradients of what is trained; received one of {}; name it in the constructor",
+        name));
+  }
+  const Shape& shape = trained->second;
+  if (parameter.size() != element_count(shape) || parameter.size() != element_count(gradient)) {
+    throw Error(
+        fmt::format("[optimizer] expected {} and its gradient to have shape {}; received {} and {}; "
+                    "make a new optimizer for other parameters",
+                    name, to_string(shape), to_string(parameter.shape()), to_string(gradient)));
   }
   const auto own = rate_factors_.find(name);
   const double rate = own == rate_factors_.end() ? common : common * own->second;
@@ -306,7 +320,7 @@ Optimizer::Update Optimizer::update_of(const std::string& name, Tensor& paramete
           .square = has_square(options_) ? state_.at(name + kSquare).data() : nullptr,
           .size = static_cast<std::size_t>(parameter.size()),
           .rate = static_cast<float>(rate),
-          .decay = decays(parameter) ? static_cast<float>(rate * options_.weight_decay) : 0.0F,
+          .decay = decays(name, parameter) ? static_cast<float>(rate * options_.weight_decay) : 0.0F,
           .correction = static_cast<float>(std::sqrt(1.0 - std::pow(options_.beta_2, t)) /
                                            (1.0 - std::pow(options_.beta_1, t)))};
 }

@@ -23,7 +23,7 @@ constexpr NamedKind kScheduleKinds[] = {
     {"auto", Schedule::Kind::automatic},          {"constant", Schedule::Kind::constant},
     {"cosine", Schedule::Kind::cosine},           {"step", Schedule::Kind::step},
     {"exponential", Schedule::Kind::exponential}, {"one-cycle", Schedule::Kind::one_cycle},
-    {"plateau", Schedule::Kind::plateau},         {"range-test", Schedule::Kind::range_test}};
+    {"plateau", Schedule::Kind::plateau}};
 
 double number(const std::string& text, const std::string& whole) {
   double value = 0.0;
@@ -63,6 +63,18 @@ double one_cycle(double share, double final_factor) {
                        : between(1.0, final_factor, (share - kRise) / (1.0 - kRise));
 }
 
+void check(const Schedule& schedule) {
+  const bool uses_gamma = has_steps(schedule.kind);
+  if ((uses_gamma && (schedule.every < 1 || !(schedule.gamma > 0.0 && std::isfinite(schedule.gamma)))) ||
+      !(schedule.warmup >= 0.0 && schedule.warmup < 1.0) ||
+      !(schedule.final_factor >= 0.0 && std::isfinite(schedule.final_factor))) {
+    throw Error(fmt::format(
+        "[schedule] expected EVERY of at least 1, GAMMA above 0, a warm-up's share in [0, 1) and a final "
+        "factor of at least 0; received {}, {}, {} and {}; correct them",
+        schedule.every, schedule.gamma, schedule.warmup, schedule.final_factor));
+  }
+}
+
 }  // namespace
 
 Schedule schedule_from(const std::string& text) {
@@ -91,11 +103,7 @@ Schedule schedule_from(const std::string& text) {
     }
     schedule.warmup = number(option[1], text);
   }
-  if (schedule.every < 1 || schedule.gamma <= 0.0 || schedule.warmup < 0.0 || schedule.warmup >= 1.0) {
-    throw Error(fmt::format(
-        "[schedule] EVERY is at least 1, GAMMA above 0, the warm-up's share in [0, 1); received \"{}\"",
-        text));
-  }
+  check(schedule);
   return schedule;
 }
 
@@ -116,6 +124,7 @@ std::string to_string(const Schedule& schedule) {
 }
 
 Schedule resolve(Schedule schedule, OptimizerKind optimizer) {
+  check(schedule);
   if (schedule.kind == Schedule::Kind::automatic) {
     schedule.kind = optimizer == OptimizerKind::automatic ? Schedule::Kind::cosine : Schedule::Kind::constant;
   }
@@ -123,6 +132,7 @@ Schedule resolve(Schedule schedule, OptimizerKind optimizer) {
 }
 
 double schedule_factor(const Schedule& schedule, const SchedulePosition& position) {
+  check(schedule);
   const auto step = static_cast<double>(position.step);
   const double warm_steps = std::floor(schedule.warmup * static_cast<double>(position.total_steps));
   if (step < warm_steps) {

@@ -2,6 +2,7 @@
 #include "headstart/train.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <numeric>
 #include <optional>
@@ -14,114 +15,18 @@
 #include "graph/serialize.h"
 #include "headstart/check.h"
 #include "headstart/error.h"
-#include "headstart/text.h"
 #include "train/class_sizes.h"
 #include "train/features.h"
 #include "train/known_photos.h"
 #include "train/rate_factors.h"
+#include "train/resolved_options.h"
 #include "train/session.h"
 #include "train/snapshot.h"
-#include "train/step_cost.h"
 
 namespace headstart {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Where the fine-tuning stages begin, one after the other.
-std::vector<std::string> fine_tuning_cuts(const TrainOptions& options) {
-  return options.fine_tune_from.empty() || options.fine_tune.epochs == 0 ? std::vector<std::string>{}
-                                                                         : split(options.fine_tune_from, ',');
-}
-
-void require_share(const char* what, double value) {
-  if (!(value >= 0.0 && value < 1.0)) {
-    throw Error(fmt::format("[train] {} is at least 0 and below 1; received {}", what, value));
-  }
-}
-
-// The automatic optimizer's own rates are for new dense heads; convolutions take gentler ones.
-void resolve_stage(StageOptions& stage, const Graph& graph) {
-  OptimizerOptions& optimizer = stage.optimizer;
-  stage.schedule = resolve(stage.schedule, optimizer.kind);
-  if (optimizer.kind == OptimizerKind::automatic &&
-      trains_convolutions(graph, partition(graph, stage.batch_norm))) {
-    optimizer.learning_rate = optimizer.learning_rate == 0.0 ? 0.001 : optimizer.learning_rate;
-    optimizer.weight_decay = optimizer.weight_decay < 0.0 ? 0.05 : optimizer.weight_decay;
-  }
-  optimizer = resolve(optimizer);
-}
-
-// The loss says of the logits what the last activation says of them.
-void require_fitting_loss(const Graph& graph, Loss loss) {
-  const OutputActivation activation = output_activation(graph);
-  const bool one_unit = element_count(graph.output_shape()) == 1, binary = loss == Loss::binary_crossentropy;
-  if (binary ? activation == OutputActivation::softmax
-             : one_unit || activation == OutputActivation::sigmoid) {
-    throw Error(
-        fmt::format("[train] expected a loss that fits the last layer; received {} for {}; end the head with "
-                    "{}, or use {}",
-                    to_string(loss), binary ? "a softmax" : (one_unit ? "one output" : "sigmoids"),
-                    binary ? "dense:sigmoid" : "dense:softmax",
-                    binary ? "sparse_categorical_crossentropy" : "binary_crossentropy"));
-  }
-}
-
-TrainOptions resolved(TrainOptions options, const Graph& graph) {
-  resolve_stage(options.head, graph);
-  Graph unfrozen = graph;
-  for (const std::string& cut : fine_tuning_cuts(options)) {
-    unfrozen.set_trainable_from(cut);
-  }
-  resolve_stage(options.fine_tune, unfrozen);
-  options.loss = options.loss.value_or(loss_for(graph));
-  require_fitting_loss(graph, *options.loss);
-  if (options.head.epochs == 0 && fine_tuning_cuts(options).empty()) {
-    throw Error(
-        "[train] expected epochs to train for; received none; give --epochs, or --fine-tune-from and "
-        "--fine-tune-epochs");
-  }
-  if (options.batch_size < 1 || options.head.epochs < 0 || options.fine_tune.epochs < 0 ||
-      options.steps_per_epoch < 0 || options.patience < 0) {
-    throw Error(
-        fmt::format("[train] batch size is at least 1, epochs, steps and patience at least 0; received {}, "
-                    "{} and {}, {}, {}",
-                    options.batch_size, options.head.epochs, options.fine_tune.epochs,
-                    options.steps_per_epoch, options.patience));
-  }
-  check_augmentation(options.augmentation);
-  options.augmentation = without_idle_options(options.augmentation);
-  if (options.cached_views < 0 || options.cached_views > 1000) {
-    throw Error(
-        fmt::format("[train] cached views of an image are 0 to 1000; received {}", options.cached_views));
-  }
-  require_share("the decay of the average", options.average_decay);
-  require_share("the label smoothing", options.label_smoothing);
-  if (!(options.logit_adjustment >= 0.0 && options.logit_adjustment <= 10.0)) {
-    throw Error(fmt::format(
-        "[train] logits are adjusted by 0 to 10 times the logarithm of a class's share; received {}",
-        options.logit_adjustment));
-  }
-  require_share("the share of known photos that is accepted", options.accepted_share);
-  if (options.accumulate < 1 || options.validation_steps < 0) {
-    throw Error(
-        fmt::format("[train] gradients of at least 1 batch make a step and validation steps are at "
-                    "least 0; received {} and {}",
-                    options.accumulate, options.validation_steps));
-  }
-  const StageOptions& tuning = options.fine_tune;
-  if (!(tuning.head_learning_rate >= 0.0) || !(tuning.layer_decay > 0.0 && tuning.layer_decay <= 1.0)) {
-    throw Error(
-        fmt::format("[train] the head's rate is at least 0, the layers' decay above 0 and up to 1; "
-                    "received {} and {}",
-                    tuning.head_learning_rate, tuning.layer_decay));
-  }
-  if (!(options.validation_fraction > 0.0 && options.validation_fraction < 1.0)) {
-    throw Error(fmt::format("[train] the validation fraction is between 0 and 1; received {}",
-                            options.validation_fraction));
-  }
-  return options;
-}
 
 std::vector<int> labels_of(const Split& split) {
   if (split.memory != nullptr) {
@@ -137,15 +42,31 @@ std::vector<int> labels_of(const Split& split) {
 void check_labels(const Graph& graph, const std::vector<int>& labels) {
   const std::int64_t units = element_count(graph.output_shape());
   const int classes = static_cast<int>(std::max<std::int64_t>(2, units));
-  if (labels.empty()) {
-    throw Error("[train] expected images to train on and to validate with; received an empty split");
-  }
   for (const int label : labels) {
     if (label < 0 || label >= classes) {
       throw Error(fmt::format(
           "[train] {} outputs tell {} classes apart; received label {}; give the head one output a class",
           units, classes, label));
     }
+  }
+}
+
+void check_labels(const Graph& graph, const Dataset& data) {
+  const auto labels = labels_of({.files = &data});
+  check_labels(graph, labels);
+  const auto names = static_cast<int>(data.class_names.size());
+  if (const auto largest = std::max_element(labels.begin(), labels.end());
+      largest != labels.end() && *largest >= names) {
+    throw Error(
+        fmt::format("[train] expected a name for every class; received {} names and label {}; add "
+                    "them to class_names",
+                    names, *largest));
+  }
+}
+
+void require_images(const Split& split) {
+  if (labels_of(split).empty()) {
+    throw Error("[train] expected images to train on and to validate with; received an empty split");
   }
 }
 
@@ -328,8 +249,8 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
                 const TrainOptions& options, TrainObserver& observer, bool holds_out = false) {
   const CoreLimit cores(options.threads);
   options.out_directory.empty() ? check_parameters(model.graph, model.parameters) : check_model(model);
-  check_labels(model.graph, labels_of(train_split));
-  check_labels(model.graph, labels_of(validation_split));
+  require_images(train_split);
+  require_images(validation_split);
   model.acceptance.reset();  // of other classes, or of the network before this training
   TrainResult result;
   Session session{.model = model,
@@ -444,7 +365,10 @@ TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& gi
                   TrainObserver& observer) {
   const TrainOptions options = resolved(given, model.graph);
   DatasetSplits splits = data;
-  if (!data.validation) {
+  check_labels(model.graph, data.train);
+  if (data.validation) {
+    check_labels(model.graph, *data.validation);
+  } else {
     const std::int64_t copies = group_identical(splits.train);
     if (copies > 0) {
       observer.message(fmt::format("{} images have a copy: copies stay in one part", copies));
@@ -476,6 +400,7 @@ TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& gi
 TrainResult train(Model model, const MemorySplits& data, const TrainOptions& given, TrainObserver& observer) {
   const TrainOptions options = resolved(given, model.graph);
   check_images(model.graph, data.train);
+  check_labels(model.graph, data.train.labels);
   if (options.augmentation != Augmentation{}) {
     throw Error("[train] expected image files for augmentation; received tensors; augment them before");
   }
@@ -485,6 +410,7 @@ TrainResult train(Model model, const MemorySplits& data, const TrainOptions& giv
                observer);
   }
   check_images(model.graph, *data.validation);
+  check_labels(model.graph, data.validation->labels);
   return run(std::move(model), {.memory = &data.train}, {.memory = &*data.validation}, options, observer);
 }
 

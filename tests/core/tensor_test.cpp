@@ -2,8 +2,12 @@
 #include "headstart/tensor.h"
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include <gtest/gtest.h>
+
+#include "headstart/error.h"
 
 namespace headstart {
 namespace {
@@ -25,6 +29,28 @@ TEST(Tensor, WithoutAShapeIsEmptyAndSoAreItsCopies) {
   assigned = nothing;
   EXPECT_TRUE(assigned.empty());
   EXPECT_EQ(assigned.size(), 0);
+}
+
+TEST(Tensor, IsEmptyOnceItsValuesWereMoved) {
+  Tensor tensor({2, 3});
+  const Tensor taken = std::move(tensor);
+  EXPECT_EQ(taken.size(), 6);
+  EXPECT_TRUE(tensor.empty());  // NOLINT(bugprone-use-after-move)
+  EXPECT_TRUE(tensor.values().empty());
+  EXPECT_EQ(tensor.shape(), Shape{});
+  Tensor source({4}), target({5});
+  target = std::move(source);
+  EXPECT_EQ(target.size(), 4);
+  EXPECT_TRUE(source.empty());  // NOLINT(bugprone-use-after-move)
+  Tensor& same = target;
+  target = std::move(same);
+  EXPECT_EQ(target.size(), 4);
+  EXPECT_NE(target.data(), nullptr);
+}
+
+TEST(Tensor, RefusesStorageThatIsNotThere) {
+  EXPECT_THROW(Tensor({4}, std::shared_ptr<float>()), Error);
+  EXPECT_TRUE(Tensor({0, 4}, std::shared_ptr<float>()).empty());
 }
 
 // Large ones come as pages from the system.

@@ -1,11 +1,13 @@
 // The inference program against the reference, in f32 and bf16.
 #include <algorithm>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "engine/program_support.h"
 #include "headstart/error.h"
 #include "reference/random_graph.h"
+#include "support/error_message.h"
 
 namespace headstart {
 namespace {
@@ -245,11 +247,63 @@ TEST(FrozenProgram, ReusesBuffers) {
   EXPECT_EQ(bytes_of_a_chain(4), bytes_of_a_chain(12));
 }
 
+// What the outputs do not need is not computed, so it takes over no padding.
+TEST(FrozenProgram, LeavesPaddingToItsOnlyReaderThatIsNeeded) {
+  Case branches{.name = "branches", .graph = Graph("branches"), .batch = 2};
+  branches.graph.add("input", Input{{6, 6, 8}}, std::vector<NodeId>{});
+  const auto pad = branches.graph.add("pad", ZeroPadding2D{.top = 1, .bottom = 1, .left = 1, .right = 1}, 0);
+  const auto pool = branches.graph.add("pool", MaxPooling2D{.pool = {3, 3}, .strides = {1, 1}}, pad);
+  const auto conv = branches.graph.add("conv", Conv2D{.filters = 8, .kernel = {3, 3}}, pad);
+  branches.graph.add("cat", Concatenate{}, std::vector<NodeId>{pool, conv});
+  const Fixture fixture(branches);
+  for (const NodeId output : {pool, conv, branches.graph.output()}) {
+    FrozenProgram program(fixture.graph, fixture.parameters, {output}, {.batch = fixture.batch});
+    const auto values = test::run_frozen(program, fixture.graph, std::span(&fixture.input, 1), {output});
+    EXPECT_TRUE(test::elements_close(values[0], fixture.value(output), test::kF32)) << output;
+  }
+}
+
 TEST(FrozenProgram, RefusesWhatItCannotRun) {
   const Fixture fixture({.name = "head", .graph = head_graph()});
   EXPECT_THROW(FrozenProgram(fixture.graph, Parameters{}, {2}, {.batch = 2}), Error);
   FrozenProgram program(fixture.graph, fixture.parameters, {2}, {.batch = 2});
   EXPECT_THROW(program.run(fixture.input.data(), {}), Error);
+  const auto refuses = [&](std::vector<NodeId> outputs, const FrozenProgram::Options& options) {
+    return test::message_of([&] { FrozenProgram(fixture.graph, fixture.parameters, outputs, options); });
+  };
+  EXPECT_THAT(refuses({2}, {.batch = 0}), testing::HasSubstr("a batch of at least 1; received 0"));
+  EXPECT_THAT(refuses({99}, {}), testing::HasSubstr("received node 99"));
+  EXPECT_THAT(refuses({-1}, {}), testing::HasSubstr("received node -1"));
+  EXPECT_THAT(refuses({2}, {.sources = {99}}), testing::HasSubstr("received node 99"));
+  EXPECT_THAT(refuses({1}, {.sources = {2}}), testing::HasSubstr("expected sources that"));
+  EXPECT_THROW(FrozenProgram(Graph(), Parameters{}, {0}, {}), Error);
+  EXPECT_THROW(SlicedProgram(fixture.graph, fixture.parameters, {2}, {.batch = 0}), Error);
+}
+
+TEST(FrozenProgram, RefusesParametersOfOtherShapes) {
+  const Fixture fixture({.name = "head", .graph = head_graph()});
+  for (const auto& [name, tensor] : fixture.parameters) {
+    Parameters wrong = fixture.parameters;
+    wrong.at(name) = Tensor({1});
+    EXPECT_THAT(test::message_of([&] { FrozenProgram(fixture.graph, wrong, {2}, {}); }),
+                testing::HasSubstr(name + " has shape (1)"));
+    FrozenProgram program(fixture.graph, fixture.parameters, {2}, {});
+    EXPECT_THROW(program.refresh(wrong), Error) << name;
+    EXPECT_THROW(measure_ranges(fixture.graph, wrong, {2}, fixture.input), Error) << name;
+    EXPECT_NO_THROW(FrozenProgram(fixture.graph, wrong, {2}, {.sources = {2}})) << name;
+  }
+  for (const Shape& shape : {Shape{}, Shape{6}, Shape{2, 7}, Shape{2, 6, 1}}) {
+    EXPECT_THROW(measure_ranges(fixture.graph, fixture.parameters, {2}, Tensor(shape)), Error);
+  }
+}
+
+TEST(FrozenProgram, SharesWeightsWithItsLikeOnly) {
+  const Fixture fixture({.name = "head", .graph = head_graph()});
+  const FrozenProgram lender(fixture.graph, fixture.parameters, {2}, {});
+  EXPECT_NO_THROW(FrozenProgram(fixture.graph, fixture.parameters, {2}, {.weights_of = &lender}));
+  EXPECT_THROW(FrozenProgram(fixture.graph, fixture.parameters, {2}, {.batch = 2, .weights_of = &lender}),
+               Error);
+  EXPECT_THROW(FrozenProgram(fixture.graph, fixture.parameters, {1}, {.weights_of = &lender}), Error);
 }
 
 }  // namespace

@@ -337,6 +337,34 @@ TEST(TrainingProgram, RefusesWrongBoundariesAndMissingParameters) {
   EXPECT_THROW(run_without(), Error);
 }
 
+TEST(TrainingProgram, RefusesWhatItCannotRun) {
+  DropoutNetwork network(0.5F);
+  const auto refuses = [&](const TrainingProgram::Options& options) {
+    EXPECT_THROW(TrainingProgram(network.graph, network.parameters, options), Error);
+  };
+  refuses({.batch = 0});
+  refuses({.batch = -1});
+  refuses({.watch = {99}});
+  refuses({.watch = {-1}});
+  Parameters none;
+  EXPECT_THROW(TrainingProgram(Graph(), none, {}), Error);
+  TrainingProgram program(network.graph, network.parameters, {.batch = DropoutNetwork::kBatch});
+  EXPECT_THROW(program.backward(network.ones.data()), Error);
+}
+
+TEST(TrainingProgram, RefusesParametersOfOtherShapesInItsPartAlone) {
+  Graph graph;
+  graph.add("input", Input{{4}}, std::vector<NodeId>{});
+  graph.add("base", Dense{.units = 4}, 0);
+  graph.add("head", Dense{.units = 2}, 1);
+  graph.set_trainable(1, false);
+  Parameters parameters = initialize(graph, 1);
+  parameters.at("base/kernel") = Tensor({1});
+  EXPECT_NO_THROW(TrainingProgram(graph, parameters, {}));
+  parameters.at("head/kernel") = Tensor({1});
+  EXPECT_THROW(TrainingProgram(graph, parameters, {}), Error);
+}
+
 // oneDNN 3 has only a reference implementation, without AVX-512, for the gradient of local response
 // normalization, which no network of the zoo has.
 TEST(TrainingProgram, ReportsEveryStepWithoutReferenceImplementations) {

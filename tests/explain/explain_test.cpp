@@ -118,6 +118,20 @@ TEST(Evidence, NotANumberIsNoEvidence) {
   EXPECT_THROW(normalized(map), Error);
 }
 
+TEST(Evidence, RefusesValuesAndGradientsThatDoNotFit) {
+  const auto refuses = [](ExplainMethod method, const Tensor& values, const Tensor& gradients) {
+    EXPECT_THROW(layer_evidence(method, values, gradients), Error);
+  };
+  for (const auto method :
+       {ExplainMethod::gradcam, ExplainMethod::gradcam_plus_plus, ExplainMethod::hirescam}) {
+    refuses(method, Tensor({3, 3, 8}), Tensor({2, 2, 4}));
+    refuses(method, Tensor({3, 3}), Tensor({3, 3}));
+    refuses(method, Tensor(), Tensor());
+  }
+  refuses(ExplainMethod::eigencam, Tensor({3, 3}), Tensor());
+  EXPECT_NO_THROW(layer_evidence(ExplainMethod::eigencam, Tensor({3, 3, 8}), Tensor()));
+}
+
 TEST(Evidence, OcclusionFindsThePlantedSquare) {
   Model model = halves(false);
   // Only the light at (2..3, 5..6) counts for class 1.

@@ -63,6 +63,33 @@ TEST(Graph, NestRefusesAnotherInputShape) {
   EXPECT_THROW(graph.nest(small_base(), input), Error);
 }
 
+TEST(Graph, NodesThatAreNotThereAreErrors) {
+  Graph empty;
+  EXPECT_THROW(empty.input_shape(), Error);
+  EXPECT_THROW(empty.output_shape(), Error);
+  EXPECT_THROW(empty.node(0), Error);
+  Graph graph("one");
+  graph.add("input", Input{{4}}, std::vector<NodeId>{});
+  for (const NodeId id : {-1, 1, 99}) {
+    EXPECT_THROW(graph.node(id), Error) << id;
+    EXPECT_THROW(graph.set_trainable(id, false), Error) << id;
+    EXPECT_THROW(graph.set_output(id), Error) << id;
+  }
+  EXPECT_EQ(graph.output(), 0);
+  EXPECT_THROW(graph.nest(empty, 0), Error);
+}
+
+TEST(Graph, NestsItself) {
+  Graph graph("twice");
+  graph.add("input", Input{{4}}, std::vector<NodeId>{});
+  for (int i = 0; i < 7; ++i) {
+    graph.add("dense" + std::to_string(i), Dense{.units = 4}, i);
+  }
+  EXPECT_EQ(graph.nest(graph, graph.output()), 14);
+  EXPECT_EQ(graph.node(14).name, "twice/dense6");
+  EXPECT_EQ(graph.node(8).inputs, std::vector<NodeId>{7});
+}
+
 TEST(Graph, BadNodesAreErrorsThatNameTheLayer) {
   Graph graph = small_base();
   EXPECT_NE(message_of([&] { graph.add("block2_bn", Flatten{}, 0); }).find("block2_bn"), std::string::npos);

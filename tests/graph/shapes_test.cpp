@@ -1,8 +1,10 @@
 // Shape inference against numbers computed by hand and by Keras's and PyTorch's rules.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "headstart/error.h"
 #include "headstart/graph.h"
+#include "support/error_message.h"
 
 namespace headstart {
 namespace {
@@ -86,6 +88,15 @@ TEST(Shapes, WhatDoesNotFitIsAnError) {
   EXPECT_THROW(infer_shape(Reshape{.shape = {5}}, {{6}}), Error);
   EXPECT_THROW(infer_shape(Dropout{.rate = 1.0F}, {{6}}), Error);
   EXPECT_THROW(infer_shape(Flatten{}, {}), Error);
+  const Conv2DTranspose added{.filters = 1,
+                              .kernel = {3, 3},
+                              .strides = {2, 2},
+                              .dilation = {4, 4},
+                              .padding = {.kind = Padding::Kind::explicit_, .bottom = -2}};
+  EXPECT_THAT(test::message_of([&] {
+                infer_shape(added, {{4, 4, 1}});
+              }),
+              testing::HasSubstr("output padding (a negative cut) below the stride of 2; received 2"));
   const MaxPooling2D padded{.pool = {2, 2}, .strides = {2, 2}, .padding = Padding::symmetric(2)};
   EXPECT_THROW(infer_shape(padded, {{8, 8, 1}}), Error);
 }

@@ -332,6 +332,13 @@ TEST(Augment, OddSizesSurviveEveryView) {
   }
 }
 
+TEST(Augment, RefusesPixelsThatAreNotThoseOfTheSize) {
+  for (const char* preset : {"none", "standard", "strong"}) {
+    EXPECT_THROW(augment({}, augmentation_preset(preset), 1, 0, 0), Error) << preset;
+    EXPECT_THROW(augment({50, 50, {1, 2, 3}}, augmentation_preset(preset), 1, 0, 0), Error) << preset;
+  }
+}
+
 TEST(Augment, PresetsAndChecks) {
   EXPECT_EQ(augmentation_preset("none"), Augmentation{});
   EXPECT_EQ(augmentation_preset("standard").rotation, 40.0F);

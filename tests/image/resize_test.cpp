@@ -77,6 +77,23 @@ TEST(Resize, RefusesSizesWithoutPixels) {
   EXPECT_THROW(resize(pattern(4, 4), 3, 1 << 20, ResizeKernel::area), Error);
 }
 
+// One that says to be larger than it is would be read beyond its end.
+TEST(Resize, RefusesPixelsThatAreNotThoseOfTheSize) {
+  for (const Image& wrong : {Image{}, Image{100, 100, {1, 2, 3}}, Image{-1, -1, {1, 2, 3}}, Image{0, 4, {}},
+                             Image{1, 1, {1, 2, 3, 4}}}) {
+    for (const auto kernel : {ResizeKernel::nearest, ResizeKernel::bilinear, ResizeKernel::bilinear_aa,
+                              ResizeKernel::bicubic_aa, ResizeKernel::area}) {
+      EXPECT_THROW(resize(wrong, 5, 5, kernel), Error);
+    }
+    EXPECT_THROW(resize(wrong, wrong.width, wrong.height, ResizeKernel::area), Error);
+    for (const auto fit : {ResizeFit::squash, ResizeFit::crop, ResizeFit::pad}) {
+      EXPECT_THROW(fit_image(wrong, {.height = 100, .width = 100, .fit = fit}), Error);
+    }
+    std::vector<float> values(30000);
+    EXPECT_THROW(normalize_into(wrong, {.height = wrong.height, .width = wrong.width}, values.data()), Error);
+  }
+}
+
 Image flat(int width, int height, std::uint8_t value) {
   return {width, height, std::vector<std::uint8_t>(static_cast<std::size_t>(width * height * 3), value)};
 }

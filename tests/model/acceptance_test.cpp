@@ -179,6 +179,11 @@ TEST(Acceptance, RefusesWhatDoesNotFit) {
   EXPECT_THROW(fit_acceptance(features, std::vector<int>{0}, 2), Error);
   EXPECT_THROW(fit_acceptance(features, std::vector<int>{0, 2}, 2), Error);
   EXPECT_THROW(fit_acceptance(features, std::vector<int>{0, -1}, 2), Error);
+  EXPECT_THROW(class_means(features, std::vector<int>{0, 900}, 2), Error);
+  EXPECT_THROW(class_means(features, std::vector<int>{0, -1}, 2), Error);
+  EXPECT_THROW(class_means(features, std::vector<int>{0}, 2), Error);
+  EXPECT_THROW(class_means(features, std::vector<int>(5000, 1), 2), Error);
+  EXPECT_THROW(class_means(Tensor({2}), std::vector<int>{0, 1}, 2), Error);
   Acceptance fitted = fit_acceptance(features, std::vector<int>{0, 1}, 2);
   EXPECT_THROW(distances(fitted, Tensor({1, 2})), Error);
   const std::vector<double> far(20, 1.0);

@@ -1,6 +1,7 @@
 // Update rules step by step against references in double precision and hand-computed first steps.
 #include "headstart/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <vector>
@@ -9,6 +10,7 @@
 
 #include "core/random.h"
 #include "headstart/error.h"
+#include "headstart/model.h"
 #include "support/tolerance.h"
 
 namespace headstart {
@@ -205,6 +207,35 @@ TEST(Optimizer, RefusesBadOptions) {
   Parameters parameters = single({2, 2}, 0), gradients = single({2, 3}, 1);
   EXPECT_THROW(Optimizer({}, parameters).step(parameters, gradients), Error);
   EXPECT_THROW(Optimizer({}, parameters).restore(Parameters{}, 1), Error);
+}
+
+TEST(Optimizer, RefusesWhatIsNotTrainedOrHasAnotherSize) {
+  for (const OptimizerKind kind :
+       {OptimizerKind::sgd, OptimizerKind::rmsprop, OptimizerKind::adam, OptimizerKind::adamw}) {
+    Parameters small = single({2, 2}, 0), large = single({40, 20}, 1), gradients = single({40, 20}, 2);
+    EXPECT_THROW(Optimizer({.kind = kind}, small).step(large, gradients), Error) << to_string(kind);
+    EXPECT_THROW(Optimizer({.kind = kind}, Parameters{}).step(large, gradients), Error) << to_string(kind);
+  }
+}
+
+TEST(Optimizer, WeightDecayLeavesTablesOfPositionsAlone) {
+  Graph graph;
+  graph.add("input", Input{{4, 4, 12}}, std::vector<NodeId>{});
+  graph.add("windows", WindowAttention{.heads = 2, .window = 2}, 0);
+  graph.add("tokens", Reshape{.shape = {16, 4}}, 1);
+  graph.add("token", ClassToken{}, 2);
+  graph.add("position", PositionEmbedding{}, 3);
+  graph.add("dense", Dense{.units = 2}, 4);
+  Parameters parameters = initialize(graph, 1), gradients;
+  for (auto& [name, tensor] : parameters) {
+    std::ranges::fill(tensor.values(), 1.0F);
+    gradients.insert(name, Tensor(tensor.shape()));
+  }
+  Optimizer({.kind = OptimizerKind::adamw, .learning_rate = 0.1, .weight_decay = 1.0}, parameters)
+      .step(parameters, gradients);
+  for (const auto& [name, tensor] : parameters) {
+    EXPECT_FLOAT_EQ(tensor[0], name == "dense/kernel" ? 0.9F : 1.0F) << name;
+  }
 }
 
 }  // namespace

@@ -49,6 +49,13 @@ TEST(SoftTargets, SmoothAndMixed) {
 }
 
 // A single label smoothed by s costs (1 - s) times its own loss plus s times the mean over all classes.
+TEST(SoftTargets, RefuseWhatDoesNotFit) {
+  const std::vector<int> labels{0, 2}, one{1}, three{1, 1, 1};
+  EXPECT_THROW(soft_targets({.labels = labels, .partners = one, .share = 0.5F}, 3), Error);
+  EXPECT_THROW(soft_targets({.labels = labels, .partners = three, .share = 0.5F}, 3), Error);
+  EXPECT_THROW(soft_targets({.labels = labels}, 0), Error);
+}
+
 TEST(SoftTargets, LossIsTheMixtureOfLosses) {
   const std::vector<float> logits{1.0F, -0.5F, 2.0F, 0.3F};
   const std::vector<int> label{2};

@@ -3,6 +3,7 @@
 
 #include "headstart/error.h"
 #include "headstart/optimizer.h"
+#include "support/error_message.h"
 
 namespace headstart {
 namespace {
@@ -65,8 +66,20 @@ TEST(Schedule, AutomaticFollowsTheOptimizer) {
 
 TEST(Schedule, RefusesNonsense) {
   for (const char* text : {"", "cosin", "cosine:3", "step:0", "step:x", "step:2:-1", "step:2:0.5:3",
-                           "cosine,warmup:1", "cosine,warm:0.1", "cosine,", "step:nan"}) {
+                           "cosine,warmup:1", "cosine,warm:0.1", "cosine,", "step:nan", "range-test"}) {
     EXPECT_THROW(schedule_from(text), Error) << text;
+  }
+  EXPECT_EQ(test::message_of([] { schedule_from("rang"); }).find("range-test"), std::string::npos);
+  using Kind = Schedule::Kind;
+  const double nan = std::nan("");
+  for (const Schedule& wrong :
+       {Schedule{.kind = Kind::step, .every = 0}, Schedule{.kind = Kind::exponential, .every = -1},
+        Schedule{.kind = Kind::plateau, .every = 0}, Schedule{.kind = Kind::step, .gamma = -1.0},
+        Schedule{.kind = Kind::step, .gamma = nan}, Schedule{.kind = Kind::cosine, .warmup = 2.0},
+        Schedule{.kind = Kind::cosine, .warmup = nan}, Schedule{.warmup = -0.1},
+        Schedule{.kind = Kind::one_cycle, .final_factor = nan}}) {
+    EXPECT_THROW(resolve(wrong, OptimizerKind::sgd), Error) << to_string(wrong);
+    EXPECT_THROW(schedule_factor(wrong, {}), Error) << to_string(wrong);
   }
 }
 

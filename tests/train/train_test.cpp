@@ -5,13 +5,16 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <limits>
 #include <sstream>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/random.h"
 #include "headstart/error.h"
 #include "headstart/head.h"
+#include "support/error_message.h"
 #include "support/temporary_folder.h"
 #include "support/tolerance.h"
 #include "tiny.h"
@@ -22,6 +25,7 @@ namespace {
 using test::bytes_of_file;
 using test::tiny_images;
 using test::tiny_model;
+using testing::HasSubstr;
 
 constexpr int kClasses = 4;
 
@@ -401,6 +405,60 @@ TEST(Train, RefusesWhatDoesNotFit) {
   Model frozen = model;
   frozen.graph.set_all_trainable(false);
   EXPECT_THROW(train(frozen, splits(), quick(1), silent), Error);
+}
+
+TEST(Train, RefusesOptionsThatDoNotFit) {
+  TrainObserver silent;
+  const Model model = tiny_model({.classes = kClasses});
+  const auto message = [&](const auto& change) {
+    TrainOptions options = quick(1);
+    change(options);
+    return test::message_of([&] { train(model, splits(), options, silent); });
+  };
+  EXPECT_THAT(message([](TrainOptions& o) { o.resume = true; }), HasSubstr("set out_directory"));
+  for (const float weight : {-2.0F, std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    EXPECT_THAT(message([&](TrainOptions& o) {
+                  o.class_weights = {1.0F, weight, 1.0F, 1.0F};
+                }),
+                HasSubstr("class weights of at least 0"));
+  }
+  EXPECT_THAT(message([](TrainOptions& o) {
+                o.class_weights = {1.0F, 2.0F, 1.0F, 1.0F};
+                o.balanced_class_weights = true;
+              }),
+              HasSubstr("received both"));
+  EXPECT_THAT(message([](TrainOptions& o) { o.head.schedule = {.kind = Schedule::Kind::step, .every = 0}; }),
+              HasSubstr("[schedule]"));
+}
+
+TEST(Train, RefusesNetworksThatDoNotEndInScores) {
+  TrainObserver silent;
+  EXPECT_THROW(train(Model{}, splits(), quick(1), silent), Error);
+  EXPECT_THROW(attach_head(Graph(), {}), Error);
+  Model image;
+  image.graph.add("input", Input{{8, 8, 3}}, std::vector<NodeId>{});
+  image.graph.add("conv", Conv2D{.filters = 2}, 0);
+  image.parameters = initialize(image.graph, 1);
+  EXPECT_THAT(test::message_of([&] { train(image, splits(), quick(1), silent); }),
+              HasSubstr("received conv of shape (8, 8, 2)"));
+}
+
+TEST(Train, RefusesSamplesWithoutALabel) {
+  TrainObserver silent;
+  const Model model = tiny_model({.classes = kClasses});
+  const auto refused = HasSubstr("received label -1");
+  MemorySplits data = splits();
+  data.train.labels[5] = -1;
+  EXPECT_THAT(test::message_of([&] { train(model, data, quick(1), silent); }), refused);
+  data.validation.reset();
+  EXPECT_THAT(test::message_of([&] { train(model, data, quick(1), silent); }), refused);
+  DatasetSplits files{.train = {.class_names = {"a", "b"},
+                                .samples = {{.path = "a.png", .label = 0, .group = ""},
+                                            {.path = "b.png", .label = -1, .group = ""}}}};
+  EXPECT_THAT(test::message_of([&] { train(model, files, quick(1), silent); }), refused);
+  files.train.samples[1].label = 3;
+  EXPECT_THAT(test::message_of([&] { train(model, files, quick(1), silent); }),
+              HasSubstr("received 2 names and label 3"));
 }
 
 TEST(Train, OptionsGoRoundThroughJson) {
