@@ -27,7 +27,8 @@ CLI::Validator check(const std::string& expected, std::function<bool(const std::
                      std::function<std::string(const std::string&)> hint = {}) {
   const auto refusal = [expected, accepts = std::move(accepts), hint = std::move(hint)](std::string& text) {
     return accepts(text) ? std::string()
-                         : fmt::format("expected {}; received {}{}", expected, text, hint ? hint(text) : "");
+                         : fmt::format("expected {}; received {}{}", expected,
+                                       text.empty() ? "nothing" : text, hint ? hint(text) : "");
   };
   return {refusal, ""};
 }
@@ -63,6 +64,10 @@ CLI::Validator positive_number() {
 }
 
 CLI::Validator number_from_zero() { return number_check("a number from 0 on", 0.0, kLargest); }
+
+CLI::Validator not_empty(const std::string& expected) {
+  return check(expected, [](const std::string& text) { return !text.empty(); });
+}
 
 CLI::Validator one_of(const std::vector<std::string>& words) {
   auto validator = check(

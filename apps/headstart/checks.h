@@ -15,6 +15,8 @@ CLI::Validator whole_number(std::int64_t least, std::int64_t most);
 CLI::Validator number_between(double least, double most);
 CLI::Validator positive_number();
 CLI::Validator number_from_zero();
+// Any text; `expected` names it: "an address".
+CLI::Validator not_empty(const std::string& expected);
 // One of the words; shown in --help.
 CLI::Validator one_of(const std::vector<std::string>& words);
 // One of the words, or a whole number.

@@ -78,14 +78,20 @@ void print_report(const WeightReport& report, bool verbose) {
 }
 
 void convert(const ConvertCommand& command, Outcome& outcome) {
+  if (command.request.architecture.empty() && needs_architecture(command.request.source)) {
+    throw CLI::ValidationError(
+        "--arch",
+        "expected the network that the weights are for; received none; a model file alone has its own");
+  }
   const Conversion conversion = read_foreign_weights(command.request);
   const WeightReport& report = conversion.report;
   command.json ? print_json(report_json(report)) : print_report(report, command.verbose);
   if (!report.missing.empty() || !report.mismatched.empty()) {
-    fmt::print(stderr,
-               "error: {} does not fit {}: {} parameters missing, {} of another shape; nothing was written\n",
-               command.request.source, conversion.model.graph.name(), report.missing.size(),
-               report.mismatched.size());
+    fmt::print(
+        stderr,
+        "error: {} does not fit {}: {} parameters missing, {} of another shape; nothing was written{}{}\n",
+        command.request.source, conversion.model.graph.name(), report.missing.size(),
+        report.mismatched.size(), report.advice.empty() ? "" : "; ", report.advice);
     outcome.exit_status = 1;
     return;
   }
@@ -107,17 +113,20 @@ void add_convert(CLI::App& program, Outcome& outcome) {
       program.add_subcommand("convert", "Weights from one format to another, every tensor accounted for");
   auto options = std::make_shared<ConvertCommand>();
   command
-      ->add_option("SOURCE", options->request.source,
-                   "Keras .h5 or .keras, PyTorch .pth, .safetensors, tfjs model.json or .onnx")
+      ->add_option(
+          "SOURCE", options->request.source,
+          "Keras .h5 or .keras, PyTorch .pth, .safetensors, tfjs model.json, .onnx, or the folder of a run")
       ->required();
   command
       ->add_option(
           "DEST", options->request.destination,
           ".safetensors (a model file, complete in itself), .h5 (Keras weights) or .pth (PyTorch state dict)")
       ->required();
-  command->add_option("--arch", options->request.architecture, "The network (see `headstart models`)")
-      ->type_name("NAME")
-      ->required();
+  command
+      ->add_option(
+          "--arch", options->request.architecture,
+          "The network (see `headstart models`); without it SOURCE is a model file, taken with its head")
+      ->type_name("NAME");
   add_architecture_options(*command, options->request.options);
   command
       ->add_option_function<std::string>(
@@ -140,7 +149,8 @@ void add_convert(CLI::App& program, Outcome& outcome) {
   command->footer(
       "Examples:\n"
       "  headstart convert mobilenet_0.25.h5 mobilenet.safetensors --arch mobilenet --alpha 0.25\n"
-      "  headstart convert vgg16.pth vgg16.h5 --arch vgg16 --input x.npy --against torch_y.npy");
+      "  headstart convert vgg16.pth vgg16.h5 --arch vgg16 --input x.npy --against torch_y.npy\n"
+      "  headstart convert run/ trained.h5");
   command->callback([options, &outcome] { convert(*options, outcome); });
 }
 

@@ -24,6 +24,7 @@
 #include "headstart/error.h"
 #include "headstart/progress.h"
 #include "headstart/text.h"
+#include "timed_server.h"
 
 namespace headstart::app {
 namespace {
@@ -31,9 +32,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kWorkers = 16;  // connections at once; more wait
-constexpr int kIdleSeconds = 2, kReadSeconds = 10, kWriteSeconds = 30;
+constexpr int kIdleSeconds = 2;
 constexpr std::size_t kRequestsPerConnection = 1000;
 constexpr std::chrono::seconds kUploadTime{60};  // a whole body has to be here within
+constexpr std::chrono::seconds kEndTime{3};      // what is not answered by then is not answered when it ends
 // httplib waits by select(), which knows no larger file descriptors.
 constexpr rlim_t kMostDescriptors = 1000;
 
@@ -63,9 +65,24 @@ std::string media_type(const httplib::Request& request) {
 
 std::optional<std::size_t> declared_length(const httplib::Request& request) {
   const std::string text = request.get_header_value("Content-Length");
+  const char* const end = text.data() + text.size();
   std::size_t length = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), length);
-  return read.ec == std::errc() ? std::optional(length) : std::nullopt;
+  const auto read = std::from_chars(text.data(), end, length);
+  return read.ec == std::errc() && read.ptr == end ? std::optional(length) : std::nullopt;
+}
+
+enum class Body { none, declared, malformed };
+
+// By the header alone. What two readers could take for bodies of two lengths is malformed.
+Body body_of(const httplib::Request& request) {
+  const auto lengths = request.get_header_value_count("Content-Length");
+  const auto encodings = request.get_header_value_count("Transfer-Encoding");
+  if (lengths + encodings == 0) {
+    return Body::none;
+  }
+  const bool readable = lengths == 1 ? declared_length(request).has_value()
+                                     : lower(request.get_header_value("Transfer-Encoding")) == "chunked";
+  return readable && lengths + encodings == 1 ? Body::declared : Body::malformed;
 }
 
 // Takes a body in piece by piece.
@@ -127,6 +144,9 @@ bool is_picture_type(const std::string& type) {
 // The pictures of a body: files of a form, or the body itself.
 Received receive(const httplib::Request& request, const httplib::Response& response,
                  const httplib::ContentReader& read, const HttpOptions& options) {
+  if (body_of(request) == Body::none) {  // httplib would read until the connection ends
+    return {};
+  }
   // More than this is not worth reading only to throw it away.
   constexpr std::size_t kDiscarded = 4;
   if (declared_length(request).value_or(0) / kDiscarded > options.maximum_bytes) {
@@ -237,6 +257,57 @@ void log_request(const httplib::Request& request, const httplib::Response& respo
              timing.empty() ? "" : fmt::format(" {} ms", timing));
 }
 
+// The names by which this machine alone is reached. A page of another site whose name was pointed here (DNS
+// rebinding) sends that name; what is no browser may send none.
+bool is_local_name(std::string host, const std::string& listened) {
+  const auto end = host.starts_with('[') ? host.find(']') + 1 : host.find(':');
+  host = lower(host.substr(0, end));
+  return host.empty() || host == "localhost" || host == "127.0.0.1" || host == "[::1]" ||
+         host == lower(listened) || host == fmt::format("[{}]", lower(listened));
+}
+
+// What a request is refused for before its body is read.
+std::optional<Answer> refused_by_header(const httplib::Request& request, bool local,
+                                        const std::string& listened) {
+  const Body body = body_of(request);
+  if (body == Body::malformed) {
+    return refusal(400,
+                   "expected one Content-Length, a number of bytes, or Transfer-Encoding: chunked; "
+                   "received another header");
+  }
+  if (const std::string host = request.get_header_value("Host"); local && !is_local_name(host, listened)) {
+    return refusal(421, fmt::format("expected a request to localhost or 127.0.0.1; received one to {}; start "
+                                    "with --host to be reached by other names",
+                                    printable(host)));
+  }
+  const auto& method = request.method;
+  if (body == Body::declared && method != "POST" && method != "PUT" && method != "PATCH" &&
+      method != "DELETE") {  // httplib leaves it unread, and it must not be taken for a request
+    return refusal(400, fmt::format("expected no body with {}; received one", printable(method)));
+  }
+  return std::nullopt;
+}
+
+void add_header_checks(httplib::Server& server, bool local, const std::string& listened) {
+  using Handled = httplib::Server::HandlerResponse;
+  server.set_pre_routing_handler(
+      [local, listened](const httplib::Request& request, httplib::Response& response) {
+        if (const auto refused = refused_by_header(request, local, listened)) {
+          set_last_answer(response, *refused, Clock::now());
+          return Handled::Handled;
+        }
+        const bool known = std::any_of(kRoutes.begin(), kRoutes.end(), [&](const Route& route) {
+          return route.path == request.path && route.method == request.method;
+        });
+        if (known || request.method == "GET" || body_of(request) == Body::declared) {
+          return Handled::Unhandled;
+        }
+        response.status = 404;  // here, because httplib would wait for a body
+        explain_refusal(request, response);
+        return Handled::Handled;
+      });
+}
+
 void add_pages(httplib::Server& server, const Service& service) {
   server.Get("/", [](const httplib::Request&, httplib::Response& response) {
     response.set_header("Content-Security-Policy",
@@ -271,7 +342,9 @@ void add_pictures(httplib::Server& server, Service& service, const HttpOptions& 
   server.Post("/explain",
               picture_handler(options, [&service](const httplib::Request& request, const auto& uploads) {
                 if (uploads.size() != 1) {
-                  return refusal(400, fmt::format("expected one picture; received {}", uploads.size()));
+                  return refusal(400, uploads.empty()
+                                          ? "expected a picture; received none"
+                                          : fmt::format("expected one picture; received {}", uploads.size()));
                 }
                 return service.explain(uploads.front(), request.get_param_value("class"));
               }));
@@ -288,8 +361,6 @@ void configure(httplib::Server& server, const HttpOptions& options) {
   server.set_tcp_nodelay(true);
   server.set_keep_alive_max_count(kRequestsPerConnection);
   server.set_keep_alive_timeout(kIdleSeconds);
-  server.set_read_timeout(kReadSeconds);
-  server.set_write_timeout(kWriteSeconds);
   server.set_payload_max_length(options.maximum_bytes);
   server.set_default_headers({{"X-Content-Type-Options", "nosniff"}, {"Cache-Control", "no-store"}});
   // Before a client sends a body that would be refused.
@@ -345,19 +416,25 @@ int listen_at(httplib::Server& server, const HttpOptions& options) {
 void serve_http(Service& service, const HttpOptions& options,
                 const std::function<void(const std::string& address)>& listening) {
   limit_descriptors();
-  httplib::Server server;
+  TimedServer server;
   configure(server, options);
   add_pages(server, service);
   add_pictures(server, service, options);
   const int port = listen_at(server, options);
+  add_header_checks(server, server.is_local(), options.host);
   const bool ipv6 = options.host.find(':') != std::string::npos;
   listening(fmt::format("http://{}{}{}:{}/", ipv6 ? "[" : "", options.host, ipv6 ? "]" : "", port));
   // A signal only sets a flag; before the server runs, stopping it does nothing.
   const std::jthread watcher([&server](const std::stop_token& done) {
     constexpr std::chrono::milliseconds kPause{50};
+    std::optional<Clock::time_point> stopped;
     while (!done.stop_requested()) {
-      if (stop_requested()) {
+      if (!stopped && stop_requested() && server.is_running()) {
         server.stop();
+        stopped = Clock::now();
+      }
+      if (stopped && Clock::now() - *stopped > kEndTime) {
+        server.shut_connections();
       }
       std::this_thread::sleep_for(kPause);
     }

@@ -47,7 +47,8 @@ void add_serve(CLI::App& program) {
   auto options = std::make_shared<ServeCommand>();
   add_model_options(*command, options->request);
   command->add_option("--host", options->http.host, "The address to listen at (127.0.0.1: this machine only)")
-      ->type_name("ADDRESS");
+      ->type_name("ADDRESS")
+      ->check(not_empty("an address"));
   command->add_option("--port", options->http.port, "The port; 0: any that is free (8080)")
       ->type_name("PORT")
       ->check(whole_number(0, 65535));

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include "headstart/acceptance.h"
@@ -50,6 +52,16 @@ struct headstart_classifier {
       : loaded(std::move(model), headstart::Precision::f32, threads, kMaximumPixels),
         names(headstart::class_labels(loaded.model())) {}
 
+  bool is_of_this_process() const { return ::getpid() == process; }
+
+  void require_own_process() const {
+    if (!is_of_this_process()) {  // fork() takes memory along and leaves the threads that compute behind
+      throw headstart::Error(
+          "[c api] expected a classifier that this process opened; received one of the process it was forked "
+          "from; open it after fork()");
+    }
+  }
+
   int answer(headstart::Tensor input, float* probabilities, headstart_answer* result) {
     const auto table = loaded.classes_of(std::move(input).reshaped(loaded.rows_shape(1)));
     const auto values = table.probabilities.values();
@@ -64,6 +76,7 @@ struct headstart_classifier {
     return 0;
   }
 
+  const pid_t process = ::getpid();
   headstart::LoadedClassifier loaded;
   std::vector<std::string> names;
 };
@@ -76,7 +89,11 @@ headstart_classifier* headstart_open(const char* model_file, int threads) {
   });
 }
 
-void headstart_close(headstart_classifier* classifier) { delete classifier; }
+void headstart_close(headstart_classifier* classifier) {
+  if (classifier != nullptr && classifier->is_of_this_process()) {  // else its threads cannot be waited for
+    delete classifier;
+  }
+}
 
 int headstart_class_count(const headstart_classifier* classifier) {
   return classifier != nullptr ? static_cast<int>(classifier->names.size()) : 0;
@@ -92,6 +109,7 @@ int headstart_classify(headstart_classifier* classifier, const void* image, size
                        headstart_answer* answer) {
   return guarded(-1, [&] {
     require(classifier != nullptr, "a classifier from headstart_open", "NULL");
+    classifier->require_own_process();
     require(image != nullptr, "the bytes of an image", "NULL");
     const std::span bytes(static_cast<const std::uint8_t*>(image), size);
     return classifier->answer(classifier->loaded.input_of(bytes), probabilities, answer);
@@ -102,6 +120,7 @@ int headstart_classify_pixels(headstart_classifier* classifier, const unsigned c
                               int height, float* probabilities, headstart_answer* answer) {
   return guarded(-1, [&] {
     require(classifier != nullptr, "a classifier from headstart_open", "NULL");
+    classifier->require_own_process();
     require(rgb != nullptr, "the pixels of an image", "NULL");
     require(width > 0 && height > 0 && std::int64_t{width} * height <= kMaximumPixels,
             "an image of 1 to 64,000,000 pixels", "another size");

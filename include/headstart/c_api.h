@@ -1,6 +1,7 @@
 // Predictions of a trained model, for every language that can call C: libheadstart_c.so exports these
 // functions and nothing else. Strings are UTF-8. A function that can fail returns NULL or -1, and
-// headstart_error() then says why. A classifier may be used by any number of threads at once.
+// headstart_error() then says why. A classifier may be used by any number of threads at once, of the process
+// that opened it: after fork() the child opens its own.
 #pragma once
 
 #include <stddef.h>  // NOLINT(modernize-deprecated-headers): C has no other

@@ -10,8 +10,8 @@
 namespace headstart {
 
 struct ConvertRequest {
-  std::string source, destination;
-  std::string architecture;  // a name of the zoo
+  std::string source, destination;  // the folder of a run is its model file
+  std::string architecture;         // a name of the zoo; empty: the source is a model file, taken as it is
   ArchitectureOptions options{};
   TensorNames names = TensorNames::headstart;  // in a .safetensors destination
 };
@@ -20,6 +20,9 @@ struct Conversion {
   Model model;
   WeightReport report;  // with missing or mismatched parameters the model is not complete
 };
+
+// By the name of the file: all but a model file of ours is for a network that has to be named.
+bool needs_architecture(const std::string& source);
 
 // Refuses a destination that write_converted would refuse, before any work.
 Conversion read_foreign_weights(const ConvertRequest& request);

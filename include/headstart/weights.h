@@ -60,6 +60,7 @@ struct WeightReport {
   // ONNX: batch normalisations that the exporter folded into the convolution before them. They are set to
   // identities (beta is the convolution's bias), so that the network computes the same.
   std::vector<std::string> folded;
+  std::string advice;           // what to do about the differences where it is known: "give --classes 5"
   std::string matched_by;       // "names", "automatic names", "places in the network", "order"
   std::int64_t parameters = 0;  // elements mapped
 };
@@ -70,10 +71,10 @@ struct MappedWeights {
 };
 
 // Maps a file onto the graph: Keras files by layer name, else by order; PyTorch names by the family's name
-// map; ONNX by the names that the exporter left, else by the layers' places in the network. Takes the file,
-// so that no tensor is in memory twice: pass it with std::move when it is not needed any more. A file with a
-// top loads into a graph without one (its top is unused, reported). Throws Error with the differences when a
-// parameter is missing or has another shape.
+// map, without a member around the network ("model."); ONNX by the names that the exporter left, else by the
+// layers' places in the network. Takes the file, so that no tensor is in memory twice: pass it with std::move
+// when it is not needed any more. A file with a top loads into a graph without one (its top is unused,
+// reported). Throws Error with the differences when a parameter is missing or has another shape.
 MappedWeights map_weights(const Graph& graph, WeightFile file);
 // Never throws for differences: the report says them.
 MappedWeights map_weights_leniently(const Graph& graph, WeightFile file);

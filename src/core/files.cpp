@@ -10,6 +10,8 @@
 #include <streambuf>
 
 #include <fcntl.h>
+#include <poll.h>
+#include <pwd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 #include <fmt/format.h>
 
 #include "headstart/error.h"
+#include "headstart/progress.h"
 
 namespace headstart {
 namespace {
@@ -51,6 +54,21 @@ struct stat require_readable(const FileDescriptor& file, const std::string& path
     throw Error(fmt::format("[file] expected a file; received the directory {}", path));
   }
   return status;
+}
+
+// Until there is something to read from a pipe, or nobody left who writes; a signal to stop ends the wait.
+void wait_for_content(const FileDescriptor& file) {
+  constexpr int kSlice = 100;  // milliseconds in which a signal may come just before poll()
+  pollfd wanted{.fd = file.get(), .events = POLLIN, .revents = 0};
+  int ready = 0;
+  while (ready == 0 || (ready < 0 && errno == EINTR)) {
+    throw_if_stopped();
+    ready = ::poll(&wanted, 1, kSlice);
+  }
+}
+
+const char* kind_of(mode_t mode) {
+  return S_ISFIFO(mode) ? "the pipe" : S_ISSOCK(mode) ? "the socket" : "the device";
 }
 
 [[noreturn]] void throw_too_large(const std::string& path, std::uint64_t maximum_bytes) {
@@ -160,6 +178,15 @@ void flush_directory(const std::filesystem::path& directory) {
   }
 }
 
+// As the system's list of users has it; empty where it has none.
+std::filesystem::path home_of_user() {
+  std::vector<char> buffer(std::size_t{1} << 14);
+  passwd entry{};
+  passwd* found = nullptr;
+  const int error = ::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found);
+  return error == 0 && found != nullptr && found->pw_dir != nullptr ? found->pw_dir : "";
+}
+
 void replace_file(const std::string& path, const std::function<void(std::ostream&)>& write) {
   const std::filesystem::path target = target_of(path);
   const std::string temporary = temporary_name(target);
@@ -186,7 +213,8 @@ void replace_file(const std::string& path, const std::function<void(std::ostream
 }  // namespace
 
 std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_t maximum_bytes) {
-  const FileDescriptor file(path, O_RDONLY);
+  // Opening a pipe for blocking reads waits for who writes to it, which no signal that is handled ends.
+  const FileDescriptor file(path, O_RDONLY | O_NONBLOCK);
   const auto status = require_readable(file, path);
   const auto expected = static_cast<std::uint64_t>(status.st_size);
   if (expected > maximum_bytes) {
@@ -199,8 +227,11 @@ std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_t maxim
     if (size == bytes.size()) {
       bytes.resize(bytes.size() * 2 + 65536);
     }
+    if (!S_ISREG(status.st_mode)) {
+      wait_for_content(file);
+    }
     const ssize_t count = ::read(file.get(), bytes.data() + size, bytes.size() - size);
-    if (count < 0 && errno != EINTR) {
+    if (count < 0 && errno != EINTR && errno != EAGAIN) {
       throw Error(fmt::format("[file] cannot read {}: {}", path, reason(errno)));
     }
     if (count == 0) {
@@ -216,10 +247,11 @@ std::vector<std::uint8_t> read_file(const std::string& path, std::uint64_t maxim
 }
 
 MappedFile::MappedFile(const std::string& path) {
-  const FileDescriptor file(path, O_RDONLY);
+  const FileDescriptor file(path, O_RDONLY | O_NONBLOCK);  // never waits for who writes to a pipe
   const auto status = require_readable(file, path);
   if (!S_ISREG(status.st_mode)) {
-    throw Error(fmt::format("[file] expected a regular file to map; received {}", path));
+    throw Error(fmt::format("[file] expected a regular file; received {} {}; copy what it gives to a file",
+                            kind_of(status.st_mode), path));
   }
   size_ = static_cast<std::size_t>(status.st_size);
   if (size_ == 0) {
@@ -270,6 +302,21 @@ void rename_to_new(const std::string& from, const std::string& to) {
   }
 }
 
+void make_private_directory(const std::filesystem::path& folder) {
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    throw Error(fmt::format("[file] cannot make the folder {}: {}", folder.string(), reason(errno)));
+  }
+  struct stat status {};
+  const bool own = ::lstat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+                   status.st_uid == ::geteuid() && (status.st_mode & 077U) == 0;
+  if (!own) {
+    throw Error(fmt::format(
+        "[file] expected {} to be a folder of this user alone; received another; remove it, or set "
+        "HEADSTART_CACHE to a folder of your own",
+        folder.string()));
+  }
+}
+
 std::filesystem::path cache_directory() {
   const auto variable = [](const char* name) {
     const char* value = std::getenv(name);
@@ -281,8 +328,15 @@ std::filesystem::path cache_directory() {
   if (const auto base = variable("XDG_CACHE_HOME"); !base.empty()) {
     return base / "headstart";
   }
-  const auto home = variable("HOME");
-  return (home.empty() ? std::filesystem::temp_directory_path() : home / ".cache") / "headstart";
+  if (const auto home = variable("HOME"); !home.empty()) {
+    return home / ".cache" / "headstart";
+  }
+  if (const auto home = home_of_user(); !home.empty()) {
+    return home / ".cache" / "headstart";
+  }
+  auto folder = std::filesystem::temp_directory_path() / fmt::format("headstart-{}", ::geteuid());
+  make_private_directory(folder);
+  return folder;
 }
 
 }  // namespace headstart

@@ -13,12 +13,12 @@
 namespace headstart {
 
 // Throws Error with the path and the system's reason; a directory, or a file beyond `maximum_bytes`, is
-// refused.
+// refused. A pipe is read to its end; a request to stop (headstart/progress.h) ends the wait for it.
 std::vector<std::uint8_t> read_file(const std::string& path,
                                     std::uint64_t maximum_bytes = std::uint64_t{1} << 36);
 
-// A whole file, mapped MAP_PRIVATE: writes through `data` stay private to the process. Movable. An empty file
-// maps to an empty span.
+// A whole regular file, mapped MAP_PRIVATE: writes through `data` stay private to the process. Movable. An
+// empty file maps to an empty span.
 class MappedFile {
  public:
   explicit MappedFile(const std::string& path);
@@ -44,7 +44,12 @@ void write_file_atomically(const std::string& path, const std::function<void(std
 // Never over another file: throws Error when `to` is there, and when the system refuses.
 void rename_to_new(const std::string& from, const std::string& to);
 
-// $HEADSTART_CACHE, else $XDG_CACHE_HOME/headstart, else ~/.cache/headstart. Not created.
+// With mode 0700, unless it is there. Throws Error when it belongs to somebody else or others may use it.
+void make_private_directory(const std::filesystem::path& folder);
+
+// $HEADSTART_CACHE, else $XDG_CACHE_HOME/headstart, else .cache/headstart in $HOME or in the home that the
+// system knows. Not created. For a user without a home headstart-UID among the temporary files, a private
+// directory, which is.
 std::filesystem::path cache_directory();
 
 }  // namespace headstart

@@ -1,6 +1,7 @@
 #include "export/description.h"
 
 #include "image/resize_sentence.h"
+#include "model/describe.h"
 
 namespace headstart {
 namespace {
@@ -96,7 +97,7 @@ std::string describe_strangeness() {
 }
 
 ordered_json describe_export(const Model& model, const ExportOptions& options, const ExportSummary& summary) {
-  ordered_json document{{"headstart_version", headstart_version()}, {"network", model.graph.name()}};
+  ordered_json document{{"headstart_version", headstart_version()}, {"network", network_name(model)}};
   document["input"] = port_json(summary.input, options, describe_input(model, options));
   if (options.preprocessing) {
     document["input"]["range"] = {0, 255};

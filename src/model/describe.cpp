@@ -11,4 +11,10 @@ Model describe_architecture(const Architecture& architecture, const Architecture
   return model;
 }
 
+std::string network_name(const Model& model) {
+  const auto found = model.provenance.find("architecture");
+  const bool known = found != model.provenance.end() && !found->second.empty() && found->second != "none";
+  return known ? found->second : model.graph.name();
+}
+
 }  // namespace headstart

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "headstart/text.h"
 #include "headstart/weights.h"
 #include "model/describe.h"
+#include "model/model_place.h"
 #include "model/weight_flavour.h"
 
 namespace headstart {
@@ -25,14 +25,6 @@ bool has_architecture_options(const ArchitectureOptions& options) {
          options.channels != defaults.channels || options.alpha != defaults.alpha ||
          options.include_top != defaults.include_top || options.classes != defaults.classes ||
          options.flavour.has_value();
-}
-
-// Weight files of others hold no graph or none that is trusted: they need the network's name.
-bool is_foreign_weight_file(const std::string& path) {
-  const std::string extension = lower(std::filesystem::path(path).extension().string());
-  constexpr std::string_view kExtensions[] = {".h5", ".keras", ".pth",  ".pt",
-                                              ".th", ".json",  ".onnx", ".zip"};
-  return std::find(std::begin(kExtensions), std::end(kExtensions), extension) != std::end(kExtensions);
 }
 
 // Keras's arithmetic for the network that the model or a model nested in it is named after
@@ -101,18 +93,6 @@ Model open_foreign_model(const std::string& path) {
   return model;
 }
 
-// What the folder of a run, or of a tfjs model, is named for.
-std::string file_in(const std::string& path) {
-  for (const char* name : {"model.safetensors", "model.json"}) {
-    const auto file = std::filesystem::path(path) / name;
-    std::error_code ignored;
-    if (std::filesystem::is_regular_file(file, ignored)) {
-      return file.string();
-    }
-  }
-  return path;
-}
-
 [[noreturn]] void refuse_model(const std::string& model) {
   std::vector<std::string> names;
   for (const auto& row : architectures()) {
@@ -140,7 +120,7 @@ void choose_preprocessing(const ModelRequest& request, Model& model) {
 }
 
 Model open_model_file(const ModelRequest& request) {
-  const std::string path = file_in(request.model);
+  const std::string path = model_file_in(request.model);
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored) || std::filesystem::is_directory(path, ignored)) {
     refuse_model(path);

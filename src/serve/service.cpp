@@ -18,6 +18,7 @@
 #include "headstart/predict.h"
 #include "headstart/serve.h"
 #include "headstart/text.h"
+#include "model/describe.h"
 #include "serve/loaded_classifier.h"
 #include "serve/serve_asset.h"
 
@@ -182,7 +183,7 @@ Answer Service::description() const {
   }
   const Shape& input = model.graph.input_shape();
   return json_answer(200, {{"model", impl_->name},
-                           {"network", model.graph.name()},
+                           {"network", network_name(model)},
                            {"input_size", {input[0], input[1]}},
                            {"classes", classes},
                            {"parameters", parameter_count(model)},

@@ -1,7 +1,10 @@
 // Maps a weight file onto a graph: match layers, check kinds and shapes, convert layouts, report.
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <set>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -32,6 +35,7 @@ struct Move {
 struct Plan {
   std::vector<Move> moves;
   WeightReport report;  // without `mapped`
+  bool by_names = false;
   std::size_t problems() const { return report.missing.size() + report.mismatched.size(); }
 };
 
@@ -214,6 +218,58 @@ void plan_layer(const Graph& graph, const TargetLayer& target, const SourceLayer
   }
 }
 
+// How many classes a file has where its top is the network's but for that number.
+std::optional<std::int64_t> other_classes(const Graph& graph, const TargetLayer& top,
+                                          const SourceLayer& layer, const SourceHints& hints) {
+  std::optional<std::int64_t> classes;
+  for (std::size_t i = 0; i < top.specs.size(); ++i) {
+    const auto* weight = find_weight(layer, top, i, hints.layout);
+    auto shape = weight == nullptr
+                     ? std::nullopt
+                     : transformed_shape(transform_for(graph, top.id, top.specs[i].name, hints),
+                                         weight->tensor->shape(), multiplier_of(graph.node(top.id).op));
+    if (!shape || shape->empty() || (classes && shape->back() != *classes)) {
+      return std::nullopt;
+    }
+    classes = shape->back();
+    shape->back() = top.specs[i].shape.back();
+    if (*shape != top.specs[i].shape) {
+      return std::nullopt;
+    }
+  }
+  return classes;
+}
+
+bool may_be_of_a_top(const Op& op) {
+  const auto* convolution = std::get_if<Conv2D>(&op);
+  return std::holds_alternative<Dense>(op) ||
+         (convolution != nullptr && convolution->kernel == decltype(convolution->kernel){1, 1});
+}
+
+// Where nothing but the top of a classifier differs.
+std::string advice_for(const Graph& graph, const std::vector<TargetLayer>& targets, const Source& source,
+                       const Matching& matching, const SourceHints& hints, const Plan& plan) {
+  if (plan.problems() == 0 || graph.output_shape().size() != 1) {
+    return "";
+  }
+  const auto& top = targets.back();
+  const bool only_top_differs =
+      std::all_of(plan.report.mismatched.begin(), plan.report.mismatched.end(),
+                  [&](const std::string& text) { return text.starts_with(top.name + "/"); });
+  if (plan.report.missing.empty() && only_top_differs && matching.back()) {
+    const auto classes = other_classes(graph, top, source.layers[*matching.back()], hints);
+    return classes ? fmt::format("the file is of {} classes: give --classes {}", *classes, *classes) : "";
+  }
+  std::size_t first = targets.size();
+  std::size_t without = 0;  // parameters of layers at the end that the file lacks
+  while (first > 0 && !matching[first - 1] && may_be_of_a_top(graph.node(targets[first - 1].id).op)) {
+    without += targets[--first].specs.size();
+  }
+  const bool only_top_lacks =
+      first > 0 && plan.report.mismatched.empty() && plan.report.missing.size() == without;
+  return only_top_lacks ? "the file is without the top: give --no-top, or weights with one" : "";
+}
+
 Plan make_plan(const Graph& graph, const std::vector<TargetLayer>& targets, const Source& source,
                const Candidate& candidate, std::optional<bool> rotated_kernels) {
   const auto& matching = candidate.matching;
@@ -225,6 +281,7 @@ Plan make_plan(const Graph& graph, const std::vector<TargetLayer>& targets, cons
   }
   Plan plan;
   plan.report.matched_by = candidate.by;
+  plan.by_names = plan.report.matched_by == "names";
   std::set<std::size_t> used;
   std::set<std::size_t> took_up;  // convolutions with a batch norm in them
   for (std::size_t i = 0; i < targets.size(); ++i) {
@@ -255,6 +312,7 @@ Plan make_plan(const Graph& graph, const std::vector<TargetLayer>& targets, cons
       }
     }
   }
+  plan.report.advice = advice_for(graph, targets, source, matching, hints, plan);
   return plan;
 }
 
@@ -279,6 +337,25 @@ Plan best_plan(const Graph& graph, const Source& source, std::optional<bool> rot
     }
   }
   return std::move(*best);
+}
+
+// The plan points into the source that it is for, one of `sources`.
+Plan best_plan(const Graph& graph, const WeightFile& file, std::deque<Source>& sources) {
+  const auto& plain = sources.emplace_back(source_layers(file));
+  auto best = best_plan(graph, plain, file.rotated_kernels);
+  const bool modules = plain.layout == WeightLayout::torch && file.format != WeightFormat::onnx;
+  if (!modules || (best.by_names && best.problems() == 0)) {
+    return best;
+  }
+  const auto rank = [](const Plan& plan) { return std::tuple(plan.problems(), !plan.by_names); };
+  for (const auto& prefix : module_prefixes(file)) {
+    auto plan = best_plan(graph, sources.emplace_back(source_layers(file, prefix)), file.rotated_kernels);
+    if (rank(plan) < rank(best)) {
+      best = std::move(plan);
+      best.report.matched_by += " without " + prefix;
+    }
+  }
+  return best;
 }
 
 // A tensor that was taken out of its file is nobody else's: its memory can go while it is being transposed,
@@ -311,8 +388,8 @@ class TensorStock {
 }  // namespace
 
 MappedWeights map_weights_leniently(const Graph& graph, WeightFile file) {
-  const auto source = source_layers(file);
-  auto plan = best_plan(graph, source, file.rotated_kernels);
+  std::deque<Source> sources;
+  auto plan = best_plan(graph, file, sources);
   MappedWeights result{.parameters = {}, .report = std::move(plan.report)};
   TensorStock stock(file, plan.moves);
   for (const auto& move : plan.moves) {
@@ -348,10 +425,10 @@ MappedWeights map_weights(const Graph& graph, WeightFile file) {
   const auto& report = result.report;
   if (!report.missing.empty() || !report.mismatched.empty()) {
     throw Error(fmt::format(
-        "[weights] expected the parameters of {}; {} fit{}{}{}; use weights of this architecture, "
-        "size and top",
-        graph.name(), report.mapped.size(), summary("differ", report.mismatched),
-        summary("are missing", report.missing), summary("are of no use", report.unused)));
+        "[weights] expected the parameters of {}; {} fit{}{}{}; {}", graph.name(), report.mapped.size(),
+        summary("differ", report.mismatched), summary("are missing", report.missing),
+        summary("are of no use", report.unused),
+        report.advice.empty() ? "use weights of this architecture, size and top" : report.advice));
   }
   return result;
 }

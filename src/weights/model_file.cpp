@@ -116,9 +116,11 @@ class Metadata {
   const std::string& text(const char* key) const {
     const auto found = values_.find(key);
     if (found == values_.end()) {
-      throw Error(fmt::format(
-          "[{}] expected \"{}\" in the metadata; it is not there; the file is not one of Headstart's",
-          kModelTag, key));
+      throw Error(
+          fmt::format("[{}] expected \"{}\" in the metadata; it is not there; the file is not one of "
+                      "Headstart's, and weights "
+                      "of others need the network's name",
+                      kModelTag, key));
     }
     return found->second;
   }

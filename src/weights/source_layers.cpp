@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <map>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -93,12 +94,19 @@ void add_keras_group(const WeightFile& file, const WeightFile::Layer& group,
   }
 }
 
-std::vector<SourceLayer> torch_layers(const WeightFile& file) {
+std::vector<SourceLayer> torch_layers(const WeightFile& file, std::string_view prefix) {
   std::vector<SourceLayer> layers;
   std::map<std::string, std::size_t, std::less<>> index;
-  const TimmNames timm(file.tensors);
+  const auto without_prefix = [prefix](std::string_view key) {
+    return key.starts_with(prefix) ? key.substr(prefix.size()) : key;
+  };
+  std::set<std::string, std::less<>> names;
   for (const auto& [key, tensor] : file.tensors) {
-    auto [layer, kind] = torch_name(key);
+    names.emplace(without_prefix(key));
+  }
+  const TimmNames timm(names);
+  for (const auto& [key, tensor] : file.tensors) {
+    auto [layer, kind] = torch_name(without_prefix(key));
     layer = timm.torchvision(layer).value_or(layer);
     if (kind != "num_batches_tracked" && kind != "relative_position_index") {
       layer_named(layers, index, layer, layer)
@@ -154,12 +162,12 @@ bool has_torch_names(const WeightFile& file) {
 
 }  // namespace
 
-Source source_layers(const WeightFile& file) {
+Source source_layers(const WeightFile& file, std::string_view prefix) {
   Source source;
   if (file.format == WeightFormat::pytorch ||
       (file.format == WeightFormat::safetensors && has_torch_names(file))) {
     source.layout = WeightLayout::torch;
-    source.layers = torch_layers(file);
+    source.layers = torch_layers(file, prefix);
   } else if (file.format == WeightFormat::onnx && file.producer == kOnnxProducer) {
     source.layout = WeightLayout::exported;
     source.layers = our_layers(file);
@@ -176,6 +184,30 @@ Source source_layers(const WeightFile& file) {
     }
   }
   return source;
+}
+
+std::vector<std::string> module_prefixes(const WeightFile& file) {
+  constexpr std::size_t kDeepest = 4;
+  std::vector<std::string> result;
+  std::string prefix;
+  while (result.size() < kDeepest) {
+    std::map<std::string_view, std::size_t> counts;
+    for (const auto& [key, tensor] : file.tensors) {
+      const std::string_view name = key;
+      const auto dot = name.starts_with(prefix) ? name.find('.', prefix.size()) : std::string_view::npos;
+      if (dot != std::string_view::npos) {
+        ++counts[name.substr(0, dot + 1)];
+      }
+    }
+    const auto most = std::max_element(counts.begin(), counts.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (most == counts.end() || 2 * most->second <= file.tensors.size()) {
+      break;
+    }
+    prefix = most->first;
+    result.push_back(prefix);
+  }
+  return result;
 }
 
 }  // namespace headstart

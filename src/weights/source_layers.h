@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "headstart/weights.h"
@@ -40,8 +41,12 @@ struct Source {
   bool flattened_hwc = false;       // PyTorch's layouts, but flattened as H, W, C: exported from TensorFlow
 };
 
-// Nested Keras models are taken apart by the names of their weights; `module.` is dropped from PyTorch names
-// and the buffers `num_batches_tracked` and `relative_position_index` are left out.
-Source source_layers(const WeightFile& file);
+// Nested Keras models are taken apart by the names of their weights; `module.` and the `prefix` are dropped
+// from PyTorch names and the buffers `num_batches_tracked` and `relative_position_index` are left out.
+Source source_layers(const WeightFile& file, std::string_view prefix = {});
+
+// What most of the names begin with, a module more each time: "model.", "model.backbone.". Lightning and
+// classes of people's own put a network into a member.
+std::vector<std::string> module_prefixes(const WeightFile& file);
 
 }  // namespace headstart

@@ -1,7 +1,6 @@
 #include "weights/timm_names.h"
 
 #include <charconv>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -25,11 +24,10 @@ std::optional<int> take_index(std::string_view& text) {
 }
 
 // The modules of every block: "conv_pw", "se.conv_reduce".
-std::map<Block, Modules> blocks_of(const Parameters& tensors) {
+std::map<Block, Modules> blocks_of(const std::set<std::string, std::less<>>& tensors) {
   constexpr std::string_view kPrefix = "blocks.";
   std::map<Block, Modules> blocks;
-  for (const auto& [key, tensor] : tensors) {
-    std::string_view name = key;
+  for (std::string_view name : tensors) {
     if (!name.starts_with(kPrefix)) {
       continue;
     }
@@ -87,7 +85,7 @@ void add_block(const std::string& block, const Modules& modules, const std::stri
 
 }  // namespace
 
-TimmNames::TimmNames(const Parameters& tensors) {
+TimmNames::TimmNames(const std::set<std::string, std::less<>>& tensors) {
   if (!tensors.contains("conv_stem.weight") || !tensors.contains("conv_head.weight")) {
     return;
   }

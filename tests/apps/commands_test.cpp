@@ -211,6 +211,7 @@ TEST_F(CommandsTest, TrainEvaluatePredict) {
       run_program({"train", path("data"), "--base", "none", "--input-size", "32", "--head",
                    "conv:4,gap,dense:softmax", "--lr", "0.05", "--epochs", "20", "--out", path("run")});
   ASSERT_EQ(trained.status, 0) << trained.errors;
+  EXPECT_EQ(run_program({"convert", path("run"), path("trained.pth")}).status, 0);
   for (const char* file :
        {"model.safetensors", "history.csv", "config.json", "report.html", "model_card.md"}) {
     EXPECT_TRUE(std::filesystem::exists(folder_.path() / "run" / file)) << file;

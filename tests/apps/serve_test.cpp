@@ -1,5 +1,6 @@
 // The server as clients meet it: real requests over real sockets, well-formed and not.
 #include <arpa/inet.h>
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <filesystem>
@@ -67,14 +68,19 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-// Two seconds without a byte end the wait.
-std::string raw_answer(int port, const std::string& request) {
+int connected(int port) {
   const int connection = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   EXPECT_EQ(::connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  return connection;
+}
+
+// Two seconds without a byte end the wait.
+std::string raw_answer(int port, const std::string& request) {
+  const int connection = connected(port);
   const timeval patience{.tv_sec = 2, .tv_usec = 0};
   ::setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   for (std::size_t sent = 0; sent < request.size();) {
@@ -92,16 +98,49 @@ std::string raw_answer(int port, const std::string& request) {
   return answer;
 }
 
+// Sends the text and then a byte now and then, until the server ends the connection.
+class SlowClient {
+ public:
+  SlowClient(int port, const std::string& text) : connection_(connected(port)) {
+    ::send(connection_, text.data(), text.size(), MSG_NOSIGNAL);
+  }
+  SlowClient(const SlowClient&) = delete;
+  SlowClient& operator=(const SlowClient&) = delete;
+  ~SlowClient() { ::close(connection_); }
+
+  // Within so many seconds.
+  bool is_ended(int seconds) const {
+    const timeval pause{.tv_sec = 0, .tv_usec = 300'000};
+    ::setsockopt(connection_, SOL_SOCKET, SO_RCVTIMEO, &pause, sizeof(pause));
+    const auto began = std::chrono::steady_clock::now();
+    std::string answer(4096, '\0');
+    while (std::chrono::steady_clock::now() - began < std::chrono::seconds(seconds)) {
+      if (::recv(connection_, answer.data(), answer.size(), 0) == 0 ||
+          ::send(connection_, "a", 1, MSG_NOSIGNAL) < 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+ private:
+  int connection_;
+};
+
+int port_of(RunningProgram& server) {
+  const std::string before = "http://127.0.0.1:", line = server.line_with(before);
+  EXPECT_NE(line, "") << server.errors();
+  return line.empty() ? 0 : std::stoi(line.substr(line.find(before) + before.size()));
+}
+
 class ServeTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     model_ = std::make_unique<SmallModel>();
     server_ = std::make_unique<RunningProgram>(
         std::vector<std::string>{"serve", model_->path(), "--port", "0", "--top", "2", "--max-size", "1"});
-    const std::string line = server_->line_with("http://127.0.0.1:");
-    ASSERT_NE(line, "") << server_->errors();
-    const std::string before = "http://127.0.0.1:";
-    port_ = std::stoi(line.substr(line.find(before) + before.size()));
+    port_ = port_of(*server_);
+    ASSERT_NE(port_, 0);
   }
   static void TearDownTestSuite() {
     server_.reset();
@@ -205,12 +244,13 @@ TEST_F(ServeTest, RefusesWhatIsTooMuch) {
 
 TEST_F(ServeTest, AnEndlessBodyEndsItsConnection) {
   std::string request =
-      "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n";
+      "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n";
   for (int i = 0; i < 32; ++i) {
     request += "10000\r\n" + std::string(0x10000, 'x') + "\r\n";
   }
   // The rest of a body must not be taken for a request.
-  request += "GET /model HTTP/1.1\r\nHost: x\r\n\r\n";
+  request += "GET /model HTTP/1.1\r\nHost: localhost\r\n\r\n";
   const std::string answer = raw_answer(port_, request);
   EXPECT_FALSE(contains(answer, "\"network\"")) << answer;
   expect_alive();
@@ -231,6 +271,50 @@ TEST_F(ServeTest, RefusesWhatIsNotWellFormed) {
     raw_answer(port_, garbage);
     expect_alive();
   }
+}
+
+TEST_F(ServeTest, ABodyOfNoUsableLengthIsRefusedAtOnce) {
+  const auto answer_to = [](const std::string& first_line, const std::string& headers) {
+    return raw_answer(port_, first_line + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n");
+  };
+  for (const char* path : {"/predict", "/explain"}) {
+    const std::string none = answer_to(std::string("POST ") + path, "Content-Type: image/png\r\n");
+    EXPECT_TRUE(none.starts_with("HTTP/1.1 400 Bad Request\r\n")) << none;
+    EXPECT_TRUE(contains(none, "expected a picture; received none")) << none;
+  }
+  for (const char* headers :
+       {"Content-Length: -5\r\n", "Content-Length: 99999999999999999999\r\n", "Content-Length: 5 6\r\n",
+        "Content-Length: 5\r\nContent-Length: 6\r\n", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: unknown\r\n"}) {
+    const std::string answer = answer_to("POST /predict", headers);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 Bad Request\r\n")) << headers << answer;
+    EXPECT_TRUE(contains(answer, "expected one Content-Length")) << headers << answer;
+  }
+  EXPECT_TRUE(answer_to("PUT /predict", "").starts_with("HTTP/1.1 405 "));
+  EXPECT_TRUE(answer_to("POST /nothing", "").starts_with("HTTP/1.1 404 "));
+  const std::string hidden = "GET /model HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  const std::string with_body =
+      answer_to("GET /health", "Content-Length: " + std::to_string(hidden.size()) + "\r\n\r\n" + hidden);
+  EXPECT_TRUE(contains(with_body, "expected no body with GET")) << with_body;
+  EXPECT_FALSE(contains(with_body, "\"network\"")) << with_body;
+  expect_alive();
+}
+
+// DNS rebinding: a page of another site whose name was pointed at this machine.
+TEST_F(ServeTest, ItIsCalledByItsOwnNamesOnly) {
+  for (const char* host : {"localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:8080", "[::1]", "[::1]:9"}) {
+    EXPECT_EQ(client()->Get("/model", {{"Host", host}})->status, 200) << host;
+  }
+  for (const char* host : {"evil.example", "evil.example:8080", "localhost.evil.example",
+                           "127.0.0.1.evil.example", "[::2]", "x@localhost"}) {
+    expect_refused(client()->Get("/model", {{"Host", host}}), 421);
+  }
+  expect_refused(client()->Post("/predict", {{"Host", "evil.example"}}, png(1), "image/png"), 421);
+}
+
+TEST_F(ServeTest, ASlowHeaderEndsItsConnection) {
+  EXPECT_TRUE(SlowClient(port_, "GET /health HTTP/1.1\r\nX: ").is_ended(14));
+  expect_alive();
 }
 
 TEST_F(ServeTest, OtherPathsAndMethods) {
@@ -271,6 +355,30 @@ TEST_F(ServeTest, ATakenPortIsSaid) {
   EXPECT_EQ(result.status, 1);
   EXPECT_TRUE(contains(result.errors, "in use")) << result.errors;
   EXPECT_TRUE(contains(result.errors, "--port")) << result.errors;
+}
+
+TEST(Serve, SlowClientsDoNotHoldItsEnd) {
+  const SmallModel model;
+  RunningProgram server({"serve", model.path(), "--port", "0"});
+  const int port = port_of(server);
+  const SlowClient header(port, "GET /health HTTP/1.1\r\nX: ");
+  const SlowClient body(port, "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n");
+  std::thread sending([&] { EXPECT_TRUE(body.is_ended(9)); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_EQ(server.end(SIGTERM), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(9));
+  EXPECT_TRUE(contains(server.errors(), "ended")) << server.errors();
+  sending.join();
+}
+
+TEST(Serve, AnyNameReachesAServerThatIsOpenToAll) {
+  const SmallModel model;
+  RunningProgram server({"serve", model.path(), "--port", "0", "--host", "0.0.0.0"});
+  const std::string line = server.line_with("http://0.0.0.0:");
+  ASSERT_NE(line, "") << server.errors();
+  httplib::Client client("127.0.0.1", std::stoi(line.substr(line.find("0.0.0.0:") + 8)));
+  EXPECT_EQ(client.Get("/health", {{"Host", "photos.example"}})->status, 200);
 }
 
 TEST(Serve, SignalsEndIt) {

@@ -105,6 +105,8 @@ TEST(Usage, WrongValuesAreWrongUsage) {
   EXPECT_EQ(run_program({"predict", "vgg16", "x.jpg", "--top", "0"}).status, 2);
   EXPECT_EQ(run_program({"predict", "vgg16", "x.jpg", "--precision", "f31"}).status, 2);
   EXPECT_EQ(run_program({"forward", "vgg16"}).status, 2);
+  EXPECT_EQ(run_program({"serve", "vgg16", "--host", ""}).status, 2);
+  EXPECT_EQ(run_program({"convert", "vgg16.pth", "vgg16.h5"}).status, 2);
   EXPECT_EQ(run_program({"train"}).status, 2);
 }
 

@@ -9,6 +9,9 @@
 #include <thread>
 #include <vector>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include "headstart/image.h"
@@ -133,6 +136,29 @@ TEST_F(CApiTest, AnswersManyThreads) {
   for (const auto& result : results) {
     EXPECT_EQ(result, alone);
   }
+}
+
+TEST_F(CApiTest, AForkedChildOpensItsOwn) {
+  const auto png = encode_png(picture(1));
+  ASSERT_EQ(headstart_classify(classifier, png.data(), png.size(), nullptr, nullptr), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(60);
+    const Image image = picture(1);
+    const bool refused = headstart_classify(classifier, png.data(), png.size(), nullptr, nullptr) == -1 &&
+                         std::string(headstart_error()).find("open it after fork()") != std::string::npos &&
+                         headstart_classify_pixels(classifier, image.pixels.data(), image.width, image.height,
+                                                   nullptr, nullptr) == -1;
+    headstart_close(classifier);
+    headstart_classifier* own = headstart_open(path.c_str(), 1);
+    const bool works =
+        own != nullptr && headstart_classify(own, png.data(), png.size(), nullptr, nullptr) == 0;
+    headstart_close(own);
+    ::_exit(refused && works ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(CApiTest, SaysWhatIsWrong) {

@@ -6,13 +6,17 @@
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+#include <thread>
 
+#include <pwd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
 
 #include "headstart/error.h"
+#include "headstart/progress.h"
 #include "support/file_size_limit.h"
 #include "support/temporary_folder.h"
 
@@ -79,6 +83,24 @@ TEST_F(FilesTest, ReadsAPipe) {
     ::_exit(0);
   }
   EXPECT_EQ(read_file(path("pipe")).size(), content.size());
+}
+
+TEST_F(FilesTest, TheWaitForAPipeEndsWithTheSignalToStop) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  std::thread signal([] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(150));
+    request_stop(true);
+  });
+  EXPECT_NE(message_of([&] { read_file(path("pipe")); }).find("signal to stop"), std::string::npos);
+  signal.join();
+  request_stop(false);
+}
+
+TEST_F(FilesTest, MapRefusesAPipeAtOnce) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  const auto message = message_of([&] { MappedFile{path("pipe")}; });
+  EXPECT_NE(message.find("expected a regular file; received the pipe " + path("pipe")), std::string::npos)
+      << message;
 }
 
 TEST_F(FilesTest, MapIsPrivate) {
@@ -156,11 +178,60 @@ TEST_F(FilesTest, UnwritableFolderIsNamed) {
   EXPECT_NE(message.find(path("no/model") + ": No such file"), std::string::npos) << message;
 }
 
+TEST_F(FilesTest, APrivateDirectoryIsOfThisUserAlone) {
+  make_private_directory(path("fresh"));
+  struct stat status {};
+  ASSERT_EQ(::stat(path("fresh").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0700U);
+  make_private_directory(path("fresh"));
+  const auto expect_refused = [&](const std::string& name) {
+    const auto message = message_of([&] { make_private_directory(path(name)); });
+    EXPECT_NE(message.find("HEADSTART_CACHE"), std::string::npos) << name << ": " << message;
+  };
+  std::filesystem::create_directory_symlink(path("fresh"), path("link"));
+  expect_refused("link");
+  std::ofstream(path("file")).flush();
+  expect_refused("file");
+  ::chmod(path("fresh").c_str(), 0770);
+  expect_refused("fresh");
+}
+
+TEST_F(FilesTest, WithoutAHomeTheCacheIsAPrivateDirectory) {
+  constexpr uid_t kNobodyKnown = 54321;
+  if (::geteuid() != 0 || ::getpwuid(kNobodyKnown) != nullptr) {
+    GTEST_SKIP() << "takes root, who can become a user without a home";
+  }
+  ::chmod(directory_.path().c_str(), 0777);
+  const auto status_as_stranger = [&] {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::setenv("TMPDIR", directory_.path().c_str(), 1);
+      for (const char* name : {"HOME", "XDG_CACHE_HOME", "HEADSTART_CACHE"}) {
+        ::unsetenv(name);
+      }
+      ::setuid(kNobodyKnown);
+      std::string found;
+      const auto message = message_of([&] { found = cache_directory(); });
+      ::_exit(message != "no Error" ? 1 : found == path("headstart-54321") ? 0 : 2);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    return WEXITSTATUS(status);
+  };
+  EXPECT_EQ(status_as_stranger(), 0);
+  ASSERT_EQ(::chown(path("headstart-54321").c_str(), 0, 0), 0);
+  EXPECT_EQ(status_as_stranger(), 1);
+}
+
 TEST(CacheDirectory, FollowsTheEnvironment) {
   ::setenv("HOME", "/home/u", 1);
   ::unsetenv("XDG_CACHE_HOME");
   ::unsetenv("HEADSTART_CACHE");
   EXPECT_EQ(cache_directory(), "/home/u/.cache/headstart");
+  if (const passwd* user = ::getpwuid(::geteuid()); user != nullptr) {
+    ::unsetenv("HOME");
+    EXPECT_EQ(cache_directory(), std::filesystem::path(user->pw_dir) / ".cache" / "headstart");
+  }
   ::setenv("XDG_CACHE_HOME", "/x", 1);
   EXPECT_EQ(cache_directory(), "/x/headstart");
   ::setenv("HEADSTART_CACHE", "/own", 1);

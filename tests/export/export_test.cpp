@@ -95,7 +95,7 @@ TEST(Export, SaysWhatItsUserNeedsToKnow) {
   model.temperature = 1.5;
   model.preprocessing.fit = ResizeFit::crop;
   model.preprocessing.resize_to = 9;
-  model.provenance["weights"] = "tests";
+  model.provenance = {{"weights", "tests"}, {"architecture", "lenet5"}};
   const auto summary = export_onnx(model, folder.path("model.onnx"));
   EXPECT_EQ(summary.input.name, "image");
   EXPECT_EQ(summary.input.shape, (Shape{3, 8, 6}));
@@ -107,6 +107,7 @@ TEST(Export, SaysWhatItsUserNeedsToKnow) {
   EXPECT_EQ(metadata.at("class_names"), R"(["class 0","class 1","class 2"])");
   EXPECT_EQ(metadata.at("class_ids"), R"(["n1","n2","n3"])");
   EXPECT_EQ(metadata.at("temperature"), "1.5");
+  EXPECT_EQ(metadata.at("network"), "lenet5");
   EXPECT_EQ(metadata.at("headstart_version"), "0.1.0");
   EXPECT_EQ(json::parse(metadata.at("provenance")).at("weights"), "tests");
   const auto resize = json::parse(metadata.at("resize"));

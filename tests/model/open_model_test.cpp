@@ -1,4 +1,5 @@
 // From a name and a source of weights to a model: tops, class names, and what each misuse is told.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -6,6 +7,7 @@
 
 #include "headstart/convert.h"
 #include "headstart/error.h"
+#include "headstart/head.h"
 #include "headstart/open_model.h"
 #include "headstart/weights.h"
 #include "support/paths.h"
@@ -78,6 +80,7 @@ TEST_F(OpenModelFiles, AFileWithoutATopFillsNone) {
   EXPECT_NO_THROW(open(small(path("base.h5"), false)));
   const auto message = error_of(small(path("base.h5")));
   EXPECT_NE(message.find("conv_preds"), std::string::npos) << message;
+  EXPECT_NE(message.find("give --no-top"), std::string::npos) << message;
 }
 
 TEST_F(OpenModelFiles, AnotherNumberOfClassesIsSaid) {
@@ -85,6 +88,7 @@ TEST_F(OpenModelFiles, AnotherNumberOfClassesIsSaid) {
   write_weights(whole.graph, whole.parameters, path("whole.h5"));
   const auto message = error_of(small(path("whole.h5"), true, 4));
   EXPECT_NE(message.find("expected (1, 1, 256, 4), received (1, 1, 256, 3)"), std::string::npos) << message;
+  EXPECT_NE(message.find("give --classes 3"), std::string::npos) << message;
 }
 
 TEST_F(OpenModelFiles, NamesAndFilesThatAreNone) {
@@ -123,6 +127,62 @@ TEST_F(OpenModelFiles, ClassNamesFromAFileOfEitherKind) {
   EXPECT_THROW(read_class_index(model, written("three.txt", "a\nb\nc\n")), Error);
   EXPECT_THROW(read_class_index(model, written("holes.json", R"({"0": ["n", "a"], "2": ["n", "b"]})")),
                Error);
+}
+
+// What convert writes of a trained model, head and all, is what is read back, whichever network it has.
+TEST_F(OpenModelFiles, ConvertKeepsTheHeadOfATrainedModel) {
+  struct Trained {
+    std::string network;
+    Flavour flavour;
+    int side;
+    std::string head;
+  };
+  for (const auto& [network, flavour, side, head] :
+       {Trained{"vgg16", Flavour::keras, 32, "flatten,dense:4:relu,dropout:0.5,dense"},
+        Trained{"mobilenet_v2", Flavour::keras, 32, "gap,dense"},
+        Trained{"mobilenet_v2", Flavour::torch, 64, "flatten,dense:4:relu,dense"},
+        Trained{"resnet18", Flavour::torch, 32, "gap,dense"},
+        Trained{"vit_tiny_patch16_224", Flavour::torch, 224, "flatten,dense"}}) {
+    SCOPED_TRACE(network + " " + head);
+    const Model base =
+        open({.model = network,
+              .weights = "none",
+              .architecture = {.height = side, .width = side, .include_top = false, .flavour = flavour}});
+    Model model = with_head(base, {.head = head, .classes = 3}, 7);
+    model.class_names = {"a", "b", "c"};
+    fs::create_directories(path("run"));
+    save_model(model, path("run/model.safetensors"));
+    for (const char* name : {"out.h5", "out.pth", "out.safetensors", "torch.safetensors"}) {
+      SCOPED_TRACE(name);
+      const ConvertRequest request{
+          .source = path("run"),
+          .destination = path(name),
+          .names = std::string(name).starts_with("torch") ? TensorNames::torch : TensorNames::headstart};
+      const auto conversion = read_foreign_weights(request);
+      EXPECT_EQ(conversion.report.mapped.size(), model.parameters.size());
+      write_converted(conversion.model, request);
+      const auto mapped = map_weights(model.graph, read_weight_file(path(name)));
+      EXPECT_TRUE(mapped.report.unused.empty());
+      for (const auto& [parameter, tensor] : model.parameters) {
+        EXPECT_TRUE(std::ranges::equal(mapped.parameters.at(parameter).values(), tensor.values()))
+            << parameter;
+      }
+    }
+    EXPECT_EQ(load_model(path("out.safetensors")).class_names, model.class_names);
+  }
+}
+
+TEST_F(OpenModelFiles, ConvertTakesAFolderForItsModelFile) {
+  const Model whole = open(small("none"));
+  fs::create_directories(path("run"));
+  save_model(whole, path("run/model.safetensors"));
+  ConvertRequest request{.source = path("run"), .destination = path("out.h5"), .architecture = "mobilenet"};
+  request.options = small("none").architecture;
+  EXPECT_TRUE(read_foreign_weights(request).report.missing.empty());
+  request.architecture = "";
+  EXPECT_THROW(read_foreign_weights(request), Error);  // the file has its own size and classes
+  EXPECT_FALSE(needs_architecture(path("run")));
+  EXPECT_TRUE(needs_architecture("vgg16.pth"));
 }
 
 TEST_F(OpenModelFiles, ConvertRefusesADestinationBeforeAnyWork) {

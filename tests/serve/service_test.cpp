@@ -175,6 +175,13 @@ TEST_F(ServiceTest, ManyAskAtOnce) {
   }
 }
 
+TEST(Service, NamesTheNetworkThatAModelWasTrainedFrom) {
+  Model model = small_model();
+  model.provenance["architecture"] = "mobilenet_v2";
+  const Service trained(std::move(model), "run", {});
+  EXPECT_EQ(json::parse(trained.description().body)["network"], "mobilenet_v2");
+}
+
 TEST_F(ServiceTest, DescribesTheModel) {
   const json model = json::parse(service.description().body);
   EXPECT_EQ(model["model"], "small");

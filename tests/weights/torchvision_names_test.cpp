@@ -88,6 +88,65 @@ TEST(TorchStateDict, OfAVisionTransformerComesBack) {
   }
 }
 
+Parameters with_prefix(const Parameters& state, const std::string& prefix) {
+  Parameters result;
+  for (const auto& [name, tensor] : state) {
+    result.insert(prefix + name, tensor);
+  }
+  return result;
+}
+
+void expect_same_parameters(const Parameters& found, const Parameters& expected) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (const auto& [name, tensor] : expected) {
+    EXPECT_TRUE(std::ranges::equal(found.at(name).values(), tensor.values())) << name;
+  }
+}
+
+// Lightning, torch.compile and people's own classes keep the network in a member, beside a loss perhaps.
+TEST(TorchStateDict, OfANetworkInAMemberIsFound) {
+  const Graph graph = build_architecture(architecture("mobilenet_v2", Flavour::torch),
+                                         {.height = 32, .width = 32, .alpha = 0.35, .classes = 3});
+  const Parameters parameters = initialize(graph, 1);
+  const Parameters state = torch_state_dict(graph, parameters);
+  for (const char* prefix : {"", "module.", "model.", "net.", "backbone.", "module.model.", "model.module.",
+                             "_orig_mod.module.net."}) {
+    SCOPED_TRACE(prefix);
+    WeightFile file{.format = WeightFormat::pytorch, .tensors = with_prefix(state, prefix)};
+    file.tensors.insert("criterion.weight", Tensor({3}));
+    const auto mapped = map_weights(graph, std::move(file));
+    expect_same_parameters(mapped.parameters, parameters);
+    EXPECT_EQ(mapped.report.unused, std::vector<std::string>{"criterion.weight"});
+  }
+}
+
+// All layers of a VGG's base are members of `features`, which belongs to their names.
+TEST(TorchStateDict, APrefixThatBelongsToTheNamesStays) {
+  const Graph graph = build_architecture(architecture("vgg16", Flavour::torch),
+                                         {.height = 32, .width = 32, .include_top = false});
+  const Parameters parameters = initialize(graph, 1);
+  const Parameters state = torch_state_dict(graph, parameters);
+  for (const char* prefix : {"", "model."}) {
+    SCOPED_TRACE(prefix);
+    const auto mapped =
+        map_weights(graph, {.format = WeightFormat::pytorch, .tensors = with_prefix(state, prefix)});
+    expect_same_parameters(mapped.parameters, parameters);
+    EXPECT_EQ(mapped.report.matched_by, *prefix == 0 ? "names" : "names without model.");
+  }
+}
+
+TEST(TorchStateDict, OfOtherClassesSaysHowMany) {
+  const auto& row = architecture("mobilenet_v2", Flavour::torch);
+  const Graph five = build_architecture(row, {.height = 32, .width = 32, .alpha = 0.35, .classes = 5});
+  const Graph whole = build_architecture(row, {.height = 32, .width = 32, .alpha = 0.35});
+  const WeightFile file{.format = WeightFormat::pytorch,
+                        .tensors = with_prefix(torch_state_dict(five, initialize(five, 1)), "model.")};
+  EXPECT_EQ(map_weights_leniently(whole, file).report.advice, "the file is of 5 classes: give --classes 5");
+  const Graph other =
+      build_architecture(architecture("resnet18", Flavour::torch), {.height = 32, .width = 32});
+  EXPECT_EQ(map_weights_leniently(other, file).report.advice, "");
+}
+
 TEST(TorchStateDict, OldTransformersNamesOfTheHiddenLayers) {
   const Graph graph = build_architecture(architecture("vit_b_32"), {.height = 32, .width = 32});
   const Parameters parameters = initialize(graph, 1);
