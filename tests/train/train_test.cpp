@@ -452,9 +452,10 @@ TEST(Train, RefusesSamplesWithoutALabel) {
   EXPECT_THAT(test::message_of([&] { train(model, data, quick(1), silent); }), refused);
   data.validation.reset();
   EXPECT_THAT(test::message_of([&] { train(model, data, quick(1), silent); }), refused);
-  DatasetSplits files{.train = {.class_names = {"a", "b"},
-                                .samples = {{.path = "a.png", .label = 0, .group = ""},
-                                            {.path = "b.png", .label = -1, .group = ""}}}};
+  DatasetSplits files;
+  files.train.class_names = {"a", "b"};
+  files.train.samples = {{.path = "a.png", .label = 0, .group = ""},
+                         {.path = "b.png", .label = -1, .group = ""}};
   EXPECT_THAT(test::message_of([&] { train(model, files, quick(1), silent); }), refused);
   files.train.samples[1].label = 3;
   EXPECT_THAT(test::message_of([&] { train(model, files, quick(1), silent); }),
