@@ -211,8 +211,9 @@ std::optional<DatasetSplits> as_run_divided(const std::string& run, const Datase
   for (std::size_t i = 0; i < data.train.samples.size(); ++i) {
     by_path.emplace(full_path(data.train.samples[i]), i);
   }
-  DatasetSplits divided{.train = {.class_names = data.train.class_names},
-                        .validation = Dataset{.class_names = data.train.class_names}};
+  DatasetSplits divided;
+  divided.train.class_names = data.train.class_names;
+  divided.validation.emplace().class_names = data.train.class_names;
   std::set<std::size_t> held_out;
   for (const auto& row : parse_csv(read_csv_text(path.string()))) {  // as validation_logits have them
     if (const auto found = by_path.find(row.empty() ? "" : row.front()); found != by_path.end()) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "headstart/error.h"
+#include "headstart/summary.h"
 
 namespace headstart {
 namespace {
@@ -177,6 +178,29 @@ TEST(Graph, Consumers) {
   const NodeId a = graph.add("a", Dense{.units = 4}, x);
   graph.add("sum", Add{}, std::vector<NodeId>{x, a});
   EXPECT_EQ(graph.consumers(), (std::vector<std::vector<NodeId>>{{1, 2}, {2}, {}}));
+}
+
+// As Keras has it for a short branch beside a long one, written first (keras.Model.layers).
+TEST(Graph, IsTrainedFromALayerOnInKerasOrder) {
+  Graph graph("branches");
+  const NodeId input = graph.add("input", Input{{8, 8, 3}}, std::vector<NodeId>{});
+  const Conv2D one{.filters = 3, .kernel = {1, 1}};
+  const NodeId shortcut = graph.add("shortcut", one, input);
+  NodeId x = graph.add("first", one, input);
+  x = graph.add("second", one, x);
+  x = graph.add("third", one, x);
+  graph.add("sum", Add{}, std::vector<NodeId>{x, shortcut});
+  graph.set_trainable_from("second");
+  const auto trained = [&](const char* name) { return graph.node(graph.require(name)).trainable; };
+  EXPECT_FALSE(trained("first"));
+  EXPECT_TRUE(trained("second") && trained("third") && trained("shortcut"));
+  std::vector<std::string> rows;
+  for (const auto& row : summarize(graph).rows) {
+    rows.push_back(row.name);
+  }
+  EXPECT_EQ(rows, (std::vector<std::string>{"input", "first", "second", "third", "shortcut", "sum"}));
+  graph.set_trainable_from("shortcut");
+  EXPECT_FALSE(trained("third"));
 }
 
 }  // namespace

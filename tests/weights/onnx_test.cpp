@@ -137,7 +137,12 @@ TEST(Onnx, AnotherNetworkIsRefused) {
 // --- files made by hand ---
 
 std::string field(int number, const std::string& bytes) {
-  return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(bytes.size())} + bytes;
+  std::string head{static_cast<char>(number << 3 | 2)};
+  if (bytes.size() > 127) {
+    head += static_cast<char>(bytes.size() % 128 + 128);
+  }
+  head += static_cast<char>(bytes.size() > 127 ? bytes.size() / 128 : bytes.size());
+  return head + bytes;
 }
 std::string number(int field_number, int value) {
   return {static_cast<char>(field_number << 3), static_cast<char>(value)};
