@@ -53,7 +53,7 @@ std::string left_out_note(const Dataset& dataset) {
   }
   return count == 0
              ? ""
-             : fmt::format("{} photos are of kinds that are not read and left out ({}): convert them to JPEG",
+             : fmt::format("{} of the files are photos of kinds that are not read ({}): convert them to JPEG",
                            count, list);
 }
 

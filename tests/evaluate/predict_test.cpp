@@ -74,7 +74,8 @@ TEST(Evaluate, RefusesSamplesWithoutALabel) {
   Progress silent;
   for (const int label : {-1, 3}) {
     const Dataset dataset{.class_names = {"0", "1", "2"},
-                          .samples = {{.path = "photo.jpg", .label = label, .group = ""}}};
+                          .samples = {{.path = "photo.jpg", .label = label, .group = ""}},
+                          .skipped = {}};
     EXPECT_THROW(labels_in_model(model, dataset, {0}), Error) << label;
     EXPECT_THROW(evaluate(model, dataset, {}, silent), Error) << label;
   }

@@ -157,6 +157,7 @@ TEST_F(OpenModelFiles, ConvertKeepsTheHeadOfATrainedModel) {
       const ConvertRequest request{
           .source = path("run"),
           .destination = path(name),
+          .architecture = "",
           .names = std::string(name).starts_with("torch") ? TensorNames::torch : TensorNames::headstart};
       const auto conversion = read_foreign_weights(request);
       EXPECT_EQ(conversion.report.mapped.size(), model.parameters.size());

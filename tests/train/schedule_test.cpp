@@ -1,4 +1,6 @@
 // Schedules at the points where their value is known.
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "headstart/error.h"

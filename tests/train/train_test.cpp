@@ -433,7 +433,10 @@ TEST(Train, RefusesOptionsThatDoNotFit) {
 
 TEST(Train, RefusesNetworksThatDoNotEndInScores) {
   TrainObserver silent;
-  EXPECT_THROW(train(Model{}, splits(), quick(1), silent), Error);
+  EXPECT_THROW(
+      train(Model{.graph = Graph(), .parameters = {}, .class_names = {}, .class_ids = {}, .provenance = {}},
+            splits(), quick(1), silent),
+      Error);
   EXPECT_THROW(attach_head(Graph(), {}), Error);
   Model image;
   image.graph.add("input", Input{{8, 8, 3}}, std::vector<NodeId>{});
