@@ -15,7 +15,7 @@ DatasetSplits read_divided(const std::string& data, const std::string& model, co
   if (!divided) {
     return splits;
   }
-  if (split.empty()) {
+  if (split.empty() && !splits.test) {
     progress.message(
         fmt::format("the {} of {} photos that the training held out; --split all takes all of them",
                     divided->validation->samples.size(), splits.train.samples.size()));

@@ -204,7 +204,7 @@ void remove_leftovers(const std::string& directory) {
 std::optional<DatasetSplits> as_run_divided(const std::string& run, const DatasetSplits& data) {
   const fs::path folder = fs::is_directory(run) ? fs::path(run) : fs::path(run).parent_path();
   const fs::path path = folder / kHeldOut;
-  if (data.validation || data.test || !fs::exists(run) || !fs::exists(path)) {
+  if (data.validation || !fs::exists(run) || !fs::exists(path)) {
     return std::nullopt;
   }
   std::map<std::string, std::size_t> by_path;
@@ -213,6 +213,7 @@ std::optional<DatasetSplits> as_run_divided(const std::string& run, const Datase
   }
   DatasetSplits divided;
   divided.train.class_names = data.train.class_names;
+  divided.test = data.test;
   divided.validation.emplace().class_names = data.train.class_names;
   std::set<std::size_t> held_out;
   for (const auto& row : parse_csv(read_csv_text(path.string()))) {  // as validation_logits have them

@@ -325,6 +325,30 @@ MemorySplits split_memory(const MemoryDataset& whole, const TrainOptions& option
   return {.train = take(splits.train), .validation = take(splits.validation.value_or(Dataset{}))};
 }
 
+// Copies of a photo stay in one part, unless nothing else can be held out.
+DatasetSplits with_photos_held_out(const Dataset& photos, const TrainOptions& options,
+                                   TrainObserver& observer) {
+  const SplitFractions fractions{.train = 1.0 - options.validation_fraction,
+                                 .validation = options.validation_fraction};
+  Dataset grouped = photos;
+  const std::int64_t copies = group_identical(grouped);
+  DatasetSplits splits = split_dataset(grouped, fractions, options.seed);
+  if (copies > 0 && splits.validation) {
+    observer.message(fmt::format("{} images have a copy: copies stay in one part", copies));
+  } else if (copies > 0) {
+    splits = split_dataset(photos, fractions, options.seed);
+  }
+  if (!splits.validation || splits.train.samples.empty()) {
+    throw Error(
+        "[train] expected photos of several groups, some to be held out; received one group; give a "
+        "validation folder");
+  }
+  observer.message(
+      fmt::format("no validation folder: {:.0f} % of the images are held out, the same share of every class",
+                  100.0 * options.validation_fraction));
+  return splits;
+}
+
 void check_images(const Graph& graph, const MemoryDataset& data) {
   Shape expected = graph.input_shape();
   expected.insert(expected.begin(), static_cast<std::int64_t>(data.labels.size()));
@@ -364,22 +388,11 @@ void save_outputs(Session& session) {
 TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& given,
                   TrainObserver& observer) {
   const TrainOptions options = resolved(given, model.graph);
-  DatasetSplits splits = data;
   check_labels(model.graph, data.train);
   if (data.validation) {
     check_labels(model.graph, *data.validation);
-  } else {
-    const std::int64_t copies = group_identical(splits.train);
-    if (copies > 0) {
-      observer.message(fmt::format("{} images have a copy: copies stay in one part", copies));
-    }
-    splits = split_dataset(
-        splits.train, {.train = 1.0 - options.validation_fraction, .validation = options.validation_fraction},
-        options.seed);
-    observer.message(fmt::format(
-        "no validation folder: {:.0f} % of the images are held out, the same share of every class",
-        100.0 * options.validation_fraction));
   }
+  const DatasetSplits splits = data.validation ? data : with_photos_held_out(data.train, options, observer);
   const std::size_t classes = splits.train.class_names.size();
   observer.message(found_line(splits.train.samples.size(), classes));
   observer.message(found_line(splits.validation->samples.size(), classes));

@@ -364,6 +364,24 @@ void give_back(std::span<const float> consumed) {
   release_pages({reinterpret_cast<const std::uint8_t*>(consumed.data()), consumed.size_bytes()});
 }
 
+// Activations hide what is no number: the network would answer all the same.
+void check_values(const Graph& graph, const Move& move, const Tensor& tensor) {
+  const auto* norm = std::get_if<BatchNormalization>(&graph.node(move.node).op);
+  const bool variance = norm != nullptr && move.parameter.ends_with("/moving_variance");
+  const auto values = tensor.values();
+  if (!is_finite(tensor)) {
+    throw Error(
+        fmt::format("[weights] expected numbers in {}; received some that are none or infinite; the file is "
+                    "damaged, or its training diverged",
+                    move.weight->key));
+  }
+  if (variance &&
+      std::any_of(values.begin(), values.end(), [&](float v) { return v + norm->epsilon <= 0.0F; })) {
+    throw Error(fmt::format("[weights] expected variances in {}; received some below 0; the file is damaged",
+                            move.weight->key));
+  }
+}
+
 // Takes tensors out of a file; what several layers share is copied but the last time.
 class TensorStock {
  public:
@@ -414,6 +432,7 @@ MappedWeights map_weights_leniently(const Graph& graph, WeightFile file) {
       }
       change = fmt::format("{:+.1g}, for the epsilon", move.constant);
     }
+    check_values(graph, move, tensor);
     result.parameters.insert(move.parameter, std::move(tensor));
     result.report.mapped.push_back({move.parameter, move.weight->key, std::move(change)});
   }

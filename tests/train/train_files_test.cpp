@@ -268,10 +268,10 @@ TEST_F(TrainFiles, RangesAreThoseOfTheBestEpochAlsoAfterResuming) {
         .evaluation.loss;
   };
   const double best = first.history[static_cast<std::size_t>(first.best_epoch) - 1].val_loss;
-  EXPECT_NEAR(loss(), best, 1e-5);
+  EXPECT_NEAR(loss(), best, 1e-3);  // the head of the whole network takes rounded values
   options.resume = true;
   EXPECT_EQ(run(options).model.ranges, first.model.ranges);
-  EXPECT_NEAR(loss(), best, 1e-5);
+  EXPECT_NEAR(loss(), best, 1e-3);  // the head of the whole network takes rounded values
 }
 
 TEST_F(TrainFiles, APhotoThatCannotBeFittedIsLeftOutCachedAndUncached) {
@@ -321,6 +321,17 @@ TEST_F(TrainFiles, WhatItHeldOutIsKnownLater) {
   }
   EXPECT_FALSE(as_run_divided(folder_ / "run", read_dataset(folder_ / "data"))) << "divided already";
   EXPECT_FALSE(as_run_divided(folder_ / "run", read_dataset(folder_ / "more"))) << "other photos";
+}
+
+TEST_F(TrainFiles, OneGroupCannotBeHeldOut) {
+  Dataset photos = read_dataset(folder_ / "data/train").train;
+  for (auto& sample : photos.samples) {
+    sample.group = "one";
+  }
+  EXPECT_THROW(train(tiny_model({.classes = kFolderClasses}),
+                     DatasetSplits{.train = photos, .validation = {}, .test = {}},
+                     quick_with(CacheMode::automatic), observer_),
+               Error);
 }
 
 TEST_F(TrainFiles, IdleOptionsOfTheAugmentationMakeNoViews) {

@@ -1,5 +1,6 @@
 // Mapping of files onto graphs: names, ranks, order, layouts, and what a misfit reports.
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <numeric>
 
@@ -252,6 +253,14 @@ TEST(MapTorch, LayoutsAndNames) {
 
   file.format = WeightFormat::safetensors;  // the names tell
   expect_same(map_weights(graph, file).parameters, p);
+
+  const auto with = [&](const char* name, float value) {
+    WeightFile damaged = file;
+    damaged.tensors.at(name)[2] = value;
+    return error_of([&] { map_weights(graph, damaged); });
+  };
+  EXPECT_TRUE(says(with("module.features.0.weight", std::nanf("")), "expected numbers in"));
+  EXPECT_TRUE(says(with("module.features.1.running_var", -1.0F), "expected variances in"));
 }
 
 // A state dict as torchvision names the layers of a graph that has Keras's names.
