@@ -77,7 +77,7 @@ TEST(EveryFamily, HasAMemberBelow) {
   }
 }
 
-constexpr int kImages = 16;
+constexpr int kShown = 16;
 constexpr int kClasses = 10;
 constexpr const char* kPictures = "/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz";
 constexpr const char* kLabels = "/usr/share/datasets/fashion-mnist/t10k-labels-idx1-ubyte.gz";
@@ -105,10 +105,10 @@ class EveryFamilyTrains : public testing::TestWithParam<Family> {
   Tensor pictures() const {
     const IdxImages file = read_idx_images(kPictures);
     const Shape& shape = graph_.input_shape();
-    Tensor batch({kImages, shape[0], shape[1], shape[2]});
+    Tensor batch({kShown, shape[0], shape[1], shape[2]});
     const bool bytes = row_.preprocessing == "none";
     float* to = batch.data();
-    for (std::int64_t i = 0; i < kImages; ++i) {
+    for (std::int64_t i = 0; i < kShown; ++i) {
       for (std::int64_t y = 0; y < shape[0]; ++y) {
         for (std::int64_t x = 0; x < shape[1]; ++x) {
           const std::int64_t row = i * file.height + y * file.height / shape[0];
@@ -127,7 +127,7 @@ class EveryFamilyTrains : public testing::TestWithParam<Family> {
     if (boundary == std::vector<NodeId>{0}) {
       return {input};
     }
-    FrozenProgram program(graph_, parameters, boundary, {.batch = kImages});
+    FrozenProgram program(graph_, parameters, boundary, {.batch = kShown});
     return test::run_frozen(program, graph_, std::span(&input, 1), boundary);
   }
 };
@@ -136,7 +136,7 @@ class EveryFamilyTrains : public testing::TestWithParam<Family> {
 double cross_entropy(const Tensor& logits, std::span<const int> labels, Tensor& gradient) {
   double loss = 0.0;
   const std::int64_t classes = logits.shape()[1];
-  for (std::int64_t i = 0; i < kImages; ++i) {
+  for (std::int64_t i = 0; i < kShown; ++i) {
     const auto row =
         logits.values().subspan(static_cast<std::size_t>(i * classes), static_cast<std::size_t>(classes));
     const auto largest = static_cast<double>(*std::ranges::max_element(row));
@@ -148,9 +148,9 @@ double cross_entropy(const Tensor& logits, std::span<const int> labels, Tensor& 
       const double log_probability =
           static_cast<double>(row[static_cast<std::size_t>(c)]) - largest - std::log(sum);
       const bool is_label = c == labels[static_cast<std::size_t>(i)];
-      loss -= is_label ? log_probability / kImages : 0.0;
+      loss -= is_label ? log_probability / kShown : 0.0;
       gradient[i * classes + c] =
-          static_cast<float>((std::exp(log_probability) - (is_label ? 1.0 : 0.0)) / kImages);
+          static_cast<float>((std::exp(log_probability) - (is_label ? 1.0 : 0.0)) / kShown);
     }
   }
   return loss;
@@ -190,8 +190,8 @@ TEST_P(EveryFamilyTrains, TheLossFallsWithoutReferenceImplementations) {
   for (const Precision precision : test::floating_precisions()) {
     SCOPED_TRACE(to_string(precision));
     Parameters parameters = initialize(graph_, 1);
-    TrainingProgram program(graph_, parameters, {.batch = kImages, .precision = precision});
-    Tensor gradient({kImages, kClasses});
+    TrainingProgram program(graph_, parameters, {.batch = kShown, .precision = precision});
+    Tensor gradient({kShown, kClasses});
     const std::vector<Tensor> boundary = boundary_values(program.boundary(), parameters, input);
     std::vector<const float*> sources;
     for (const Tensor& value : boundary) {
@@ -215,7 +215,7 @@ TEST_P(EveryFamilyTrains, TheLossFallsWithoutReferenceImplementations) {
     RecordProperty("losses_" + to_string(precision),
                    std::to_string(losses.front()) + " to " + std::to_string(losses.back()));
     expect_no_reference(program.report(0), "training");
-    FrozenProgram frozen(graph_, parameters, {graph_.output()}, {.batch = kImages, .precision = precision});
+    FrozenProgram frozen(graph_, parameters, {graph_.output()}, {.batch = kShown, .precision = precision});
     expect_no_reference(frozen.report(0), "frozen");
   }
 }
