@@ -34,15 +34,15 @@ DatasetSplits read_dataset_of(const std::string& path, int fewest_classes) {
 }
 
 std::string left_out_note(const Dataset& dataset) {
-  static const std::set<std::string> kPhotos{".heic", ".heif", ".hif", ".avif", ".tif", ".tiff",
-                                             ".jxl",  ".jp2",  ".psd", ".dng",  ".cr2", ".cr3",
-                                             ".nef",  ".arw",  ".orf", ".rw2"};
+  static const std::set<std::string> photos{".heic", ".heif", ".hif", ".avif", ".tif", ".tiff",
+                                            ".jxl",  ".jp2",  ".psd", ".dng",  ".cr2", ".cr3",
+                                            ".nef",  ".arw",  ".orf", ".rw2"};
   std::map<std::string, int> kinds;
   int count = 0;
   for (const std::string& path : dataset.skipped) {
     const std::filesystem::path file(path);
     const std::string kind = lower(file.extension().string());
-    if (kPhotos.contains(kind) && !file.filename().string().starts_with('.')) {
+    if (photos.contains(kind) && !file.filename().string().starts_with('.')) {
       ++kinds[kind];
       ++count;
     }

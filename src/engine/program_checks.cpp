@@ -21,6 +21,7 @@ std::vector<NeededParameter> checked_parameters(const Graph& graph, const Parame
                                                 const AskedFor& asked) {
   const auto names_of = [&](const std::vector<NodeId>& nodes) {
     std::vector<std::string> names;
+    names.reserve(nodes.size());
     for (const NodeId id : nodes) {
       names.push_back(graph.node(id).name);
     }
