@@ -161,7 +161,8 @@ TrainOptions within_budget(const TrainCommand& command, const Model& model, cons
   if (command.budget == 0.0) {
     return command.train;
   }
-  if (auto begun = options_of_run(command.train.out_directory); command.train.resume && begun) {
+  const auto begun = command.train.resume ? options_of_run(command.train.out_directory) : std::nullopt;
+  if (begun) {
     TrainOptions options = command.train;
     options.head.epochs = begun->head.epochs;
     options.fine_tune_from = begun->fine_tune_from;
