@@ -104,7 +104,8 @@ void add_split(CLI::App& program) {
   command->add_option("--out", options->output, "New folder")->type_name("DIR")->required();
   auto* train =
       command->add_option("--train", options->train, "Images of each class, or a share of them (0.8)");
-  auto* validation = command->add_option("--validation", options->validation, "(0.2)");
+  auto* validation =
+      command->add_option("--validation", options->validation, "(0.2, or of shares what the others leave)");
   auto* test = command->add_option("--test", options->test, "(0)");
   for (auto* option : {train, validation, test}) {
     option->type_name("N|SHARE")->check(number_from_zero());
