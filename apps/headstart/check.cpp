@@ -59,6 +59,7 @@ Json check_json(const DatasetCheck& check) {
           {"problems", problems},
           {"duplicates", duplicates},
           {"since_split", changes},
+          {"unused_folders", check.unused_folders},
           {"skipped", check.skipped}};
 }
 
@@ -139,6 +140,7 @@ void print_check(const DatasetCheck& check) {
   print_findings(check);
   print_duplicates(check);
   print_changes(check);
+  print_list("folders that are not used (without a picture, or beside train/)", check.unused_folders);
   print_list("not taken for pictures", check.skipped);
   fmt::print("\n{}\n", spoils_measurement(check)
                            ? "A measurement on this data would be wrong: see unreadable files, leaks and "
@@ -152,8 +154,9 @@ void run_check(const CheckCommand& command, Outcome& outcome) {
   if (!command.quarantine.empty()) {
     const auto list = quarantine(check);
     write_quarantine(list, command.quarantine);
-    progress->message(fmt::format("{}: {} files that are better left out; nothing was moved or deleted",
-                                  command.quarantine, list.size()));
+    progress->message(
+        fmt::format("{}: {} files that are better left out; nothing was moved yet: headstart relabel {} {}",
+                    command.quarantine, list.size(), command.data, command.quarantine));
   }
   command.json ? print_json(check_json(check)) : print_check(check);
   outcome.exit_status = spoils_measurement(check) ? 1 : 0;
@@ -170,7 +173,7 @@ void add_check(CLI::App& program, Outcome& outcome) {
       ->required();
   command
       ->add_option("--quarantine", options->quarantine,
-                   "Write a CSV of path,reason of what is better left out; nothing is deleted")
+                   "Write a CSV of path,reason of what is better left out, for `headstart relabel DATA FILE`")
       ->type_name("FILE");
   command
       ->add_option("--tiny", options->check.tiny_side,
@@ -195,7 +198,8 @@ void add_check(CLI::App& program, Outcome& outcome) {
       "are only told. Photos in the wrong class are found by `headstart labels`.\n"
       "Examples:\n"
       "  headstart check photos/\n"
-      "  headstart check photos/ --quarantine bad.csv --json");
+      "  headstart check photos/ --quarantine bad.csv\n"
+      "  headstart relabel photos/ bad.csv   moves them into photos.removed/, with undo");
   command->callback([options, &outcome] { run_check(*options, outcome); });
 }
 

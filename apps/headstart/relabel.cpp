@@ -53,7 +53,7 @@ void run_relabel(const RelabelCommand& command, Outcome& outcome) {
   }
   const Relabelled result = apply_relabel(plan);
   if (result.undo.empty()) {
-    fmt::print("nothing to do: no line of {} says relabel or remove under action\n", command.list);
+    fmt::print("nothing to do: no line of {} asks for a change\n", command.list);
     return;
   }
   fmt::print("{} relabelled, {} removed\nundo: headstart relabel {} --undo {}\n", result.relabelled,
@@ -75,7 +75,8 @@ void add_relabel(CLI::App& program, Outcome& outcome) {
       ->required();
   command->add_option(
       "LIST", options->list,
-      "CSV path,given,suggested,score,action of `headstart labels`, from --out or from its page");
+      "CSV path,given,suggested,score,action of `headstart labels`, from --out or from its page; or\n"
+      "path,reason of `headstart check --quarantine`, all to be removed");
   command->add_option("--undo", options->undo, "Put back what this file of an earlier relabel names")
       ->type_name("FILE");
   command->add_flag("--dry-run", options->dry_run, "Check and print what would be done, and do nothing");
@@ -83,7 +84,8 @@ void add_relabel(CLI::App& program, Outcome& outcome) {
       "Lines with the action relabel or remove count: relabel moves the photo into the folder of the class "
       "under\n"
       "`suggested` (edit it freely), remove moves it into DATA.removed/ beside the data. In a CSV the label\n"
-      "changes, or the line goes. All is checked before the first change, and the undo file is written "
+      "changes, or the line goes. What `check --quarantine` lists is removed, every line. All is checked "
+      "before the first change, and the undo file is written "
       "first.\n"
       "Examples:\n"
       "  headstart relabel photos/ labels.csv --dry-run\n"

@@ -56,7 +56,8 @@ struct DatasetCheck {
   std::vector<ClassCount> classes;
   double imbalance = 1.0;            // images of the largest class over those of the smallest, in training
   std::vector<std::string> skipped;  // hidden and non-image files
-  std::vector<SplitChange> since_split;  // of a data set that has a manifest
+  std::vector<std::string> unused_folders;  // class folders without pictures, folders beside train/
+  std::vector<SplitChange> since_split;     // of a data set that has a manifest
 };
 
 // Decodes every file once, on all cores. `path` as read_dataset takes it, or a folder of photos without

@@ -24,10 +24,11 @@ struct Sample {
 struct Dataset {
   std::vector<std::string> class_names;  // byte-wise sorted (Keras, torchvision)
   std::vector<Sample> samples;           // by class, then byte-wise by path
-  std::vector<std::string> skipped;      // hidden and non-image files
+  std::vector<std::string> skipped;      // hidden and non-image files; folders beside train/
 };
 
-// A line about files that are photos of kinds that are not read (HEIC, AVIF, TIFF, raw ones); else empty.
+// A line about files that are photos of kinds that are not read (HEIC, AVIF, TIFF, raw ones) and about
+// folders beside those of the parts; else empty.
 std::string left_out_note(const Dataset& dataset);
 
 struct DatasetSplits {

@@ -12,16 +12,19 @@ enum class LabelAction { undecided, keep, relabel, remove };
 
 // A line of a label list: the CSV path,given,suggested,score,action.
 struct LabelDecision {
-  std::string path{};  // relative to the data: its folder, or the folder of its CSV
-  std::string given{}, suggested{};
+  std::string
+      path{};  // relative to the data: its folder, or the folder of its CSV; or as read_dataset has it
+  std::string given{};  // the label that it has; empty: any
+  std::string suggested{};
   double score = 0.0;
   LabelAction action = LabelAction::undecided;
 };
 
 // Written atomically.
 void write_label_list(const std::vector<LabelDecision>& list, const std::string& path);
-// Columns are found by their names; `score` may be missing. Throws Error for a missing column and for an
-// action that is none of "", keep, relabel, remove.
+// Columns are found by their names; `score` may be missing. In a list of path,reason (write_quarantine) all
+// are to be removed. Throws Error for a missing column and for an action that is none of "", keep, relabel,
+// remove.
 std::vector<LabelDecision> read_label_list(const std::string& path);
 
 // What relabel does about one picture.

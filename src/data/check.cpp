@@ -10,6 +10,7 @@
 #include "data/duplicates.h"
 #include "data/examine.h"
 #include "data/folders.h"
+#include "data/reading_terms.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
 
@@ -34,7 +35,7 @@ void add_part(const Part& part, DatasetCheck& check) {
 }
 
 void list_labelled(const std::string& path, DatasetCheck& check) {
-  const DatasetSplits splits = read_dataset(path);
+  const DatasetSplits splits = read_dataset(path, {.empty_folders = true});
   for (const auto& name : splits.train.class_names) {
     check.classes.push_back({.name = name});
   }
@@ -45,6 +46,12 @@ void list_labelled(const std::string& path, DatasetCheck& check) {
   if (splits.test) {
     add_part({&*splits.test, "test", &ClassCount::test}, check);
   }
+  const auto files = std::stable_partition(check.skipped.begin(), check.skipped.end(), [](const auto& one) {
+    std::error_code ignored;
+    return !fs::is_directory(one, ignored) || is_left_by_system(one);
+  });
+  check.unused_folders.assign(files, check.skipped.end());
+  check.skipped.erase(files, check.skipped.end());
   std::int64_t least = check.classes.front().train, most = least;
   for (const auto& one : check.classes) {
     least = std::min(least, one.train);

@@ -22,7 +22,7 @@ void append(std::vector<std::string>& skipped, const std::vector<fs::path>& path
 }
 
 // The classes in `folder`, all in one role.
-void read_part(const fs::path& folder, SplitRole role, std::vector<LabelledFile>& files,
+void read_part(const fs::path& folder, SplitRole role, bool empty_folders, std::vector<LabelledFile>& files,
                std::vector<std::string>& skipped) {
   const FolderEntries entries = list_folder(folder);
   append(skipped, entries.files);
@@ -30,7 +30,9 @@ void read_part(const fs::path& folder, SplitRole role, std::vector<LabelledFile>
   for (const auto& class_folder : entries.folders) {
     const FoundFiles found = find_images(class_folder);
     skipped.insert(skipped.end(), found.skipped.begin(), found.skipped.end());
-    if (found.images.empty() && role == SplitRole::train) {
+    if (found.images.empty() && empty_folders) {
+      skipped.push_back(class_folder.string());
+    } else if (found.images.empty() && role == SplitRole::train) {
       throw Error(
           fmt::format("[dataset] pictures were expected in every class folder; received none in {}; "
                       "remove the folder or fill it",
@@ -84,11 +86,11 @@ std::map<SplitRole, fs::path> split_folders(const fs::path& folder) {
   return found.contains(SplitRole::train) ? found : std::map<SplitRole, fs::path>{};
 }
 
-DatasetSplits read_class_folders(const fs::path& folder, int fewest_classes) {
+DatasetSplits read_class_folders(const fs::path& folder, const ReadingTerms& terms) {
   const FolderEntries entries = list_folder(folder);
   auto by_role = split_folders(folder);
   if (by_role.empty()) {
-    if (fewest_classes > 1) {
+    if (terms.fewest_classes > 1) {
       refuse_wrapped_classes(folder, entries);
     }
     by_role.emplace(SplitRole::train, folder);
@@ -96,7 +98,7 @@ DatasetSplits read_class_folders(const fs::path& folder, int fewest_classes) {
   std::vector<LabelledFile> files;
   std::map<SplitRole, std::vector<std::string>> skipped;
   for (const auto& [role, part_folder] : by_role) {
-    read_part(part_folder, role, files, skipped[role]);
+    read_part(part_folder, role, terms.empty_folders, files, skipped[role]);
   }
   if (by_role.at(SplitRole::train) != folder) {
     append(skipped[SplitRole::train], entries.files);
@@ -108,7 +110,7 @@ DatasetSplits read_class_folders(const fs::path& folder, int fewest_classes) {
       }
     }
   }
-  DatasetSplits splits = splits_of(files, folder.string(), fewest_classes);
+  DatasetSplits splits = splits_of(files, folder.string(), terms.fewest_classes);
   for (auto& [role, paths] : skipped) {
     if (Dataset* dataset = part(splits, role); dataset != nullptr) {
       std::sort(paths.begin(), paths.end());

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "data/labels.h"
+#include "data/reading_terms.h"
 #include "headstart/dataset.h"
 
 namespace headstart {
@@ -13,6 +14,6 @@ namespace headstart {
 // well be called "train".
 std::map<SplitRole, std::filesystem::path> split_folders(const std::filesystem::path& folder);
 
-DatasetSplits read_class_folders(const std::filesystem::path& folder, int fewest_classes);
+DatasetSplits read_class_folders(const std::filesystem::path& folder, const ReadingTerms& terms);
 
 }  // namespace headstart

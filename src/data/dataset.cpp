@@ -4,30 +4,33 @@
 #include <filesystem>
 #include <map>
 #include <set>
+#include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "data/class_folders.h"
 #include "data/csv.h"
-#include "data/fewest_classes.h"
+#include "data/folders.h"
+#include "data/reading_terms.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
 
 namespace headstart {
 
-DatasetSplits read_dataset(const std::string& path) { return read_dataset_of(path, 2); }
+DatasetSplits read_dataset(const std::string& path) { return read_dataset(path, ReadingTerms{}); }
 
-DatasetSplits read_dataset_of(const std::string& path, int fewest_classes) {
+DatasetSplits read_dataset(const std::string& path, const ReadingTerms& terms) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) {
-    return read_class_folders(path, fewest_classes);
+    return read_class_folders(path, terms);
   }
   if (!std::filesystem::exists(path, error)) {
     throw Error(
         fmt::format("[dataset] a folder of class folders or a .csv was expected; {} does not exist", path));
   }
   if (lower(std::filesystem::path(path).extension().string()) == ".csv") {
-    return read_csv_dataset(path, fewest_classes);
+    return read_csv_dataset(path, terms.fewest_classes);
   }
   throw Error(
       fmt::format("[dataset] a folder of class folders or a .csv was expected; received the file {}", path));
@@ -38,23 +41,37 @@ std::string left_out_note(const Dataset& dataset) {
                                             ".jxl",  ".jp2",  ".psd", ".dng",  ".cr2", ".cr3",
                                             ".nef",  ".arw",  ".orf", ".rw2"};
   std::map<std::string, int> kinds;
+  std::vector<std::string> folders;
   int count = 0;
   for (const std::string& path : dataset.skipped) {
-    const std::filesystem::path file(path);
-    const std::string kind = lower(file.extension().string());
-    if (photos.contains(kind) && !file.filename().string().starts_with('.')) {
+    std::error_code ignored;
+    const std::string kind = lower(std::filesystem::path(path).extension().string());
+    if (is_left_by_system(path)) {
+      continue;
+    }
+    if (std::filesystem::is_directory(path, ignored)) {
+      folders.push_back(path);
+    } else if (photos.contains(kind)) {
       ++kinds[kind];
       ++count;
     }
   }
-  std::string list;
-  for (const auto& [kind, files] : kinds) {
-    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", files, kind);
+  std::vector<std::string> notes;
+  if (count > 0) {
+    std::vector<std::string> list;
+    for (const auto& [kind, files] : kinds) {
+      list.push_back(fmt::format("{} {}", files, kind));
+    }
+    notes.push_back(
+        fmt::format("{} of kinds that are not read ({}): convert {} to JPEG",
+                    count == 1 ? "one file is a photo" : fmt::format("{} files are photos", count),
+                    fmt::join(list, ", "), count == 1 ? "it" : "them"));
   }
-  return count == 0
-             ? ""
-             : fmt::format("{} of the files are photos of kinds that are not read ({}): convert them to JPEG",
-                           count, list);
+  if (!folders.empty()) {
+    notes.push_back(
+        fmt::format("not used, because beside the folders of the parts: {}", fmt::join(folders, ", ")));
+  }
+  return fmt::format("{}", fmt::join(notes, "; "));
 }
 
 }  // namespace headstart

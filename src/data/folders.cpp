@@ -21,13 +21,6 @@ namespace fs = std::filesystem;
 constexpr std::array<const char*, 9> kExtensions{".jpg",  ".jpeg", ".jpe", ".jfif", ".png",
                                                  ".webp", ".bmp",  ".dib", ".gif"};
 
-// What systems leave in folders and archives of people: hidden files, and folders of their own.
-bool is_no_users(std::string_view name) {
-  constexpr std::array<std::string_view, 4> kSystems{"__MACOSX", "@eaDir", "$RECYCLE.BIN",
-                                                     "System Volume Information"};
-  return name.starts_with('.') || std::find(kSystems.begin(), kSystems.end(), name) != kSystems.end();
-}
-
 void sort_bytewise(std::vector<fs::path>& paths) {
   std::sort(paths.begin(), paths.end(),
             [](const fs::path& a, const fs::path& b) { return a.native() < b.native(); });
@@ -59,6 +52,13 @@ void walk(const fs::path& folder, std::set<fs::path>& visited, FoundFiles& found
 
 }  // namespace
 
+bool is_left_by_system(const fs::path& path) {
+  constexpr std::array<std::string_view, 4> kSystems{"__MACOSX", "@eaDir", "$RECYCLE.BIN",
+                                                     "System Volume Information"};
+  const std::string name = path.filename().string();
+  return name.starts_with('.') || std::find(kSystems.begin(), kSystems.end(), name) != kSystems.end();
+}
+
 FolderEntries list_folder(const fs::path& folder) {
   FolderEntries entries;
   std::error_code error;
@@ -69,7 +69,7 @@ FolderEntries list_folder(const fs::path& folder) {
   }
   for (const auto& entry : iterator) {
     std::error_code unknown;  // a dangling link is neither
-    if (is_no_users(entry.path().filename().native())) {
+    if (is_left_by_system(entry.path())) {
       entries.hidden.push_back(entry.path());
     } else if (entry.is_directory(unknown)) {
       entries.folders.push_back(entry.path());

@@ -23,6 +23,9 @@ struct FoundFiles {
 // All levels; links to folders are followed, each real folder is visited once.
 FoundFiles find_images(const std::filesystem::path& folder);
 
+// What systems leave in folders and archives of people: hidden files, and folders of their own (__MACOSX).
+bool is_left_by_system(const std::filesystem::path& path);
+
 // By extension; a file without one is a picture when its first bytes say so.
 bool is_image_file(const std::filesystem::path& file);
 

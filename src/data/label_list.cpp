@@ -50,6 +50,17 @@ double score_from(const std::string& text) {
   return score;
 }
 
+// As write_quarantine writes it: all of it is to be removed, whatever its labels are.
+std::vector<LabelDecision> quarantined(const std::vector<Row>& rows, std::size_t path_column) {
+  std::vector<LabelDecision> list;
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    if (path_column < rows[i].size()) {
+      list.push_back({.path = rows[i][path_column], .action = LabelAction::remove});
+    }
+  }
+  return list;
+}
+
 struct ListColumns {
   std::size_t path = 0, given = 0, suggested = 0, action = 0;
   std::optional<std::size_t> score{};
@@ -88,7 +99,12 @@ void write_label_list(const std::vector<LabelDecision>& list, const std::string&
 
 std::vector<LabelDecision> read_label_list(const std::string& path) {
   const auto rows = parse_csv(read_csv_text(path));
-  const ListColumns columns = list_columns(rows.empty() ? Row{} : rows.front(), path);
+  const Row header = rows.empty() ? Row{} : rows.front();
+  if (const auto paths = column_of(header, "path");
+      paths && column_of(header, "reason") && !column_of(header, "action")) {
+    return quarantined(rows, *paths);
+  }
+  const ListColumns columns = list_columns(header, path);
   std::vector<LabelDecision> list;
   for (std::size_t i = 1; i < rows.size(); ++i) {
     const auto field = [&row = rows[i]](std::size_t column) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -62,13 +63,17 @@ KnownData known_data(const std::string& data) {
 
 // The change that a decision asks for, counted in `known.training`.
 LabelChange change_of(const LabelDecision& decision, const std::string& data, KnownData& known) {
-  const auto [begin, end] = known.pictures.equal_range(normal(place_of_data(data) / decision.path));
+  auto [begin, end] = known.pictures.equal_range(normal(place_of_data(data) / decision.path));
+  if (begin == end) {
+    std::tie(begin, end) = known.pictures.equal_range(normal(decision.path));
+  }
   if (begin == end) {
     throw Error(
         fmt::format("[relabel] a picture of {} was expected, its path relative to that; received \"{}\"",
                     data, decision.path));
   }
-  LabelChange change{.path = decision.path, .given = decision.given};
+  LabelChange change{.path = path_in_data(data, begin->first),
+                     .given = decision.given.empty() ? begin->second.label : decision.given};
   if (decision.action == LabelAction::relabel) {
     change.label = decision.suggested;
     if (std::find(known.classes.begin(), known.classes.end(), change.label) == known.classes.end()) {
@@ -78,10 +83,10 @@ LabelChange change_of(const LabelDecision& decision, const std::string& data, Kn
   }
   bool found = false;
   for (auto picture = begin; picture != end; ++picture) {
-    if (picture->second.label == decision.given) {
+    if (picture->second.label == change.given) {
       found = true;
       if (picture->second.training) {
-        --known.training[decision.given];
+        --known.training[change.given];
         if (!change.label.empty()) {
           ++known.training[change.label];
         }
@@ -157,11 +162,9 @@ void set_targets(RelabelPlan& plan) {
   const std::size_t class_at = class_position(place);
   std::set<fs::path> taken;
   for (auto& change : plan.changes) {
-    const std::string relative = path_in_data(plan.data, normal(place / change.path));
     const fs::path folder = change.label.empty() ? removed : place;
-    const fs::path target = free_name(folder, target_of(change, relative, class_at), taken);
-    require_movable(place / relative, folder / target);
-    change.path = relative;
+    const fs::path target = free_name(folder, target_of(change, change.path, class_at), taken);
+    require_movable(place / change.path, folder / target);
     change.target = target.string();
   }
 }
@@ -261,7 +264,7 @@ RelabelPlan plan_relabel(const std::string& data, const std::vector<LabelDecisio
       continue;
     }
     plan.changes.push_back(change_of(decision, data, known));
-    if (!named.insert(normal(place_of_data(data) / decision.path)).second) {
+    if (!named.insert(plan.changes.back().path).second) {
       throw Error(fmt::format("[relabel] every picture once was expected; received {} twice", decision.path));
     }
   }

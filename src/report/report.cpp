@@ -10,7 +10,7 @@
 #include <fmt/ranges.h>
 
 #include "core/files.h"
-#include "data/fewest_classes.h"
+#include "data/reading_terms.h"
 #include "headstart/error.h"
 #include "headstart/explain_pictures.h"
 #include "headstart/image.h"
@@ -33,7 +33,8 @@ constexpr DecodeOptions kThumbnail{.minimum_width = 288, .minimum_height = 288};
 DatasetSplits read_data(const std::string& run, const std::string& path, const RunConfig& config,
                         std::string& held_out) {
   const TrainOptions& options = config.train;
-  DatasetSplits splits = config.adds_classes() ? read_dataset_of(path, 1) : read_dataset(path);
+  DatasetSplits splits =
+      config.adds_classes() ? read_dataset(path, ReadingTerms{.fewest_classes = 1}) : read_dataset(path);
   held_out = "photos of their own, apart from the training photos";
   if (splits.validation) {
     return splits;

@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "data/fewest_classes.h"
+#include "data/reading_terms.h"
 #include "headstart/error.h"
 #include "headstart/extract.h"
 #include "train/features.h"
@@ -181,7 +181,9 @@ void write_outputs(AddedClasses& added, const TrainOptions& asked) {
 
 }  // namespace
 
-DatasetSplits read_new_classes(const std::string& path) { return read_dataset_of(path, 1); }
+DatasetSplits read_new_classes(const std::string& path) {
+  return read_dataset(path, ReadingTerms{.fewest_classes = 1});
+}
 
 AddedClasses add_classes(const Model& model, const DatasetSplits& data, const AddClassesOptions& asked,
                          TrainObserver& observer) {

@@ -11,6 +11,7 @@
 
 #include "data/folder_tree.h"
 #include "headstart/image.h"
+#include "headstart/relabel.h"
 #include "headstart/split.h"
 #include "image/fingerprint.h"
 #include "image/inspect.h"
@@ -23,6 +24,7 @@ namespace fs = std::filesystem;
 
 using test::data_path;
 using test::FolderTree;
+using test::message_of;
 using test::shared_path;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -139,15 +141,15 @@ TEST_F(CheckTest, NamesWhatIsWrongWithAPicture) {
 }
 
 TEST_F(CheckTest, DuplicatesByTheirReach) {
-  picture("train/a/1.png", scene(1, 120, 90));
-  picture("train/a/1_smaller.png", resize(scene(1, 120, 90), 75, 56, ResizeKernel::bicubic_aa));
-  picture("train/a/2.png", scene(2, 120, 90));
-  picture("train/b/2_too.png", scene(2, 120, 90));
-  picture("train/b/3.png", scene(3, 120, 90));
-  picture("train/b/5.png", scene(5, 120, 90));
-  picture("val/a/4.png", scene(4, 120, 90));
-  picture("val/b/3_too.png", scene(3, 120, 90));
-  const auto result = check();
+  picture("photos/train/a/1.png", scene(1, 120, 90));
+  picture("photos/train/a/1_smaller.png", resize(scene(1, 120, 90), 75, 56, ResizeKernel::bicubic_aa));
+  picture("photos/train/a/2.png", scene(2, 120, 90));
+  picture("photos/train/b/2_too.png", scene(2, 120, 90));
+  picture("photos/train/b/3.png", scene(3, 120, 90));
+  picture("photos/train/b/5.png", scene(5, 120, 90));
+  picture("photos/val/a/4.png", scene(4, 120, 90));
+  picture("photos/val/b/3_too.png", scene(3, 120, 90));
+  const auto result = check("photos");
   ASSERT_EQ(result.duplicates.size(), 3U);
   const auto& within = result.duplicates[0];
   EXPECT_EQ(names(result, within), (std::set<std::string>{"1.png", "1_smaller.png"}));
@@ -164,10 +166,29 @@ TEST_F(CheckTest, DuplicatesByTheirReach) {
     left_out.insert(fs::path(entry.path).filename().string());
   }
   EXPECT_EQ(left_out, (std::set<std::string>{"1_smaller.png", "2.png", "2_too.png", "3.png"}));
-  for (const auto& entry : quarantine(result)) {
-    fs::remove(entry.path);
+  const std::string list = tree_.path("quarantine.csv");
+  write_quarantine(quarantine(result), list);
+  EXPECT_EQ(apply_relabel(plan_relabel(tree_.path("photos"), read_label_list(list))).removed, 4);
+  EXPECT_FALSE(spoils_measurement(check("photos")));
+}
+
+TEST_F(CheckTest, FoldersThatAreNotUsed) {
+  for (int i = 0; i < 4; ++i) {
+    picture(fmt::format("photos/train/{}/{}.png", i % 2 == 0 ? "a" : "b", i), scene(i, 80, 60));
   }
-  EXPECT_FALSE(spoils_measurement(check()));
+  tree_.file("photos/train/empty/readme.txt");
+  tree_.file("photos/more/c/1.jpg");
+  tree_.file("photos/.thumbnails/1.jpg");
+  const std::string data = tree_.path("photos");
+  Progress silent;
+  const auto result = check_dataset(data, {}, silent);
+  EXPECT_EQ(result.classes.size(), 2U);
+  EXPECT_THAT(result.unused_folders, ElementsAre(data + "/more", data + "/train/empty"));
+  EXPECT_THAT(result.skipped, ElementsAre(HasSubstr(".thumbnails"), HasSubstr("readme.txt")));
+  EXPECT_THAT(message_of([&] { read_dataset(data); }), HasSubstr("train/empty"));
+  fs::remove_all(data + "/train/empty");
+  EXPECT_EQ(left_out_note(read_dataset(data).train),
+            "not used, because beside the folders of the parts: " + data + "/more");
 }
 
 TEST_F(CheckTest, QuarantineIsAListOfPathsAndReasons) {

@@ -76,6 +76,26 @@ class RelabelTest : public testing::Test {
   std::string data;
 };
 
+TEST_F(RelabelTest, TakesAQuarantine) {
+  const std::string list =
+      tree.file("list.csv", "path,reason\n" + data + "/cat/1.jpg,unreadable\ndog/sub/4.jpg,a duplicate\n");
+  const RelabelPlan plan = plan_relabel(data, read_label_list(list));
+  ASSERT_EQ(plan.changes.size(), 2U);
+  EXPECT_EQ(plan.changes[0].path, "cat/1.jpg");
+  EXPECT_EQ(plan.changes[0].given, "cat");
+  EXPECT_EQ(plan.changes[1].path, "dog/sub/4.jpg");
+  EXPECT_EQ(apply_relabel(plan).removed, 2);
+  EXPECT_FALSE(content_of(data).contains("cat/1.jpg"));
+
+  tree.file("1.jpg");
+  tree.file("2.jpg");
+  const std::string csv = tree.file("photos.csv", "path,label\n1.jpg,a\n2.jpg,b\n3.jpg,a\n");
+  const std::string third = tree.file("3.jpg");
+  tree.file("list.csv", "path,reason\n" + third + ",a duplicate\n");
+  apply_relabel(plan_relabel(csv, read_label_list(list)));
+  EXPECT_EQ(text_of(csv), "path,label\n1.jpg,a\n2.jpg,b\n");
+}
+
 TEST_F(RelabelTest, MovesRemovesAndPutsBack) {
   const Content before = content_of(data);
   const auto plan = plan_relabel(data, {relabel("cat/3.jpg", "cat", "dog"),
