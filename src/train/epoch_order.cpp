@@ -32,6 +32,13 @@ std::vector<int> order_of_round(const std::vector<int>& labels, bool balance, Ra
   return balanced;
 }
 
+// The view of a sample that the epoch has shown `times` times before: another one each time.
+int view_of(int sample, int views, int epoch, int times) {
+  constexpr int kEpochs = 1 << 20,
+                kTimes = 1 << 10;  // of new views: no two of as many epochs and times are one
+  return views == 0 ? epoch % kEpochs + times % kTimes * kEpochs : (epoch + times + sample) % views;
+}
+
 }  // namespace
 
 std::vector<LoaderItem> order_of_epoch(const std::vector<int>& labels, const TrainOptions& options, int views,
@@ -41,12 +48,13 @@ std::vector<LoaderItem> order_of_epoch(const std::vector<int>& labels, const Tra
           ? labels.size()
           : static_cast<std::size_t>(options.steps_per_epoch) * static_cast<std::size_t>(options.batch_size);
   std::vector<LoaderItem> items;
+  std::vector<int> times(labels.size(), 0);
   for (std::uint32_t round = 0; items.size() < wanted; ++round) {
     Random random(options.seed, RandomPurpose::shuffle, static_cast<std::uint64_t>(epoch), round);
     const std::vector<int> order = order_of_round(labels, options.balanced_sampling, random);
     for (std::size_t i = 0; i < labels.size() && items.size() < wanted; ++i) {
-      // Every sample goes round its views from a place of its own.
-      items.push_back({.sample = order[i], .view = views == 0 ? epoch : (epoch + order[i]) % views});
+      const int before = times[static_cast<std::size_t>(order[i])]++;
+      items.push_back({.sample = order[i], .view = view_of(order[i], views, epoch, before)});
     }
   }
   return items;
