@@ -80,7 +80,10 @@ void add_models(CLI::App& program) {
   command->footer(
       "Depth counts layers as Keras's first table of its networks did (activations and normalisations too, "
       "but\n"
-      "not everywhere); a network that the table did not have shows -.\n\nExample:\n  headstart models");
+      "not everywhere); a network that the table did not have shows -. Parameters are the published "
+      "figures:\n"
+      "torchvision's leave out the statistics of norms, which `summary` counts as Keras does.\n\nExample:\n  "
+      "headstart models");
   command->callback([json] { *json ? print_models_json() : print_models_table(); });
 }
 

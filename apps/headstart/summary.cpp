@@ -105,7 +105,8 @@ void add_summary(CLI::App& program) {
   command
       ->add_option("--freeze", options->freeze,
                    "With --head: all of the base, none, or what comes before a layer (all)")
-      ->type_name("all|none|NAME");
+      ->type_name("all|none|NAME")
+      ->needs("--head");
   command->add_flag("--expand", options->expand, "The layers of a nested base in place of one row for it");
   command->add_flag("--json", options->json, "One JSON document");
   command->footer(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -15,14 +16,17 @@ constexpr double kWidth = 860.0, kPanelWidth = 350.0, kPanelHeight = 230.0, kLeg
 
 using Field = double EpochRecord::*;
 
+// Smoothed anew from the start of each stage.
 std::vector<Point> values_of(const RunCurves& run, Field field, double smoothing) {
   std::vector<Point> points;
+  std::string stage;
   for (const auto& record : run.history) {
     const double value = record.*field;
     if (!std::isfinite(value)) {
       continue;
     }
-    const double before = points.empty() ? value : points.back().y;
+    const double before = points.empty() || record.stage != stage ? value : points.back().y;
+    stage = record.stage;
     points.push_back({static_cast<double>(record.epoch), smoothing * before + (1.0 - smoothing) * value});
   }
   return points;

@@ -245,6 +245,19 @@ bool run_stages(Session& session) {
   return true;
 }
 
+// The temperature that was fitted to a finished run's model file, whose values another run has not changed.
+double temperature_of(const std::string& model_file) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(model_file, ignored)) {
+    return 1.0;
+  }
+  try {
+    return load_model(model_file).temperature;
+  } catch (const Error&) {
+    return 1.0;  // damaged: it is written again
+  }
+}
+
 TrainResult run(Model model, const Split& train_split, const Split& validation_split,
                 const TrainOptions& options, TrainObserver& observer, bool holds_out = false) {
   const CoreLimit cores(options.threads);
@@ -269,7 +282,11 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
     session.fingerprint = fingerprint_of(session);
   }
   const auto lock = begin_or_resume(session);
+  const std::size_t epochs_before = session.state.history.size();
   result.interrupted = !run_stages(session);
+  if (epochs_before > 0 && epochs_before == session.state.history.size()) {
+    model.temperature = temperature_of(model_path(options.out_directory));
+  }
   assign(model.parameters, session.state.best);
   if (session.state.best_epoch > 0) {
     model.ranges = session.state.best_ranges;

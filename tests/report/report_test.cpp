@@ -271,6 +271,8 @@ TEST_F(ReportTest, SmoothingIsTheCourses) {
   };
   EXPECT_NEAR(second(0.0), 0.0, 1e-9);
   EXPECT_NEAR(second(0.8), (0.8 - 0.64) / (1.0 - 0.64), 1e-9);
+  run.history[1].stage = run.history[2].stage = "fine-tune";  // begins with its own first value
+  EXPECT_NEAR(second(0.8), second(0.0), 1e-9);
 }
 
 TEST_F(ReportTest, HistoryFilesAreRead) {

@@ -114,6 +114,19 @@ TEST(Resume, AFinishedRunHasNothingLeftToDo) {
   EXPECT_EQ(second.best_epoch, first.best_epoch);
 }
 
+TEST(Resume, AFinishedRunKeepsItsCalibration) {
+  const test::TemporaryFolder folder;
+  TrainObserver silent;
+  run(folder / "run", false, silent);
+  Model calibrated = load_model(folder / "run/model.safetensors");
+  calibrated.temperature = 2.5;
+  save_model(calibrated, folder / "run/model.safetensors");
+  const auto saved = bytes_of_file(folder / "run/model.safetensors");
+  EXPECT_EQ(run(folder / "run", true, silent).model.temperature, 2.5);
+  EXPECT_EQ(bytes_of_file(folder / "run/model.safetensors"), saved);
+  EXPECT_EQ(run(folder / "run", false, silent).model.temperature, 1.0);
+}
+
 TEST(Resume, RefusesTheCheckpointOfAnotherRun) {
   const test::TemporaryFolder folder;
   TrainObserver silent;
