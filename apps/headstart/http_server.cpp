@@ -63,12 +63,16 @@ std::string media_type(const httplib::Request& request) {
   return lower(std::string_view(value).substr(0, value.find_first_of("; ")));
 }
 
-std::optional<std::size_t> declared_length(const httplib::Request& request) {
-  const std::string text = request.get_header_value("Content-Length");
+template <typename Number>
+std::optional<Number> number_of(const std::string& text) {
   const char* const end = text.data() + text.size();
-  std::size_t length = 0;
-  const auto read = std::from_chars(text.data(), end, length);
-  return read.ec == std::errc() && read.ptr == end ? std::optional(length) : std::nullopt;
+  Number number{};
+  const auto read = std::from_chars(text.data(), end, number);
+  return read.ec == std::errc() && read.ptr == end ? std::optional(number) : std::nullopt;
+}
+
+std::optional<std::size_t> declared_length(const httplib::Request& request) {
+  return number_of<std::size_t>(request.get_header_value("Content-Length"));
 }
 
 enum class Body { none, declared, malformed };
@@ -290,22 +294,22 @@ std::optional<Answer> refused_by_header(const httplib::Request& request, bool lo
 
 void add_header_checks(httplib::Server& server, bool local, const std::string& listened) {
   using Handled = httplib::Server::HandlerResponse;
-  server.set_pre_routing_handler(
-      [local, listened](const httplib::Request& request, httplib::Response& response) {
-        if (const auto refused = refused_by_header(request, local, listened)) {
-          set_last_answer(response, *refused, Clock::now());
-          return Handled::Handled;
-        }
-        const bool known = std::any_of(kRoutes.begin(), kRoutes.end(), [&](const Route& route) {
-          return route.path == request.path && route.method == request.method;
-        });
-        if (known || request.method == "GET" || body_of(request) == Body::declared) {
-          return Handled::Unhandled;
-        }
-        response.status = 404;  // here, because httplib would wait for a body
-        explain_refusal(request, response);
-        return Handled::Handled;
-      });
+  server.set_pre_routing_handler([local, listened](const httplib::Request& request,
+                                                   httplib::Response& response) {
+    if (const auto refused = refused_by_header(request, local, listened)) {
+      set_last_answer(response, *refused, Clock::now());
+      return Handled::Handled;
+    }
+    const bool known = std::any_of(kRoutes.begin(), kRoutes.end(), [&](const Route& route) {
+      return route.path == request.path && route.method == request.method;
+    });
+    if (known || request.method == "GET" || request.method == "HEAD" || body_of(request) == Body::declared) {
+      return Handled::Unhandled;
+    }
+    response.status = 404;  // here, because httplib would wait for a body
+    explain_refusal(request, response);
+    return Handled::Handled;
+  });
 }
 
 void add_pages(httplib::Server& server, const Service& service) {
@@ -339,15 +343,22 @@ void add_pictures(httplib::Server& server, Service& service, const HttpOptions& 
   server.Post("/predict", picture_handler(options, [&service](const httplib::Request&, const auto& uploads) {
                 return service.predict(uploads);
               }));
-  server.Post("/explain",
-              picture_handler(options, [&service](const httplib::Request& request, const auto& uploads) {
-                if (uploads.size() != 1) {
-                  return refusal(400, uploads.empty()
-                                          ? "expected a picture; received none"
-                                          : fmt::format("expected one picture; received {}", uploads.size()));
-                }
-                return service.explain(uploads.front(), request.get_param_value("class"));
-              }));
+  server.Post(
+      "/explain", picture_handler(options, [&service](const httplib::Request& request, const auto& uploads) {
+        if (uploads.size() != 1) {
+          return refusal(400, uploads.empty()
+                                  ? "expected a picture; received none"
+                                  : fmt::format("expected one picture; received {}", uploads.size()));
+        }
+        if (request.has_param("index")) {
+          const std::string text = request.get_param_value("index");
+          const auto index = number_of<int>(text);
+          return index ? service.explain(uploads.front(), *index)
+                       : refusal(400, fmt::format("expected the number of a class as index; received {}",
+                                                  printable(text)));
+        }
+        return service.explain(uploads.front(), request.get_param_value("class"));
+      }));
 }
 
 void configure(httplib::Server& server, const HttpOptions& options) {

@@ -153,7 +153,8 @@ bool TimedServer::process_and_close_socket(socket_t socket) {
   };
   bool whole_header = false;
   const auto answer = [&](auto& server, bool last, bool& closed) {
-    const auto header_read = [&](httplib::Request&) {
+    const auto header_read = [&](httplib::Request& request) {
+      request.ranges.clear();  // nothing here is large enough for parts, and many parts would multiply it
       stream.expect_body();
       whole_header = true;
     };

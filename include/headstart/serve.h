@@ -55,6 +55,8 @@ class Service {
   // Grad-CAM over the picture as a PNG of at most 1024 pixels a side. `class_name`: as find_class takes it;
   // empty: the most probable one.
   Answer explain(const Upload& picture, const std::string& class_name);
+  // By the class's number, where a name may be a number too, or stand twice.
+  Answer explain(const Upload& picture, int class_index);
   // {"model", "network", "input_size": [height, width], "classes": [{"index", "id", "name"}], "parameters",
   // "precision", "top", "maximum_pictures"}.
   Answer description() const;

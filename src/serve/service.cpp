@@ -97,6 +97,26 @@ struct Service::Impl {
     return map;
   }
 
+  Answer explain(const Upload& picture, const std::vector<int>& classes) {
+    const Model& model = classifier.model();
+    try {
+      DecodeOptions decode = decode_options_for(model.preprocessing);
+      decode.minimum_width = std::max(decode.minimum_width, kOverlaySide);
+      decode.minimum_height = std::max(decode.minimum_height, kOverlaySide);
+      Image photo = classifier.decode(bytes_of(picture), decode);
+      const Tensor input = preprocess(photo, model.preprocessing).reshaped(classifier.rows_shape(1));
+      const HeatMap map = evidence(input, classes);
+      const Image shown = no_larger_than(std::move(photo), kOverlaySide);
+      const auto window = fitted_window(shown.width, shown.height, model.preprocessing);
+      const auto png = encode_png(overlaid(shown, map, window, {}));
+      return {.type = "image/png",
+              .body = std::string(png.begin(), png.end()),
+              .note = map.is_zero() ? "nothing speaks for this class: the map is all zeros" : ""};
+    } catch (const Error& error) {
+      return refusal(422, error.what());
+    }
+  }
+
   std::string name;
   ServiceOptions options;
   Precision precision;
@@ -114,8 +134,8 @@ Answer Service::predict(const std::vector<Upload>& pictures) {
     return refusal(400, "[serve] expected a picture; received none; send files as multipart/form-data");
   }
   if (pictures.size() > impl_->options.maximum_pictures) {
-    return refusal(413, fmt::format("[serve] expected at most {} pictures; received {}; send fewer at once",
-                                    impl_->options.maximum_pictures, pictures.size()));
+    return refusal(413, fmt::format("[serve] expected at most {} pictures; received more; send fewer at once",
+                                    impl_->options.maximum_pictures));
   }
   std::vector<ImagePrediction> predictions(pictures.size());
   const auto inputs = impl_->inputs_of(pictures, predictions);
@@ -146,31 +166,22 @@ Answer Service::predict(const std::vector<Upload>& pictures) {
 }
 
 Answer Service::explain(const Upload& picture, const std::string& class_name) {
-  const Model& model = impl_->classifier.model();
-  std::vector<int> classes;
-  if (!class_name.empty()) {
-    try {
-      classes = {find_class(model, class_name)};
-    } catch (const Error& error) {
-      return refusal(400, error.what());
-    }
+  if (class_name.empty()) {
+    return impl_->explain(picture, {});
   }
   try {
-    DecodeOptions decode = decode_options_for(model.preprocessing);
-    decode.minimum_width = std::max(decode.minimum_width, kOverlaySide);
-    decode.minimum_height = std::max(decode.minimum_height, kOverlaySide);
-    Image photo = impl_->classifier.decode(bytes_of(picture), decode);
-    const Tensor input = preprocess(photo, model.preprocessing).reshaped(impl_->classifier.rows_shape(1));
-    const HeatMap map = impl_->evidence(input, classes);
-    const Image shown = no_larger_than(std::move(photo), kOverlaySide);
-    const auto window = fitted_window(shown.width, shown.height, model.preprocessing);
-    const auto png = encode_png(overlaid(shown, map, window, {}));
-    return {.type = "image/png",
-            .body = std::string(png.begin(), png.end()),
-            .note = map.is_zero() ? "nothing speaks for this class: the map is all zeros" : ""};
+    return impl_->explain(picture, {find_class(impl_->classifier.model(), class_name)});
   } catch (const Error& error) {
-    return refusal(422, error.what());
+    return refusal(400, error.what());
   }
+}
+
+Answer Service::explain(const Upload& picture, int class_index) {
+  const auto classes = static_cast<int>(class_labels(impl_->classifier.model()).size());
+  if (class_index < 0 || class_index >= classes) {
+    return refusal(400, fmt::format("expected an index from 0 to {}; received {}", classes - 1, class_index));
+  }
+  return impl_->explain(picture, {class_index});
 }
 
 Answer Service::description() const {

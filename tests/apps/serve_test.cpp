@@ -220,7 +220,33 @@ TEST_F(ServeTest, TakesAPictureAsTheBody) {
   EXPECT_EQ(map->get_header_value("Content-Type"), "image/png");
   EXPECT_TRUE(map->body.starts_with("\x89PNG"));
   expect_refused(client()->Post("/explain?class=7", png(1), "image/png"), 400);
+  EXPECT_EQ(client()->Post("/explain?index=2", png(1), "image/png")->body, map->body);
+  for (const char* index : {"7", "-1", "x", ""}) {
+    expect_refused(client()->Post(std::string("/explain?index=") + index, png(1), "image/png"), 400);
+  }
   expect_refused(client()->Post("/explain", Files{file("a", png(1)), file("b", png(2))}), 400);
+}
+
+TEST_F(ServeTest, HeadersAreAnsweredAlone) {
+  const auto head = client()->Head("/health");
+  ASSERT_TRUE(head);
+  EXPECT_EQ(head->status, 200);
+  EXPECT_TRUE(head->body.empty());
+  EXPECT_EQ(client()->Head("/predict")->status, 405);
+}
+
+TEST_F(ServeTest, PartsOfAnAnswerAreNotServed) {
+  const auto whole = client()->Get("/model");
+  std::string ranges = "bytes=0-";
+  for (int i = 0; i < 100; ++i) {
+    ranges += ",0-";
+  }
+  for (const auto& range : {std::string("bytes=0-3"), ranges}) {
+    const auto answer = client()->Get("/model", {{"Range", range}});
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, 200);
+    EXPECT_EQ(answer->body, whole->body);
+  }
 }
 
 TEST_F(ServeTest, ATruncatedPictureHasAnError) {
