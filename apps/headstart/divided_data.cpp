@@ -1,5 +1,6 @@
 #include "divided_data.h"
 
+#include <filesystem>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,6 +14,13 @@ DatasetSplits read_divided(const std::string& data, const std::string& model, co
   DatasetSplits splits = read_dataset(data);
   auto divided = as_run_divided(model, splits);
   if (!divided) {
+    const auto list = std::filesystem::path(model).parent_path() / "held_out.csv";
+    if (!splits.validation && !splits.test && split.empty() && std::filesystem::exists(list)) {
+      progress.message(fmt::format(
+          "none of these photos is one that the training held out: all {} of them are taken, which is fair "
+          "only if it did not see them",
+          splits.train.samples.size()));
+    }
     return splits;
   }
   if (split.empty() && !splits.test) {

@@ -112,8 +112,9 @@ TrainOptions train_options_from_json(const std::string& json);
 std::optional<TrainOptions> options_of_run(const std::string& directory);
 
 // Data without a validation part as a training divided it that held one out itself (held_out.csv in its
-// folder): `run` is that folder, or the model file in it. Photos that the run did not know count as trained
-// on. Nothing for data that is divided already, or of which the run knows no photo.
+// folder): `run` is that folder, or the model file in it. Photos are known by their paths, or, in data that
+// was moved or copied, by their names and contents; those that the run did not know count as trained on.
+// Nothing for data that is divided already, or of which the run knows no photo.
 std::optional<DatasetSplits> as_run_divided(const std::string& run, const DatasetSplits& data);
 
 // One line of history.csv.

@@ -111,7 +111,8 @@ std::string introduction(const RunReport& report) {
 std::string photo_table(const RunReport& report) {
   const Subject& subject = report.subject;
   if (subject.photos.empty()) {
-    return fmt::format("{}\n", plain(report.measured_on));
+    return report.evaluation ? "The photos of the training were not looked at for this card.\n"
+                             : fmt::format("{}\n", plain(report.measured_on));
   }
   std::string out = fmt::format(
       "{}, as folders or lists of labelled photos. Validation: {}.\n\n| class | training | validation | test "

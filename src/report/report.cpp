@@ -29,31 +29,62 @@ namespace fs = std::filesystem;
 constexpr std::size_t kShown = 12;  // thumbnails of a kind
 constexpr DecodeOptions kThumbnail{.minimum_width = 288, .minimum_height = 288};
 
-// The training's data, with the validation part that it held out itself when there was none.
-DatasetSplits read_data(const std::string& run, const std::string& path, const RunConfig& config,
-                        std::string& held_out) {
-  const TrainOptions& options = config.train;
-  DatasetSplits splits =
-      config.adds_classes() ? read_dataset(path, ReadingTerms{.fewest_classes = 1}) : read_dataset(path);
-  held_out = "photos of their own, apart from the training photos";
-  if (splits.validation) {
-    return splits;
-  }
-  held_out = fmt::format("{:.0f} % of every class, held out", 100.0 * options.validation_fraction);
-  if (auto divided = as_run_divided(run, splits)) {
-    return std::move(*divided);
-  }
-  auto test = std::move(splits.test);  // a run of before held_out.csv
-  splits = split_dataset(
-      splits.train, {.train = 1.0 - options.validation_fraction, .validation = options.validation_fraction},
+// What is measured: the run's own data as the training divided them, or others.
+struct Measured {
+  bool own = false;
+  DatasetSplits splits{};
+  Dataset dataset{};
+  std::string part{};      // "validation"
+  std::string held_out{};  // where the run's validation photos come from
+};
+
+// Before held_out.csv the same split was drawn again.
+DatasetSplits divided_by_seed(DatasetSplits data, const TrainOptions& options) {
+  DatasetSplits splits = split_dataset(
+      data.train, {.train = 1.0 - options.validation_fraction, .validation = options.validation_fraction},
       options.seed);
-  splits.test = std::move(test);
+  splits.test = std::move(data.test);
   return splits;
+}
+
+bool same_place(const std::string& a, const std::string& b) {
+  std::error_code ignored;
+  return a == b || fs::equivalent(a, b, ignored);
+}
+
+Measured read_data(const std::string& run, const std::string& path, const RunConfig& config) {
+  const TrainOptions& options = config.train;
+  Measured measured{.own = same_place(path, value_of(config.command, "data", ""))};
+  measured.splits =
+      config.adds_classes() ? read_dataset(path, ReadingTerms{.fewest_classes = 1}) : read_dataset(path);
+  measured.held_out = "photos of their own, apart from the training photos";
+  if (!measured.splits.validation) {
+    auto divided = as_run_divided(run, measured.splits);
+    measured.own = measured.own || divided;
+    if (measured.own) {
+      measured.splits = divided ? std::move(*divided) : divided_by_seed(std::move(measured.splits), options);
+      measured.held_out =
+          fmt::format("{:.0f} % of every class, held out", 100.0 * options.validation_fraction);
+    }
+  }
+  measured.part = measured.splits.test ? "test" : measured.splits.validation ? "validation" : "all";
+  measured.dataset = choose_split(measured.splits, "");
+  return measured;
+}
+
+std::string measured_on(const Measured& measured, const std::string& name) {
+  if (!measured.own) {
+    return measured.part == "all"
+               ? fmt::format("the photos of {}, which are others than the run's", name)
+               : fmt::format("the {} part of {}, which is other data than the run's", measured.part, name);
+  }
+  return measured.part == "test"
+             ? "the test part"
+             : "the validation part, which also chose the best epoch: a little flattering";
 }
 
 Thumbnail thumbnail_of(const std::string& path, std::string caption, std::string detail) {
   return {.uri = thumbnail_uri(read_image(path, kThumbnail)),
-
           .caption = std::move(caption),
           .detail = std::move(detail),
           .path = path};
@@ -124,7 +155,7 @@ void add_evidence(const Model& model, const PredictOptions& predict, RunReport& 
                   {.precision = predict.precision, .threads = predict.threads, .accept_all = true}, progress,
                   draw);
   } catch (const Error& error) {
-    progress.message(fmt::format("note: the mistakes have no Grad-CAM: {}", error.what()));
+    progress.message("note: the mistakes have no Grad-CAM: " + without_tag(error.what()));
   }
 }
 
@@ -156,12 +187,13 @@ void add_views(const Dataset& dataset, const TrainOptions& options, const Prepro
   }
 }
 
-DatasetEvaluation measurement_of(const ReportRequest& request, const Model& model,
-                                 const DatasetSplits& splits, const Dataset& dataset, Progress& progress) {
+DatasetEvaluation measurement_of(const ReportRequest& request, const Model& model, const Measured& measured,
+                                 Progress& progress) {
+  const Dataset& dataset = measured.dataset;
   const auto images = static_cast<std::int64_t>(dataset.samples.size());
   const Tensor& logits = request.validation_logits;
   const auto strange = static_cast<std::int64_t>(request.validation_strangeness.size());
-  if (splits.test || logits.empty() || logits.shape()[0] != images ||
+  if (!measured.own || measured.part == "test" || logits.empty() || logits.shape()[0] != images ||
       (model.acceptance && strange != images)) {
     return evaluate(model, dataset, request.predict, progress);
   }
@@ -196,23 +228,22 @@ void add_measurement(const ReportRequest& request, const RunConfig& config, cons
         path);
     return;
   }
-  const DatasetSplits splits = read_data(request.run, path, config, report.subject.held_out);
-  const Dataset& dataset = splits.test ? *splits.test : *splits.validation;
+  const Measured measured = read_data(request.run, path, config);
   Subject& subject = report.subject;
   subject.data_name = last_name(path);
-  subject.split = splits.test ? "test" : "validation";
-  subject.same_data = path == value_of(config.command, "data", "");
-  auto measured = measurement_of(request, model, splits, dataset, progress);
-  report.measured_on = splits.test
-                           ? "the test part"
-                           : "the validation part, which also chose the best epoch: a little flattering";
-  report.measured_on += without_photos(measured.evaluation);
-  add_data_facts(splits, report);
-  add_examples(measured, dataset, report);
+  subject.split = measured.part;
+  subject.held_out = measured.held_out;
+  subject.same_data = measured.own;
+  auto result = measurement_of(request, model, measured, progress);
+  report.measured_on = measured_on(measured, subject.data_name) + without_photos(result.evaluation);
+  if (measured.own) {
+    add_data_facts(measured.splits, report);
+    add_views(measured.splits.train, config.train, model.preprocessing, report);
+  }
+  add_examples(result, measured.dataset, report);
   add_evidence(model, request.predict, report, progress);
-  add_views(splits.train, config.train, model.preprocessing, report);
-  report.evaluation = std::move(measured.evaluation);
-  report.known = std::move(measured.known);
+  report.evaluation = std::move(result.evaluation);
+  report.known = std::move(result.known);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Writing and reading a run's folder; every file is replaced atomically.
 #include "train/run_files.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -11,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
+#include "core/sha256.h"
 #include "data/csv.h"
 #include "headstart/error.h"
 #include "weights/ranges_json.h"
@@ -33,6 +35,48 @@ fs::path checkpoint_path(const std::string& directory) {
 }
 
 std::string full_path(const Sample& sample) { return fs::absolute(sample.path).lexically_normal().string(); }
+
+// Empty for a photo that cannot be read.
+std::string hash_of_photo(const Sample& sample) {
+  try {
+    return sha256_of_file(sample.path);
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+// The samples that held_out.csv lists, in its order: by their paths, or, where none is there, as the data
+// were moved or copied, those of the same name and content.
+std::vector<std::size_t> held_out_samples(const Dataset& photos, const fs::path& list) {
+  const auto rows = parse_csv(read_csv_text(list.string()));
+  std::map<std::string, std::size_t> by_path;
+  std::multimap<std::string, std::size_t> by_name;
+  for (std::size_t i = 0; i < photos.samples.size(); ++i) {
+    by_path.emplace(full_path(photos.samples[i]), i);
+    by_name.emplace(fs::path(photos.samples[i].path).filename().string(), i);
+  }
+  std::vector<std::size_t> found;
+  for (std::size_t row = 1; row < rows.size(); ++row) {
+    if (const auto sample = by_path.find(rows[row].front()); sample != by_path.end()) {
+      found.push_back(sample->second);
+    }
+  }
+  if (!found.empty()) {
+    return found;
+  }
+  for (std::size_t row = 1; row < rows.size(); ++row) {
+    const auto [begin, end] = by_name.equal_range(fs::path(rows[row].front()).filename().string());
+    const auto sample = std::find_if(begin, end, [&](const auto& one) {
+      return rows[row].size() > 1 && !rows[row][1].empty() &&
+             hash_of_photo(photos.samples[one.second]) == rows[row][1];
+    });
+    if (sample != end) {
+      found.push_back(sample->second);
+      by_name.erase(sample);
+    }
+  }
+  return found;
+}
 
 void insert_all(Parameters& target, const std::string& prefix, const Parameters& source) {
   for (const auto& [name, tensor] : source) {
@@ -187,9 +231,9 @@ void write_held_out(const std::string& directory, const Dataset* held_out) {
     return;
   }
   write_file_atomically(path.string(), [&](std::ostream& out) {
-    out << "path\n";
+    out << "path,sha256\n";
     for (const Sample& sample : held_out->samples) {
-      out << csv_field(full_path(sample)) << '\n';
+      out << csv_field(full_path(sample)) << ',' << hash_of_photo(sample) << '\n';
     }
   });
 }
@@ -207,20 +251,14 @@ std::optional<DatasetSplits> as_run_divided(const std::string& run, const Datase
   if (data.validation || !fs::exists(run) || !fs::exists(path)) {
     return std::nullopt;
   }
-  std::map<std::string, std::size_t> by_path;
-  for (std::size_t i = 0; i < data.train.samples.size(); ++i) {
-    by_path.emplace(full_path(data.train.samples[i]), i);
-  }
   DatasetSplits divided;
   divided.train.class_names = data.train.class_names;
   divided.test = data.test;
   divided.validation.emplace().class_names = data.train.class_names;
   std::set<std::size_t> held_out;
-  for (const auto& row : parse_csv(read_csv_text(path.string()))) {  // as validation_logits have them
-    if (const auto found = by_path.find(row.empty() ? "" : row.front()); found != by_path.end()) {
-      divided.validation->samples.push_back(data.train.samples[found->second]);
-      held_out.insert(found->second);
-    }
+  for (const std::size_t sample : held_out_samples(data.train, path)) {  // as validation_logits have them
+    divided.validation->samples.push_back(data.train.samples[sample]);
+    held_out.insert(sample);
   }
   for (std::size_t i = 0; i < data.train.samples.size(); ++i) {
     if (!held_out.contains(i)) {

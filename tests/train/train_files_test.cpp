@@ -319,6 +319,14 @@ TEST_F(TrainFiles, WhatItHeldOutIsKnownLater) {
   for (std::size_t i = 0; i < before->validation->samples.size(); ++i) {
     EXPECT_EQ(after->validation->samples[i].path, before->validation->samples[i].path);
   }
+  fs::copy(data, folder_.path() / "moved", fs::copy_options::recursive);
+  const auto moved = as_run_divided(folder_ / "run", read_dataset(folder_ / "moved"));
+  ASSERT_TRUE(moved);
+  ASSERT_EQ(moved->validation->samples.size(), before->validation->samples.size());
+  for (std::size_t i = 0; i < before->validation->samples.size(); ++i) {
+    EXPECT_EQ(fs::path(moved->validation->samples[i].path).filename(),
+              fs::path(before->validation->samples[i].path).filename());
+  }
   EXPECT_FALSE(as_run_divided(folder_ / "run", read_dataset(folder_ / "data"))) << "divided already";
   EXPECT_FALSE(as_run_divided(folder_ / "run", read_dataset(folder_ / "more"))) << "other photos";
 }
