@@ -14,6 +14,7 @@
 #include "divided_data.h"
 #include "headstart/error.h"
 #include "headstart/progress.h"
+#include "headstart/text.h"
 #include "model_options.h"
 #include "output.h"
 #include "predict_options.h"
@@ -46,6 +47,7 @@ void print_document(const Calibrated& result, const std::string& path) {
   Json document{{"model", path},
                 {"images", result.temperature.before.images},
                 {"temperature", result.temperature.temperature},
+                {"fitted", result.temperature.fitted},
                 {"before", side_json(result.temperature.before)},
                 {"after", side_json(result.temperature.after)}};
   if (result.limits) {
@@ -78,7 +80,8 @@ void print_limits(const LimitsReport& limits) {
 
 void print_text(const Calibrated& result, const std::string& path) {
   const Calibration& fitted = result.temperature;
-  fmt::print("temperature        {:.4f}, from {} images\n", fitted.temperature, fitted.before.images);
+  fmt::print("temperature        {:.4f}, {} {} images\n", fitted.temperature,
+             fitted.fitted ? "from" : "as it was: none follows from", fitted.before.images);
   fmt::print("loss               {:.4f} -> {:.4f}\n", fitted.before.loss, fitted.after.loss);
   fmt::print("calibration error  {:.4f} -> {:.4f}\n", fitted.before.calibration_error,
              fitted.after.calibration_error);
@@ -100,6 +103,12 @@ Calibrated calibrate_all(Model& model, const CalibrateOptions& options, Progress
   const Dataset dataset = choose_split(splits, options.split);
   const bool apart = (splits.validation || splits.test) && options.split != "train" && options.split != "all";
   Calibrated result{.temperature = calibrate(model, dataset, options.predict, progress)};
+  if (const Calibration& found = result.temperature; !found.fitted) {
+    progress.message(fmt::format(
+        "note: {:.0f} % of the {} images are answered rightly, from which no temperature follows; it takes "
+        "more photos, of which some are answered rightly and some wrongly",
+        100.0 * found.before.accuracy, found.before.images));
+  }
   if (options.accepted_share == 0.0) {
     model.acceptance.reset();
     return result;
@@ -112,7 +121,7 @@ Calibrated calibrate_all(Model& model, const CalibrateOptions& options, Progress
       throw;
     }
     // The temperature is worth keeping without.
-    progress.message(std::string("note: nothing new about unknown photos: ") + error.what());
+    progress.message("note: nothing new about unknown photos: " + without_tag(error.what()));
     return result;
   }
   if (!options.outside.empty()) {
@@ -123,7 +132,7 @@ Calibrated calibrate_all(Model& model, const CalibrateOptions& options, Progress
 
 void run_calibrate(const CalibrateOptions& options) {
   if (options.accepted_share == 0.0 && !options.outside.empty()) {
-    throw Error("[calibrate] expected --accept above 0 with --outside: without limits no photo is unknown");
+    throw CLI::ValidationError("--outside", "expected --accept above 0: without limits no photo is unknown");
   }
   const auto progress = make_console_progress();
   const std::string from = model_file(options.model);

@@ -17,13 +17,18 @@ namespace headstart {
 // The order of the classes does not change. Throws Error for another shape.
 void apply_temperature(Tensor& probabilities, double temperature);
 
-// The temperature from 0.05 to 20 with the least mean cross-entropy (Guo et al., "On calibration of modern
+// What temperatures are looked for in. Where all answers are right the least loss is at the lower end, of
+// which nothing follows but that there are too few photos.
+constexpr double kLeastTemperature = 0.05, kGreatestTemperature = 20.0;
+
+// The temperature within those with the least mean cross-entropy (Guo et al., "On calibration of modern
 // neural networks", 2017). Throws Error when sizes do not fit or there are no rows.
 double fit_temperature(const Tensor& probabilities, const std::vector<int>& labels);
 
 struct Calibration {
   double temperature = 1.0;
-  Evaluation before{}, after{};  // at temperature 1 and at the fitted one
+  bool fitted = true;            // false: the least loss is at an end, and the model keeps its temperature
+  Evaluation before{}, after{};  // at temperature 1 and at that
 };
 
 // Fits on the data set, which the model must not have been trained on, and sets model.temperature. Throws

@@ -79,7 +79,7 @@ double fit_temperature(const Tensor& probabilities, const std::vector<int>& labe
   check_sizes(probabilities, labels);
   // The loss is convex in 1 / temperature, so it has one minimum in its logarithm: golden-section search.
   constexpr double kGolden = 0.6180339887498949;
-  double low = std::log(0.05), high = std::log(20.0);
+  double low = std::log(kLeastTemperature), high = std::log(kGreatestTemperature);
   const auto loss = [&](double x) { return mean_loss(probabilities, labels, std::exp(x)); };
   double left = high - kGolden * (high - low), right = low + kGolden * (high - low);
   double at_left = loss(left), at_right = loss(right);
@@ -116,7 +116,10 @@ Calibration calibrate(Model& model, const Dataset& dataset, const PredictOptions
   try {
     auto measured = evaluate(model, dataset, options, progress);
     result.before = std::move(measured.evaluation);
-    model.temperature = result.temperature = fit_temperature(measured.table.probabilities, measured.labels);
+    const double temperature = fit_temperature(measured.table.probabilities, measured.labels);
+    constexpr double kNear = 1.01;
+    result.fitted = temperature > kNear * kLeastTemperature && temperature * kNear < kGreatestTemperature;
+    model.temperature = result.temperature = result.fitted ? temperature : former;
     apply_temperature(measured.table.probabilities, result.temperature);
     result.after = measure(measured.table.probabilities, measured.labels, class_labels(model), options.top);
   } catch (...) {

@@ -101,6 +101,11 @@ TEST(Calibrate, IsSoftmaxOfDividedLogits) {
   EXPECT_TRUE(std::isfinite(certain[1]));
 }
 
+TEST(Calibrate, RightAnswersAloneEndAtTheBound) {
+  const Tensor right({2, 2}, std::vector<float>{0.6F, 0.4F, 0.3F, 0.7F});
+  EXPECT_LT(fit_temperature(right, {0, 1}), 1.01 * kLeastTemperature);
+}
+
 TEST(Calibrate, RefusesWhatDoesNotFit) {
   EXPECT_THROW(class_table(one_unit(), {Tensor({1, 1}, std::vector<float>{std::nanf("")})}), Error);
   EXPECT_THROW(fit_temperature(Tensor({2, 2}), {0}), Error);
