@@ -109,6 +109,9 @@ std::vector<std::string> class_labels(const Model& model);
 // The class that a user means: one of class_labels, a WordNet id, or an index. Throws Error that offers the
 // nearest names.
 int find_class(const Model& model, const std::string& text);
+// Where names stand among class_labels, or, when a name is none of them, among class_ids. Throws Error for
+// one that is neither, and for a label that two classes have.
+std::vector<int> indices_in_model(const Model& model, const std::vector<std::string>& names);
 
 struct RankedClass {
   int index = 0;

@@ -40,21 +40,6 @@ Tensor first_rows(Tensor whole, std::int64_t rows) {
   return Tensor(std::move(shape), std::as_const(whole).values().first(count));
 }
 
-// Where each label of the data set stands among the model's classes.
-std::vector<int> match_classes(const std::vector<std::string>& dataset,
-                               const std::vector<std::string>& model) {
-  std::vector<int> indices;
-  for (const auto& name : dataset) {
-    const auto found = std::find(model.begin(), model.end(), name);
-    if (found == model.end()) {
-      throw Error(fmt::format("[evaluate] expected the model's {} classes in the data; received a class {}{}",
-                              model.size(), name, did_you_mean(name, model)));
-    }
-    indices.push_back(static_cast<int>(found - model.begin()));
-  }
-  return indices;
-}
-
 // Rows of `outputs` for `views` views of each sample, one after the other; `samples` names the sample of each
 // row.
 ImageOutputs compute_views(const Model& model, const Dataset& dataset, const std::vector<NodeId>& outputs,
@@ -318,6 +303,30 @@ int find_class(const Model& model, const std::string& text) {
                           labels.size() - 1, text, did_you_mean(text, labels)));
 }
 
+std::vector<int> indices_in_model(const Model& model, const std::vector<std::string>& names) {
+  const auto labels = class_labels(model);
+  std::vector<int> indices;
+  for (const auto& name : names) {
+    const auto* list =
+        std::find(labels.begin(), labels.end(), name) == labels.end() ? &model.class_ids : &labels;
+    const auto found = std::find(list->begin(), list->end(), name);
+    if (found == list->end()) {
+      throw Error(fmt::format(
+          "[evaluate] expected the model's {} classes in the data; received a class {}{}; call the folders "
+          "(or labels) as `headstart predict` calls the classes{}",
+          labels.size(), name, did_you_mean(name, labels),
+          model.class_ids.empty() ? "" : fmt::format(", or by their ids ({})", model.class_ids.front())));
+    }
+    if (std::find(found + 1, list->end(), name) != list->end()) {
+      throw Error(
+          fmt::format("[evaluate] expected classes that the model has once; received {}, which two have{}",
+                      name, model.class_ids.empty() ? "" : "; use their ids"));
+    }
+    indices.push_back(static_cast<int>(found - list->begin()));
+  }
+  return indices;
+}
+
 std::vector<RankedClass> ranked_classes(std::span<const float> probabilities, int top) {
   std::vector<RankedClass> ranking;
   ranking.reserve(probabilities.size());
@@ -367,7 +376,7 @@ std::vector<ImagePrediction> classify(const Model& model, const std::vector<std:
 
 std::vector<int> labels_in_model(const Model& model, const Dataset& dataset,
                                  const std::vector<int>& samples) {
-  const auto indices = match_classes(dataset.class_names, class_labels(model));
+  const auto indices = indices_in_model(model, dataset.class_names);
   std::vector<int> labels;
   labels.reserve(samples.size());
   for (const int sample : samples) {

@@ -69,6 +69,15 @@ TEST(ClassTable, RefusesWhatIsNone) {
   EXPECT_TRUE(most_probable_classes(Tensor({0, 3})).empty());
 }
 
+TEST(Classes, AreFoundByNameOrById) {
+  Model model = small_classifier();
+  model.class_names = {"crane", "crane", "cat"};
+  model.class_ids = {"n02012849", "n03126707", "n02123045"};
+  EXPECT_EQ(indices_in_model(model, {"n03126707", "cat"}), (std::vector<int>{1, 2}));
+  EXPECT_THROW(indices_in_model(model, {"crane"}), Error);
+  EXPECT_THROW(indices_in_model(model, {"dog"}), Error);
+}
+
 TEST(Evaluate, RefusesSamplesWithoutALabel) {
   const Model model = small_classifier();
   Progress silent;
