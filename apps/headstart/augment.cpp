@@ -24,7 +24,6 @@ struct GridOptions {
 };
 
 void write_grid(const GridOptions& options) {
-  require_png_name(options.output);
   const Augmentation augmentation = augmentation_of(options.augment);
   const Preprocessing size{.height = options.size, .width = options.size};
   const Image photo = fit_image(read_image(options.image, decode_options_for(size)), size);
@@ -42,7 +41,10 @@ void add_augment(CLI::App& program) {
   auto* command = program.add_subcommand("augment", "Show augmented views of a photo in a grid");
   auto options = std::make_shared<GridOptions>();
   command->add_option("IMAGE", options->image, "The photo")->required();
-  command->add_option("--out", options->output, "The grid")->type_name("GRID.png")->required();
+  command->add_option("--out", options->output, "The grid")
+      ->type_name("GRID.png")
+      ->required()
+      ->check(file_called({".png"}));
   command->add_option("--views", options->views, fmt::format("Views beside the photo ({})", options->views))
       ->type_name("N")
       ->check(whole_number(1, 1000));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <functional>
 #include <optional>
 
@@ -67,6 +68,14 @@ CLI::Validator number_from_zero() { return number_check("a number from 0 on", 0.
 
 CLI::Validator not_empty(const std::string& expected) {
   return check(expected, [](const std::string& text) { return !text.empty(); });
+}
+
+CLI::Validator file_called(const std::vector<std::string>& extensions) {
+  return check(fmt::format("a file called {}", fmt::join(extensions, " or ")),
+               [extensions](const std::string& text) {
+                 const std::string extension = lower(std::filesystem::path(text).extension().string());
+                 return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
+               });
 }
 
 CLI::Validator one_of(const std::vector<std::string>& words) {

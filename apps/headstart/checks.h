@@ -17,6 +17,8 @@ CLI::Validator positive_number();
 CLI::Validator number_from_zero();
 // Any text; `expected` names it: "an address".
 CLI::Validator not_empty(const std::string& expected);
+// A file by the end of its name: {".png", ".svg"}, in any case.
+CLI::Validator file_called(const std::vector<std::string>& extensions);
 // One of the words; shown in --help.
 CLI::Validator one_of(const std::vector<std::string>& words);
 // One of the words, or a whole number.

@@ -230,6 +230,7 @@ void explain_maps(const ExplainCommand& options, const Model& model, Progress& p
   check_overlay(options.overlay);
   const ExplainOptions explain = explain_options(options, model);
   const SheetText text = sheet_text(model, explain);
+  note_nameless(model, progress);
   const auto paths = image_files(options.data);
   std::vector<Explanation> explanations(paths.size());
   explain_files(model, paths, explain, progress, [&](std::size_t picture, Explanation explanation) {
@@ -255,7 +256,7 @@ void explain_maps(const ExplainCommand& options, const Model& model, Progress& p
                                 options.overlay),
               options.output);
   }
-  if (!options.heatmap.empty() && outcome.exit_status == 0) {
+  if (!options.heatmap.empty() && (outcome.exit_status == 0 || folder)) {
     write_heat_maps(explanations, options.heatmap);
   }
   if (outcome.exit_status == 0 || options.json || folder) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "commands.h"
 #include "headstart/explain_pictures.h"
@@ -13,7 +14,8 @@ struct ExplainCommand {
   ModelRequest request{};
   std::string kind = "gradcam";
   std::string data;  // a photo, a folder, or nothing where a kind needs none
-  std::string layer, output, heatmap, classes, train_data, filters;
+  std::string layer, output, heatmap, classes, train_data;
+  std::vector<int> filters;
   ExplainOptions explain{};
   OverlayOptions overlay{.colormap = ""};  // empty: what suits the kind
   int count = 0, steps = 0;                // 0: what suits the kind

@@ -1,7 +1,6 @@
 #include "explain_network.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
@@ -19,15 +18,6 @@ int count_or(const ExplainCommand& options, int otherwise) {
 
 std::vector<std::string> names_of(const std::string& text) {
   return text.empty() ? std::vector<std::string>{} : split(text, ',');
-}
-
-int parsed_filter(const std::string& text) {
-  int filter = -1;
-  const auto* end = text.data() + text.size();
-  if (std::from_chars(text.data(), end, filter).ptr != end || filter < 0) {
-    throw Error(fmt::format("[explain] expected numbers of filters, such as 0,5,12; received \"{}\"", text));
-  }
-  return filter;
 }
 
 void print_done(const ExplainCommand& options, const std::string& what, const Json& details) {
@@ -86,9 +76,7 @@ void explain_maximize(const ExplainCommand& options, const Model& model, Progres
   if (maximizing.classes) {
     maximizing.units = chosen_classes(model, options.classes);
   }
-  for (const auto& name : names_of(options.filters)) {
-    maximizing.units.push_back(parsed_filter(name));
-  }
+  maximizing.units.insert(maximizing.units.end(), options.filters.begin(), options.filters.end());
   maximizing.steps = options.steps > 0 ? options.steps : maximizing.steps;
   const auto made = maximize(model, maximizing, progress);
   const auto labels = maximizing.classes ? class_labels(model) : std::vector<std::string>{};
@@ -117,9 +105,6 @@ void explain_maximize(const ExplainCommand& options, const Model& model, Progres
 }
 
 void explain_neighbours(const ExplainCommand& options, const Model& model, Progress& progress) {
-  if (options.train_data.empty()) {
-    throw Error("[explain] expected --data DATA, the photos to compare with; received none");
-  }
   constexpr int kSide = 160;
   const DatasetSplits splits = read_dataset(options.train_data);
   const auto neighbours =

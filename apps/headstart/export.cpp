@@ -61,7 +61,8 @@ void add_export(CLI::App& program) {
   add_class_index_option(*command, options->request);
   command->add_option("--out", options->path, "Where the model goes; ends in .onnx")
       ->type_name("FILE.onnx")
-      ->required();
+      ->required()
+      ->check(file_called({".onnx"}));
   command->add_flag("--logits", options->options.logits,
                     "End in logits, without the last softmax or sigmoid");
   command->add_flag_callback(

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "checks.h"
 #include "commands.h"
 #include "headstart/progress.h"
 #include "model_options.h"
@@ -48,7 +49,8 @@ void add_features(CLI::App& program, Outcome& outcome) {
       ->add_option("--out", options->output,
                    "FILE.npy or FILE.safetensors; FILE.csv gets row, path, label and split")
       ->type_name("FILE")
-      ->required();
+      ->required()
+      ->check(file_called({".npy", ".safetensors"}));
   command->add_flag("--strict", options->predict.strict, "An unreadable image is an error");
   add_predict_options(*command, options->predict);
   command->footer(

@@ -1,23 +1,23 @@
 #include "photo_output.h"
 
 #include <cstdio>
-#include <filesystem>
 
 #include <fmt/format.h>
 
-#include "headstart/error.h"
-#include "headstart/text.h"
-
 namespace headstart::app {
 
-void require_png_name(const std::string& path) {
-  if (lower(std::filesystem::path(path).extension().string()) != ".png") {
-    throw Error(fmt::format("[out] expected --out FILE.png; received {}", path));
+void note_nameless(const Model& model, Progress& progress) {
+  if (model.class_names.empty()) {
+    progress.message(
+        "note: the names of the classes are unknown; --class-index FILE gives them, or an "
+        "imagenet_class_index.json beside the weights or in ~/.keras/models");
   }
 }
 
 void print_photo_error(const std::string& path, const std::string& error) {
-  const bool names_it = error.find(path) != std::string::npos;
+  // A file may be called "a".
+  const bool names_it =
+      path.find_first_of("./") != std::string::npos && error.find(path) != std::string::npos;
   fmt::print(stderr, "error: {}{}{}\n", names_it ? "" : path, names_it ? "" : ": ", error);
 }
 

@@ -3,10 +3,13 @@
 
 #include <string>
 
+#include "headstart/model.h"
+#include "headstart/progress.h"
+
 namespace headstart::app {
 
-// Throws Error for the name of a picture that is not called .png.
-void require_png_name(const std::string& path);
+// That classes are told by their numbers, and what gives them names.
+void note_nameless(const Model& model, Progress& progress);
 
 // "error: photo.jpg: why" on stderr; the name stands there once.
 void print_photo_error(const std::string& path, const std::string& error);

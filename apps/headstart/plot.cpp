@@ -36,7 +36,8 @@ void add_plot(CLI::App& program) {
   command->add_option("RUN", options->runs, "Folders of runs, or their history.csv")->required();
   command->add_option("--out", options->output, "Picture to write, .png or .svg")
       ->type_name("FILE")
-      ->required();
+      ->required()
+      ->check(file_called({".png", ".svg"}));
   command
       ->add_option("--smooth", options->plot.smoothing,
                    "Share of the smoothed value before in each value, 0 to below 1 (0); the courses take 0.8")

@@ -55,11 +55,7 @@ void predict(const PredictCommand& options, Outcome& outcome) {
   const Model model = open_model(options.request, *progress);
   const auto predictions = classify(model, paths, options.top, options.predict, *progress);
   const auto labels = class_labels(model);
-  if (model.class_names.empty()) {
-    progress->message(
-        "note: the names of the classes are unknown; --class-index FILE gives them, or an "
-        "imagenet_class_index.json beside the weights or in ~/.keras/models");
-  }
+  note_nameless(model, *progress);
   for (const auto& prediction : predictions) {
     if (!prediction.error.empty()) {
       print_photo_error(prediction.path, prediction.error);

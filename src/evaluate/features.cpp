@@ -76,6 +76,8 @@ Sources find_sources(const std::string& path) {
   return has_classes ? labelled(path) : unlabelled(path);
 }
 
+std::string rows_path(const std::string& path) { return fs::path(path).replace_extension(".csv").string(); }
+
 bool is_npy(const std::string& path) { return lower(fs::path(path).extension().string()) == ".npy"; }
 
 }  // namespace
@@ -109,6 +111,7 @@ void check_feature_path(const std::string& path) {
   if (!is_npy(path) && lower(fs::path(path).extension().string()) != ".safetensors") {
     throw Error(fmt::format("[features] expected a file called .npy or .safetensors; received {}", path));
   }
+  require_no_other_csv(rows_path(path));
 }
 
 std::string write_features(const FeatureTable& table, const std::string& path) {
@@ -120,8 +123,7 @@ std::string write_features(const FeatureTable& table, const std::string& path) {
     tensors.insert("features", table.features);
     write_safetensors(path, tensors, {});
   }
-  std::string csv = fs::path(path).replace_extension(".csv").string();
-  require_no_other_csv(csv);
+  std::string csv = rows_path(path);
   write_file_atomically(csv, [&](std::ostream& out) {
     out << kRowsHeader << '\n';
     for (std::size_t i = 0; i < table.paths.size(); ++i) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -15,19 +16,19 @@
 namespace headstart {
 namespace {
 
-// The model's class of each class of the data, by name, or by place when there are as many.
+// The model's class of each class of the data: by name, or, where it has none of the names, by place when
+// there are as many.
 std::vector<int> matched_classes(const Model& model, const Dataset& dataset) {
   const auto labels = class_labels(model);
-  std::vector<int> indices;
-  for (const auto& name : dataset.class_names) {
-    const auto found = std::find(labels.begin(), labels.end(), name);
-    if (found == labels.end() && labels.size() != dataset.class_names.size()) {
-      throw Error(fmt::format("[explain] expected data of the model's {} classes; received a class {}{}",
-                              labels.size(), name, did_you_mean(name, labels)));
-    }
-    indices.push_back(static_cast<int>(
-        found == labels.end() ? indices.size() : static_cast<std::size_t>(found - labels.begin())));
+  const bool by_place = labels.size() == dataset.class_names.size() &&
+                        std::ranges::none_of(dataset.class_names, [&](const auto& name) {
+                          return std::ranges::find(labels, name) != labels.end();
+                        });
+  if (!by_place) {
+    return indices_in_model(model, dataset.class_names);
   }
+  std::vector<int> indices(labels.size());
+  std::iota(indices.begin(), indices.end(), 0);
   return indices;
 }
 
@@ -94,7 +95,10 @@ GradientTable layer_gradients(const Model& model, const Dataset& dataset, int ba
     labels.push_back(classes.at(static_cast<std::size_t>(label)));
   }
   Graph graph = model.graph;
-  graph.set_all_trainable(true);
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {  // without dropout, as predict
+    const auto id = static_cast<NodeId>(i);
+    graph.set_trainable(id, !std::holds_alternative<Dropout>(graph.node(id).op));
+  }
   // Batch norm at its moving statistics: the parameters are only read.
   TrainingProgram program(graph, const_cast<Parameters&>(model.parameters),
                           {.batch = static_cast<int>(labels.size()),

@@ -34,23 +34,31 @@ Image fitted(const Image& picture, int side) {
   return resize(picture, width, height, scale < 1.0 ? ResizeKernel::area : ResizeKernel::nearest);
 }
 
-// Whole times, until there is room for words.
-Image enlarged(const Image& photo) {
-  constexpr int kReadable = 224;
-  const int factor = photo.width < kReadable ? (kReadable + photo.width - 1) / photo.width : 1;
-  return factor == 1 ? photo
-                     : resize(photo, factor * photo.width, factor * photo.height, ResizeKernel::nearest);
+// Enlarged whole times until there is room for words; reduced where so many panels are more than can be
+// drawn.
+Image panel_of(const Image& photo, int panels) {
+  constexpr int kReadable = 224, kLargest = 30'000;  // of a whole sheet; cairo ends at 32,767
+  const int widest = kLargest / panels;
+  const int factor =
+      std::min({(kReadable + photo.width - 1) / photo.width, widest / photo.width, kLargest / photo.height});
+  if (factor > 1) {
+    return resize(photo, factor * photo.width, factor * photo.height, ResizeKernel::nearest);
+  }
+  const double scale =
+      std::min(static_cast<double>(widest) / photo.width, static_cast<double>(kLargest) / photo.height);
+  const auto scaled = [scale](int extent) { return std::max(1, static_cast<int>(scale * extent)); };
+  return scale < 1.0 ? resize(photo, scaled(photo.width), scaled(photo.height), ResizeKernel::area) : photo;
 }
 
 }  // namespace
 
 Image explanation_sheet(const Image& original, const Explanation& explanation, const SheetText& text,
                         const Preprocessing& preprocessing, const OverlayOptions& options) {
-  const Image photo = enlarged(original);
+  const int panels = 1 + static_cast<int>(explanation.classes.size());
+  const Image photo = panel_of(original, panels);
   const double size = std::clamp(photo.width / 22.0, 9.0, 40.0);
   const int line = static_cast<int>(std::ceil(1.5 * size));
   const int gap = line / 3;
-  const int panels = 1 + static_cast<int>(explanation.classes.size());
   const int head = 2 * line + gap;
   Canvas canvas(panels * (photo.width + gap) - gap, head + photo.height);
   const PictureWindow window = fitted_window(photo.width, photo.height, preprocessing);

@@ -229,7 +229,8 @@ TEST_F(CommandsTest, TrainEvaluatePredict) {
   const auto calibration =
       document({"calibrate", path("run/model.safetensors"), path("data"), "--split", "all", "--json"});
   EXPECT_TRUE(has_keys(calibration, {"model", "images", "temperature", "before", "after"}));
-  EXPECT_LE(calibration["after"]["loss"], calibration["before"]["loss"]);
+  EXPECT_EQ(calibration["fitted"], false) << "all are answered rightly";
+  EXPECT_EQ(calibration["temperature"], 1.0);
   const auto calibrated =
       document({"evaluate", path("run/model.safetensors"), path("data"), "--split", "all", "--json"});
   EXPECT_NEAR(calibrated["loss"], calibration["after"]["loss"], 1e-6);
@@ -243,6 +244,15 @@ TEST_F(CommandsTest, TrainEvaluatePredict) {
   }
   EXPECT_EQ(run_program({"report", path("run"), path("data")}).status, 0);
   expect_page(path("run/report.html"));
+  EXPECT_NE(text_of(path("run/report.html")).find("Measured on 4 images: the validation part"),
+            std::string::npos);
+  for (int i = 0; i < 3; ++i) {
+    picture("others/blue/" + std::to_string(i) + ".png", 40, 190);
+    picture("others/red/" + std::to_string(i) + ".png", 190, 40);
+  }
+  EXPECT_EQ(run_program({"report", path("run"), path("others")}).status, 0);
+  EXPECT_NE(text_of(path("run/report.html")).find("Measured on 6 images: the photos of others"),
+            std::string::npos);
   const auto on = run_program({"train", path("data"), "--base", path("run"), "--head", "keep", "--epochs",
                                "2", "--lr", "1e-6", "--out", path("on"), "--no-report"});
   EXPECT_EQ(on.status, 0) << on.errors;
@@ -379,6 +389,10 @@ TEST_F(CommandsTest, ExplainWritesASheetAndTheMapsAsNumbers) {
   EXPECT_TRUE(std::filesystem::exists(path("sheet.png")));
 
   std::ofstream(path("photos/broken.jpg")) << "no picture";
+  EXPECT_EQ(
+      run_program(with({path("photos"), "--out", path("sheet.png"), "--heatmap", path("rest.npy")})).status,
+      1);
+  EXPECT_EQ(read_npy(path("rest.npy")).shape(), (Shape{2, 8, 8}));
   EXPECT_EQ(run_program(with({path("photos/broken.jpg"), "--out", path("none.png")})).status, 1);
   EXPECT_FALSE(std::filesystem::exists(path("none.png")));
 }
@@ -393,11 +407,18 @@ TEST_F(CommandsTest, ExplainRefusesWhatIsNotThere) {
   };
   fails({"--out", path("x.png"), "--layer", "layer3.2.relu9"}, 1, "did you mean");
   fails({"--out", path("x.png"), "--class", "12"}, 1, "from 0 to 9");
-  fails({"--out", path("x.jpg")}, 1, ".png");
+  fails({"--out", path("x.jpg")}, 2, ".png");
   fails({"--out", path("x.png"), "--method", "gradcan"}, 2, "gradcam, gradcam++");
   fails({"--out", path("x.png"), "--method", "rollout"}, 1, "vision transformer");
-  fails({"--out", path("x.png"), "--colormap", "jett"}, 1, "viridis");
-  fails({"--out", path("x.png"), "--kind", "neighbours"}, 1, "--data");
+  fails({"--out", path("x.png"), "--colormap", "jett"}, 2, "viridis");
+  fails({"--out", path("x.png"), "--kind", "neighbours"}, 2, "--data");
+  fails({"--out", path("x.png"), "--filter", "1"}, 2, "does nothing with --kind gradcam, but with maximize");
+  fails({"--out", path("x.png"), "--kind", "activations", "--heatmap", "h.npy"}, 2, "does nothing with");
+  fails({"--out", path("x.png"), "--method", "occlusion", "--layer", "x"}, 2, "does nothing with --method");
+  fails({"--out", path("x.png"), "--kind", "maximize", "--class", "1", "--filter", "0"}, 2, "either");
+  fails({"--out", path("x.png"), "--kind", "maximize", "--filter", "1,x"}, 2, "numbers of filters");
+  EXPECT_EQ(run_program({"explain", "resnet20_cifar", "--weights", "none", "--out", path("x.png")}).status,
+            2);
 }
 
 TEST_F(CommandsTest, ExplainShowsWhatIsInside) {
@@ -416,6 +437,7 @@ TEST_F(CommandsTest, ExplainShowsWhatIsInside) {
   EXPECT_GT(unit["after"].get<double>(), unit["before"].get<double>());
   const auto nearest = made({photo, "--kind", "neighbours", "--data", path("photos")})["neighbours"];
   EXPECT_EQ(nearest[0]["label"], "reds");
+  EXPECT_EQ(made({"--kind", "maximize", "--filter", "0,2", "--steps", "1"})["units"][1]["unit"], 2);
   EXPECT_NEAR(nearest[0]["similarity"].get<double>(), 1.0, 1e-4);
   const auto layers = made({path("photos"), "--kind", "gradients"})["layers"];
   EXPECT_GT(layers.size(), 20U);

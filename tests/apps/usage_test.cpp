@@ -125,8 +125,8 @@ TEST(Usage, NamesOfNetworksAsTheirPapersAndKerasSpellThem) {
 
 TEST(Usage, PicturesAreCalledPng) {
   const auto result = run_program({"augment", "photo.jpg", "--out", "views.bmp"});
-  EXPECT_EQ(result.status, 1);
-  EXPECT_TRUE(has(result.errors, "expected --out FILE.png; received views.bmp")) << result.errors;
+  EXPECT_EQ(result.status, 2);
+  EXPECT_TRUE(has(result.errors, "expected a file called .png; received views.bmp")) << result.errors;
 }
 
 TEST(Usage, AModelThatIsNotThere) {

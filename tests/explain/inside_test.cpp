@@ -12,6 +12,7 @@
 #include "headstart/error.h"
 #include "headstart/explain_network.h"
 #include "headstart/explain_pictures.h"
+#include "headstart/predict.h"
 #include "headstart/zoo.h"
 #include "support/formula.h"
 
@@ -239,6 +240,38 @@ TEST_F(WithPhotos, GradientsVanishBelowALayerOfZeros) {
   EXPECT_GT(after.layers.back().gradient, 0.0);
   const Image chart = gradient_chart(after);
   EXPECT_GT(chart.height, 6 * 10);
+}
+
+TEST_F(WithPhotos, GradientsAreOfTheNetworkAsItPredicts) {
+  Model model = network("cnn_150_dropout", 46, 2);
+  model.class_names = {"red", "blue"};  // in another order than the data's
+  Dataset dataset = read_dataset(folder_.string()).train;
+  Progress silent;
+  const auto loss = evaluate(model, dataset, {.precision = Precision::f32}, silent).evaluation.loss;
+  const auto images = static_cast<int>(dataset.samples.size());
+  EXPECT_NEAR(layer_gradients(model, dataset, images, 0.1).loss, loss, 1e-5);
+  model.class_names = {"red", "green"};
+  EXPECT_THROW(layer_gradients(model, dataset, images, 0.1), Error);
+  model.class_names = {"warm", "green"};  // none of the names: by place
+  EXPECT_EQ(layer_gradients(model, dataset, images, 0.1).images, images);
+}
+
+TEST(Sheets, OfNarrowAndWidePhotosCanBeDrawn) {
+  Explanation explanation{.path = "long.png"};
+  for (int i = 0; i < 5; ++i) {
+    explanation.classes.push_back({.ranked = {i, 0.2F}, .map = {.values = Tensor({2, 2}), .maximum = 1.0F}});
+    explanation.ranking.push_back({i, 0.2F});
+  }
+  const SheetText text{.labels = {"a", "b", "c", "d", "e"}, .method = "gradcam"};
+  for (const auto& [width, height] : {std::pair{6000, 40}, {1, 3000}}) {
+    const Image photo{.width = width,
+                      .height = height,
+                      .pixels = std::vector<std::uint8_t>(static_cast<std::size_t>(width) *
+                                                          static_cast<std::size_t>(height) * 3)};
+    const Image sheet = explanation_sheet(photo, explanation, text, {.height = 32, .width = 32}, {});
+    EXPECT_LE(sheet.width, 32767);
+    EXPECT_LE(sheet.height, 32767);
+  }
 }
 
 TEST(Sheets, FitWhatTheyAreGiven) {
