@@ -4,6 +4,7 @@
 
 #include "headstart/error.h"
 #include "headstart/report.h"
+#include "headstart/text.h"
 
 namespace headstart::app {
 
@@ -40,7 +41,7 @@ void write_run_report(const TrainOptions& options, const std::string& data, cons
     observer.message("report: " + written.page);
     observer.message("model card: " + written.card);
   } catch (const Error& error) {
-    observer.message(std::string("no report: ") + error.what());
+    observer.message("no report: " + without_tag(error.what()));
   }
 }
 

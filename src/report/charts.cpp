@@ -145,13 +145,15 @@ Drawing curves_drawing(const std::vector<RunCurves>& runs, const PlotOptions& op
 }
 
 Drawing rates_drawing(const RateCurve& curve) {
+  const bool has_fall = curve.suggestion > 0.0;
   Drawing drawing{.width = 520.0, .height = 340.0};
   Panel panel{
       .left = 60.0,
       .top = 36.0,
       .width = 430.0,
       .height = 250.0,
-      .title = fmt::format("Loss over the learning rate: it falls fastest at {:.2g}", curve.suggestion),
+      .title = "Loss over the learning rate: " +
+               (has_fall ? fmt::format("it falls fastest at {:.2g}", curve.suggestion) : "no clear fall"),
       .x_title = "learning rate",
       .powers_x = true};
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -174,9 +176,11 @@ Drawing rates_drawing(const RateCurve& curve) {
     }
   }
   drawing.marks.emplace_back(std::move(line));
-  const double x = place(panel, std::log10(curve.suggestion), panel.y.low).x;
-  drawing.marks.emplace_back(LineMark{
-      .points = {{x, panel.top}, {x, panel.top + panel.height}}, .ink = Ink::series1, .dashed = true});
+  if (has_fall) {
+    const double x = place(panel, std::log10(curve.suggestion), panel.y.low).x;
+    drawing.marks.emplace_back(LineMark{
+        .points = {{x, panel.top}, {x, panel.top + panel.height}}, .ink = Ink::series1, .dashed = true});
+  }
   return drawing;
 }
 

@@ -68,6 +68,10 @@ RunCurves read_run_curves(const std::string& run) {
   constexpr std::uint64_t kMaximumBytes = std::uint64_t{1} << 26;
   const bool is_folder = fs::is_directory(run);
   const std::string path = is_folder ? (fs::path(run) / "history.csv").string() : run;
+  if (!fs::exists(path)) {
+    throw Error(
+        fmt::format("[plot] the folder of a run, or its history.csv, was expected; there is no {}", path));
+  }
   const auto bytes = read_file(path, kMaximumBytes);
   const auto rows = parse_csv({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   if (rows.empty() || fmt::format("{}", fmt::join(rows[0], ",")) != kColumns) {

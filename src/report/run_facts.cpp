@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
+#include "headstart/error.h"
 #include "headstart/optimizer.h"
 #include "headstart/summary.h"
 #include "headstart/text.h"
@@ -111,6 +112,9 @@ void add_photo_counts(const DatasetSplits& splits, RunReport& report) {
 RunConfig read_config(const std::string& run) {
   constexpr std::uint64_t kMaximumBytes = std::uint64_t{1} << 24;
   const std::string path = (fs::path(run) / "config.json").string();
+  if (!fs::exists(path)) {
+    throw Error(fmt::format("[report] the folder of a run (train --out) was expected; there is no {}", path));
+  }
   const auto bytes = read_file(path, kMaximumBytes);
   const json document = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, "report");
   const json& command = json_member(document, "command", "report");

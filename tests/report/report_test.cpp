@@ -240,6 +240,11 @@ TEST_F(ReportTest, PlotsTheRateFinder) {
     EXPECT_THAT(svg, HasSubstr(tick));
   }
   EXPECT_THAT(svg, HasSubstr("0.001"));
+  curve.suggestion = 0.0;
+  plot_rates(curve, path("none.svg"));
+  EXPECT_THAT(text_of(path("none.svg")), HasSubstr("no clear fall"));
+  EXPECT_EQ(text_of(path("none.svg")).find("inf"), std::string::npos);
+  curve.suggestion = 1e-3;
   plot_rates(curve, path("r.png"));
   EXPECT_GT(read_image(path("r.png")).width, 800);
   curve.points.resize(1);
