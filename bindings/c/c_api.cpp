@@ -84,7 +84,9 @@ struct headstart_classifier {
 headstart_classifier* headstart_open(const char* model_file, int threads) {
   return guarded<headstart_classifier*>(nullptr, [&] {
     require(model_file != nullptr, "the path of a model file", "NULL");
-    require(threads >= 0, "a number of threads, or 0 for all cores", "less than 0");
+    constexpr int kMostThreads = 4096;
+    require(threads >= 0 && threads <= kMostThreads, "from 0 (all cores) to 4096 threads",
+            std::to_string(threads).c_str());
     return new headstart_classifier(headstart::load_model(model_file), threads);
   });
 }
