@@ -334,7 +334,13 @@ std::filesystem::path cache_directory() {
   if (const auto home = home_of_user(); !home.empty()) {
     return home / ".cache" / "headstart";
   }
-  auto folder = std::filesystem::temp_directory_path() / fmt::format("headstart-{}", ::geteuid());
+  std::error_code error;
+  auto folder = std::filesystem::temp_directory_path(error) / fmt::format("headstart-{}", ::geteuid());
+  if (error) {
+    throw Error(
+        fmt::format("[cache] a folder for temporary files was expected as TMPDIR ({}); set HEADSTART_CACHE",
+                    error.message()));
+  }
   make_private_directory(folder);
   return folder;
 }
