@@ -190,8 +190,10 @@ std::optional<FileLock> begin_or_resume(Session& session) {
     }
     remove_leftovers(options.out_directory);
   }
-  write_held_out(options.out_directory, session.holds_out ? session.validation_split.files : nullptr);
-  write_config(options.out_directory, options, "train");
+  const std::string folder =
+      session.state.best_epoch == 0 ? folder_of_description(options.out_directory) : options.out_directory;
+  write_held_out(folder, session.holds_out ? session.validation_split.files : nullptr);
+  write_config(folder, options, "train");
   return lock;
 }
 
@@ -399,6 +401,7 @@ void save_outputs(Session& session) {
     throw;
   }
   swap_best();
+  publish_description(directory);
   write_history(directory, state.history);
 }
 

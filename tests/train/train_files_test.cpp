@@ -323,6 +323,43 @@ TEST_F(TrainFiles, WhatItHeldOutIsKnownLater) {
   EXPECT_FALSE(as_run_divided(folder_ / "run", read_dataset(folder_ / "more"))) << "other photos";
 }
 
+// A new run that is stopped in its first epoch leaves the old model with the list of what that held out.
+TEST_F(TrainFiles, WhatDescribesTheOldModelStaysWithIt) {
+  const std::string run_folder = folder_ / "run";
+  TrainOptions options = quick_with(CacheMode::automatic);
+  options.out_directory = run_folder;
+  const auto run_with_seed = [&](std::uint64_t seed, TrainObserver& observer) {
+    options.seed = seed;
+    train(tiny_model({.classes = kFolderClasses}), read_dataset(folder_ / "data/train"), options, observer);
+    request_stop(false);
+  };
+  const auto written = [&] {
+    std::vector<std::vector<char>> files;
+    for (const char* name : {"/model.safetensors", "/held_out.csv", "/config.json"}) {
+      files.push_back(test::bytes_of_file(run_folder + name));
+    }
+    return files;
+  };
+  run_with_seed(1, observer_);
+  const auto old = written();
+  for (const bool resume : {false, true}) {
+    options.resume = resume;
+    test::StopAfter stop(1);
+    run_with_seed(2, stop);
+    EXPECT_EQ(written(), old);
+  }
+  run_with_seed(2, observer_);
+  const auto fresh = written();
+  for (std::size_t i = 0; i < old.size(); ++i) {
+    EXPECT_NE(fresh[i], old[i]) << i;
+  }
+  EXPECT_FALSE(fs::exists(run_folder + "/checkpoint/held_out.csv"));
+  EXPECT_FALSE(fs::exists(run_folder + "/checkpoint/config.json"));
+  options.resume = false;
+  run(options);  // with a validation folder
+  EXPECT_FALSE(fs::exists(run_folder + "/held_out.csv"));
+}
+
 TEST_F(TrainFiles, OneGroupCannotBeHeldOut) {
   Dataset photos = read_dataset(folder_ / "data/train").train;
   for (auto& sample : photos.samples) {
