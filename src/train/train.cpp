@@ -13,10 +13,10 @@
 #include "core/sha256.h"
 #include "engine/core_limit.h"
 #include "graph/serialize.h"
-#include "headstart/check.h"
 #include "headstart/error.h"
 #include "train/class_sizes.h"
 #include "train/features.h"
+#include "train/hold_out.h"
 #include "train/known_photos.h"
 #include "train/rate_factors.h"
 #include "train/resolved_options.h"
@@ -342,30 +342,6 @@ MemorySplits split_memory(const MemoryDataset& whole, const TrainOptions& option
     return taken;
   };
   return {.train = take(splits.train), .validation = take(splits.validation.value_or(Dataset{}))};
-}
-
-// Copies of a photo stay in one part, unless nothing else can be held out.
-DatasetSplits with_photos_held_out(const Dataset& photos, const TrainOptions& options,
-                                   TrainObserver& observer) {
-  const SplitFractions fractions{.train = 1.0 - options.validation_fraction,
-                                 .validation = options.validation_fraction};
-  Dataset grouped = photos;
-  const std::int64_t copies = group_identical(grouped);
-  DatasetSplits splits = split_dataset(grouped, fractions, options.seed);
-  if (copies > 0 && splits.validation) {
-    observer.message(fmt::format("{} images have a copy: copies stay in one part", copies));
-  } else if (copies > 0) {
-    splits = split_dataset(photos, fractions, options.seed);
-  }
-  if (!splits.validation || splits.train.samples.empty()) {
-    throw Error(
-        "[train] expected photos of several groups, some to be held out; received one group; give a "
-        "validation folder");
-  }
-  observer.message(
-      fmt::format("no validation folder: {:.0f} % of the images are held out, the same share of every class",
-                  100.0 * options.validation_fraction));
-  return splits;
 }
 
 void check_images(const Graph& graph, const MemoryDataset& data) {
