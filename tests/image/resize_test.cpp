@@ -8,6 +8,7 @@
 #include "headstart/error.h"
 #include "headstart/image.h"
 #include "image/golden.h"
+#include "support/error_message.h"
 
 namespace headstart {
 namespace {
@@ -17,6 +18,10 @@ using test::pattern;
 
 struct Sizes {
   int width = 0, height = 0, to_width = 0, to_height = 0;
+};
+
+struct Size {
+  int width = 0, height = 0;
 };
 
 class PillowResize : public testing::TestWithParam<Sizes> {};
@@ -78,6 +83,20 @@ TEST(Resize, RefusesSizesWithoutPixels) {
 }
 
 // One that says to be larger than it is would be read beyond its end.
+// A file of some kilobytes would take gigabytes.
+TEST(Resize, RefusesSliversThatTakeTooMuchMemory) {
+  constexpr int kLong = 5'000'000, kTall = 900'000;
+  for (const Size size : {Size{1, kLong}, Size{kLong, 1}, Size{1, kTall}}) {
+    const auto bytes = std::size_t{3} * static_cast<std::size_t>(std::max(size.width, size.height));
+    const Image sliver{size.width, size.height, std::vector<std::uint8_t>(bytes)};
+    const auto message = test::message_of([&] { resize(sliver, 224, 224, ResizeKernel::bicubic_aa); });
+    EXPECT_NE(message.find(fmt::format("received {}x{}", size.width, size.height)), std::string::npos)
+        << message;
+  }
+  const Image tall{1, kTall, std::vector<std::uint8_t>(std::size_t{3} * kTall, 9)};
+  EXPECT_EQ(resize(tall, 8, 8, ResizeKernel::bilinear_aa).pixels, std::vector<std::uint8_t>(192, 9));
+}
+
 TEST(Resize, RefusesPixelsThatAreNotThoseOfTheSize) {
   for (const Image& wrong : {Image{}, Image{100, 100, {1, 2, 3}}, Image{-1, -1, {1, 2, 3}}, Image{0, 4, {}},
                              Image{1, 1, {1, 2, 3, 4}}}) {
