@@ -11,12 +11,15 @@
 #include <fstream>
 #include <vector>
 
+#include <new>
+#include <span>
 #include <gtest/gtest.h>
 
 #include "headstart/error.h"
 #include "headstart/image.h"
 #include "headstart/predict.h"
 #include "headstart/train.h"
+#include "headstart/extract.h"
 #include "support/temporary_folder.h"
 #include "support/tolerance.h"
 #include "tiny.h"
@@ -275,8 +278,8 @@ TEST_F(TrainFiles, RangesAreThoseOfTheBestEpochAlsoAfterResuming) {
 }
 
 TEST_F(TrainFiles, APhotoThatCannotBeFittedIsLeftOutCachedAndUncached) {
-  // Its longer side would become 8,000 pixels.
-  write_png({.width = 2000, .height = 1, .pixels = std::vector<std::uint8_t>(6000)},
+  constexpr int kTooLong = 5'000'000;  // resizing it would take too much memory
+  write_png({.width = kTooLong, .height = 1, .pixels = std::vector<std::uint8_t>(std::size_t{3} * kTooLong)},
             folder_ / "data/train/class0/thin.png");
   Model model = tiny_model({.classes = kFolderClasses});
   model.preprocessing.fit = ResizeFit::crop;
@@ -375,6 +378,26 @@ TEST_F(TrainFiles, IdleOptionsOfTheAugmentationMakeNoViews) {
   TrainOptions options = quick_with(CacheMode::automatic);
   options.augmentation.fill_mode = FillMode::reflect;
   options.augmentation.rand_magnitude = 20.0F;
+TEST_F(TrainFiles, AnImageWithoutMemoryIsLeftOutThisTime) {
+  const Dataset photos = read_dataset(folder_ / "data/train").train;
+  const std::vector<LoaderItem> items{{.sample = 0}, {.sample = 1}, {.sample = 2}};
+  const Model model = tiny_model({.classes = kFolderClasses});
+  ExtractOptions options{.outputs = {model.graph.output()}, .preprocessing = model.preprocessing};
+  options.augment = [](const Image& image, const LoaderItem& item) -> Image {
+    return item.sample == 1 ? throw std::bad_alloc() : image;
+  };
+  Progress quiet;
+  std::size_t rows = 0;
+  const auto count = [&](std::size_t, std::span<const float* const>) { ++rows; };
+  const auto unreadable = extract(photos, items, model.graph, model.parameters, options, quiet, count);
+  EXPECT_EQ(rows, 2U);
+  ASSERT_EQ(unreadable.size(), 1U);
+  EXPECT_EQ(unreadable[0].sample, 1);
+  EXPECT_TRUE(unreadable[0].passing);
+  options.strict = true;
+  EXPECT_THROW(extract(photos, items, model.graph, model.parameters, options, quiet, count), Error);
+}
+
   expect_equal(run(options), run(quick_with(CacheMode::automatic)));
 }
 
