@@ -151,6 +151,46 @@ TEST(Fit, EveryFitHasTheTargetSize) {
   }
 }
 
+// On its way to the target the longer side would be longer than any picture; what is seen is the middle.
+TEST(Fit, CropOfASliverShowsItsMiddle) {
+  for (const auto kernel : {ResizeKernel::bicubic_aa, ResizeKernel::bilinear, ResizeKernel::area}) {
+    for (const int resize_to : {0, 256}) {
+      const Preprocessing to{
+          .height = 224, .width = 224, .kernel = kernel, .fit = ResizeFit::crop, .resize_to = resize_to};
+      for (const auto& [width, height] : {Size{1, 9'000'000}, Size{30'000, 10}, Size{9'000'001, 1}}) {
+        Image sliver{
+            width, height,
+            std::vector<std::uint8_t>(
+                std::size_t{3} * static_cast<std::size_t>(width) * static_cast<std::size_t>(height), 200)};
+        std::fill_n(sliver.pixels.begin(), sliver.pixels.size() / 3, 0);  // far from the middle
+        const Image fitted = fit_image(sliver, to);
+        ASSERT_EQ(fitted.pixels.size(), std::size_t{3} * 224 * 224);
+        if (height != 10) {
+          EXPECT_EQ(std::count(fitted.pixels.begin(), fitted.pixels.end(), 200), 3 * 224 * 224)
+              << width << "x" << height;
+        }
+      }
+    }
+  }
+}
+
+// 1260 columns become less than the longest side, 1300 more; the middle of both is the same.
+TEST(Fit, CropOfASliverIsThatOfAShorterOne) {
+  constexpr int kCut = 20, kShorter = 1260, kLonger = kShorter + 2 * kCut, kRows = 10;
+  const Image longer = pattern(kLonger, kRows);
+  Image shorter{kShorter, kRows, {}};
+  for (int y = 0; y < kRows; ++y) {
+    const auto row = longer.pixels.begin() + std::ptrdiff_t{3} * (y * kLonger + kCut);
+    shorter.pixels.insert(shorter.pixels.end(), row, row + std::ptrdiff_t{3} * kShorter);
+  }
+  const Preprocessing to{.height = 224,
+                         .width = 224,
+                         .kernel = ResizeKernel::bicubic_aa,
+                         .fit = ResizeFit::crop,
+                         .resize_to = 256};
+  EXPECT_LE(largest_difference(fit_image(longer, to), fit_image(shorter, to)), 6);
+}
+
 TEST(Fit, CropWithoutResizeToLeavesNoBlack) {
   for (const auto& [width, height] : {std::pair{300, 7}, {7, 300}, {1, 1}, {31, 13}, {29, 14}}) {
     const Image fitted =
