@@ -55,8 +55,8 @@ struct AddedClasses {
 // the last and the old columns of the last stand still; the new columns begin as imprinted weights (Qi et
 // al., 2018: the direction of the class's mean feature, from the middle of the others) and are trained on the
 // features, every class as often as the others. With a folder to write to: model.safetensors, history.csv,
-// config.json. Throws Error as enlarge_classifier and train do, and for an old class without photos whose
-// centroid is unknown.
+// config.json, and held_out.csv where there is no validation split. Throws Error as enlarge_classifier and
+// train do, and for an old class without photos whose centroid is unknown.
 AddedClasses add_classes(const Model& model, const DatasetSplits& data, const AddClassesOptions& options,
                          TrainObserver& observer);
 

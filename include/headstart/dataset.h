@@ -59,6 +59,7 @@ struct Batch {
 struct UnreadableImage {
   int sample = 0;
   std::string message;
+  bool passing = false;  // for want of memory: no property of the file
 };
 
 // One item of an epoch: the sample and the number that its random augmentation is drawn from.

@@ -1,12 +1,13 @@
 #include "data/examine.h"
 
 #include <algorithm>
+#include <new>
 
-#include "core/files.h"
 #include "core/parallel.h"
 #include "core/sha256.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
+#include "image/picture_file.h"
 
 namespace headstart {
 namespace {
@@ -15,16 +16,17 @@ namespace {
 constexpr int kDecodedSide = 128;
 
 Examined examine_file(const std::string& path) {
-  constexpr std::uint64_t kMaximumBytes = std::uint64_t{1} << 30;
   Examined result;
   try {
-    const auto bytes = read_file(path, kMaximumBytes);
+    const auto bytes = read_picture_file(path);
     result.facts = inspect_image(bytes);
     result.sha256 = sha256_hex(bytes);
     result.look =
         fingerprint(decode_image(bytes, {.minimum_width = kDecodedSide, .minimum_height = kDecodedSide}));
   } catch (const Error& error) {
     result.error = without_tag(error.what());
+  } catch (const std::bad_alloc&) {
+    result.error = kTooLittleMemory;
   }
   return result;
 }

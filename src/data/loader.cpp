@@ -2,18 +2,19 @@
 #include <algorithm>
 #include <exception>
 #include <memory>
+#include <new>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "core/files.h"
 #include "core/parallel.h"
 #include "data/batch_queue.h"
 #include "headstart/dataset.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
+#include "image/picture_file.h"
 
 namespace headstart {
 namespace {
@@ -88,10 +89,21 @@ struct Loader::State {
       check_size(outcome.image);
     } catch (const Unreadable& reason) {
       outcome.unreadable = reason.message;
+    } catch (const std::bad_alloc&) {
+      refuse_for_memory(item.sample, outcome);
     } catch (...) {
       outcome.failure = std::current_exception();
     }
     return outcome;
+  }
+
+  void refuse_for_memory(int sample, Outcome& outcome) const {
+    if (options.strict) {
+      const auto& path = samples[static_cast<std::size_t>(sample)].path;
+      outcome.failure = std::make_exception_ptr(Error(fmt::format("{}: {}", path, kTooLittleMemory)));
+    } else {
+      outcome.unreadable = kTooLittleMemory;
+    }
   }
 
   struct Unreadable {
@@ -114,8 +126,7 @@ struct Loader::State {
   Image read(int sample) const {
     const auto& path = samples[static_cast<std::size_t>(sample)].path;
     try {
-      return fit_image(decode_image(read_file(path), decode_options_for(options.preprocessing)),
-                       options.preprocessing);
+      return read_fitted(path, options.preprocessing);
     } catch (const Error& error) {
       if (options.strict) {
         throw Error(fmt::format("{}: {}", path, without_tag(error.what())));

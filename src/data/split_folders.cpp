@@ -14,6 +14,7 @@
 #include "data/folders.h"
 #include "data/labels.h"
 #include "headstart/error.h"
+#include "headstart/progress.h"
 
 namespace headstart {
 namespace {
@@ -96,6 +97,7 @@ void write_part(const Dataset& part, const fs::path& folder, FileTransfer transf
     }
   }
   for (const auto& sample : part.samples) {
+    throw_if_stopped();
     const std::string& label = part.class_names.at(static_cast<std::size_t>(sample.label));
     const fs::path target = free_name(folder / label, sample.path, taken);
     transfer_file(sample.path, target, transfer);
@@ -107,10 +109,36 @@ void write_manifest(const std::vector<WrittenFile>& files, const fs::path& root)
   write_file_atomically((root / "manifest.csv").string(), [&](std::ostream& out) {
     out << "path,split,label,group,sha256\n";
     for (const auto& file : files) {
+      throw_if_stopped();
       fmt::print(out, "{},{},{},{},{}\n", csv_field(file.path.lexically_relative(root).string()), file.split,
                  csv_field(file.label), csv_field(file.group), sha256_of_file(file.path.string()));
     }
   });
+}
+
+constexpr const char* kParts[] = {"train", "validation", "test"};
+
+void write_parts(const DatasetSplits& splits, const fs::path& root, FileTransfer transfer,
+                 std::vector<WrittenFile>& written) {
+  write_part(splits.train, root / kParts[0], transfer, written);
+  if (splits.validation) {
+    write_part(*splits.validation, root / kParts[1], transfer, written);
+  }
+  if (splits.test) {
+    write_part(*splits.test, root / kParts[2], transfer, written);
+  }
+  write_manifest(written, root);
+}
+
+// Half a data set looks like a whole one. The folder held nothing before.
+void remove_parts(const fs::path& root, bool with_root) {
+  std::error_code ignored;
+  for (const char* part : kParts) {
+    fs::remove_all(root / part, ignored);
+  }
+  if (with_root) {
+    fs::remove(root, ignored);
+  }
 }
 
 }  // namespace
@@ -134,7 +162,8 @@ std::int64_t write_split_folders(const DatasetSplits& splits, const std::string&
                                  FileTransfer transfer) {
   const fs::path root(directory);
   std::error_code error;
-  if (fs::exists(root, error) && !(fs::is_directory(root, error) && fs::is_empty(root, error))) {
+  const bool is_new = !fs::exists(root, error);
+  if (!is_new && !(fs::is_directory(root, error) && fs::is_empty(root, error))) {
     throw Error(fmt::format(
         "[split] a new or empty folder was expected; {} already exists; choose another or empty it",
         directory));
@@ -146,14 +175,12 @@ std::int64_t write_split_folders(const DatasetSplits& splits, const std::string&
     }
   }
   std::vector<WrittenFile> written;
-  write_part(splits.train, root / "train", transfer, written);
-  if (splits.validation) {
-    write_part(*splits.validation, root / "validation", transfer, written);
+  try {
+    write_parts(splits, root, transfer, written);
+  } catch (...) {
+    remove_parts(root, is_new);
+    throw;
   }
-  if (splits.test) {
-    write_part(*splits.test, root / "test", transfer, written);
-  }
-  write_manifest(written, root);
   return static_cast<std::int64_t>(written.size());
 }
 

@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "core/files.h"
 #include "explain/evidence_program.h"
 #include "explain/explained_rows.h"
 #include "explain/occlusion.h"
@@ -17,6 +16,7 @@
 #include "headstart/extract.h"
 #include "headstart/image.h"
 #include "headstart/text.h"
+#include "image/picture_file.h"
 
 namespace headstart {
 namespace {
@@ -172,8 +172,9 @@ void occlude_files(const Model& model, const std::vector<std::string>& paths, co
     throw_if_stopped();
     Explanation explanation;
     try {
-      Tensor input = preprocess(decode_image(read_file(paths[i]), decode_options_for(model.preprocessing)),
-                                model.preprocessing);
+      Tensor input =
+          preprocess(decode_image(read_picture_file(paths[i]), decode_options_for(model.preprocessing)),
+                     model.preprocessing);
       Shape batched = input.shape();
       batched.insert(batched.begin(), 1);
       explanation = occluded(model, predictor, std::move(input).reshaped(batched), options, progress);

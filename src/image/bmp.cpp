@@ -13,6 +13,7 @@
 #define STBI_NO_LINEAR
 #include <stb/stb_image.h>
 
+#include "headstart/error.h"
 #include "image/decoders.h"
 
 namespace headstart {
@@ -28,6 +29,8 @@ std::uint32_t little_endian(std::span<const std::uint8_t> bytes, std::size_t off
 
 struct BmpHeader {
   std::int64_t pixel_offset = 0, width = 0, height = 0, bits = 0;
+  bool compressed = false;
+  bool has_alpha = false;  // where there is no mask for it, the fourth byte of a pixel means nothing
 };
 
 // image_format has seen that there are at least 26 bytes.
@@ -46,6 +49,11 @@ BmpHeader read_header(std::span<const std::uint8_t> bytes) {
     header.height =
         std::abs(static_cast<std::int64_t>(static_cast<std::int32_t>(little_endian(bytes, 22, 4))));
     header.bits = little_endian(bytes, 28, 2);
+    constexpr std::uint32_t kPlain = 0, kMasks = 3, kMasksWithAlpha = 6, kSmallestWithAlphaMask = 56;
+    const std::uint32_t compression = little_endian(bytes, 30, 4);
+    header.compressed = compression != kPlain && compression != kMasks && compression != kMasksWithAlpha;
+    header.has_alpha = compression != kPlain && little_endian(bytes, 14, 4) >= kSmallestWithAlphaMask &&
+                       bytes.size() >= 70 && little_endian(bytes, 66, 4) != 0;
   }
   return header;
 }
@@ -59,6 +67,10 @@ struct PixelsRelease {
 Decoded decode_bmp(std::span<const std::uint8_t> bytes, const DecodeOptions& options) {
   const BmpHeader header = read_header(bytes);
   check_size(header.width, header.height, options);
+  if (header.compressed) {
+    throw Error(
+        "[image] a BMP without compression was expected; received a compressed one; save it as a PNG");
+  }
   const std::int64_t stride = (header.width * header.bits + 31) / 32 * 4;
   if (header.pixel_offset + stride * header.height > static_cast<std::int64_t>(bytes.size())) {
     throw_truncated("BMP");
@@ -76,6 +88,12 @@ Decoded decode_bmp(std::span<const std::uint8_t> bytes, const DecodeOptions& opt
   }
   const std::size_t size =
       std::size_t{4} * static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
+  if (!header.has_alpha) {
+    constexpr stbi_uc kOpaque = 255;
+    for (std::size_t alpha = 3; alpha < size; alpha += 4) {
+      pixels.get()[alpha] = kOpaque;
+    }
+  }
   return {compose_over_white({pixels.get(), size}, width, height)};
 }
 

@@ -8,6 +8,9 @@
 #include <cstring>
 #include <vector>
 
+#include <fmt/format.h>
+
+#include "headstart/error.h"
 #include "image/decoders.h"
 
 namespace headstart {
@@ -194,9 +197,24 @@ Image resize_rows(const Image& image, int height, ConvolveFilter filter) {
   return resized;
 }
 
+// Memory grows with the longer side (the weights of its filter) and with the picture between the two passes,
+// which for a sliver of a picture is far larger than that itself.
+void check_sizes(const Image& image, int width) {
+  constexpr int kLongestSide = 1 << 22;
+  constexpr std::int64_t kMostBetween = DecodeOptions{}.maximum_pixels;
+  const std::int64_t between = width == image.width ? 0 : std::int64_t{width} * image.height;
+  if (std::max(image.width, image.height) > kLongestSide || between > kMostBetween) {
+    throw Error(fmt::format(
+        "[resize] sides of at most {} were expected, and {} pixels of the new width and the old height; "
+        "received {}x{} for a width of {}; cut the picture",
+        kLongestSide, kMostBetween, image.width, image.height, width));
+  }
+}
+
 }  // namespace
 
 Image convolve_resize(const Image& image, int width, int height, ConvolveFilter filter) {
+  check_sizes(image, width);
   if (width == image.width) {
     return height == image.height ? image : resize_rows(image, height, filter);
   }

@@ -4,12 +4,12 @@
 
 #include <fmt/format.h>
 
-#include "core/files.h"
 #include "headstart/error.h"
 #include "headstart/image.h"
 #include "headstart/text.h"
 #include "image/decoders.h"
 #include "image/orientation.h"
+#include "image/picture_file.h"
 
 namespace headstart {
 namespace {
@@ -135,8 +135,7 @@ Image decode_image(std::span<const std::uint8_t> bytes, const DecodeOptions& opt
 }
 
 Image read_image(const std::string& path, const DecodeOptions& options) {
-  constexpr std::uint64_t kMaximumBytes = std::uint64_t{1} << 30;
-  const auto bytes = read_file(path, kMaximumBytes);
+  const auto bytes = read_picture_file(path);
   try {
     return decode_image(bytes, options);
   } catch (const Error& error) {

@@ -27,6 +27,9 @@ void check_size(std::int64_t width, std::int64_t height, const DecodeOptions& op
 // Throws Error for a picture without pixels or with others than its size says.
 void check_pixels(const Image& image);
 
+// The longest side that resize makes.
+inline constexpr int kLongestResizedSide = 1 << 15;
+
 // A black picture of a checked size.
 Image make_image(int width, int height);
 

@@ -1,6 +1,7 @@
 // From a decoded picture to the size that a network takes: squash, crop or pad.
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -13,37 +14,43 @@
 namespace headstart {
 namespace {
 
+// As a picture may be on its way to the target: the longer side of a sliver is billions then.
 struct Size {
-  int width = 0, height = 0;
+  std::int64_t width = 0, height = 0;
 };
 
-int at_least_one(double value) { return std::max(static_cast<int>(value), 1); }
+std::int64_t at_least_one(double value) {
+  return std::max<std::int64_t>(static_cast<std::int64_t>(value), 1);
+}
 
 // The shorter side to `resize_to` (torchvision's Resize, which rounds the longer side down); without it the
 // smallest size that covers the target.
 Size covering_size(const Size& image, const Preprocessing& to) {
-  const double width = image.width;
-  const double height = image.height;
+  const auto width = static_cast<double>(image.width);
+  const auto height = static_cast<double>(image.height);
   if (to.resize_to > 0) {
     return image.width <= image.height ? Size{to.resize_to, at_least_one(to.resize_to * height / width)}
                                        : Size{at_least_one(to.resize_to * width / height), to.resize_to};
   }
   return to.width * height >= to.height * width
-             ? Size{to.width, std::max(to.height, at_least_one(to.width * height / width))}
-             : Size{std::max(to.width, at_least_one(to.height * width / height)), to.height};
+             ? Size{to.width, std::max<std::int64_t>(to.height, at_least_one(to.width * height / width))}
+             : Size{std::max<std::int64_t>(to.width, at_least_one(to.height * width / height)), to.height};
 }
 
 // The largest size inside the target.
 Size inscribed_size(const Size& image, const Preprocessing& to) {
-  const double scale =
-      std::min(static_cast<double>(to.width) / image.width, static_cast<double>(to.height) / image.height);
-  return {std::min(at_least_one(std::round(image.width * scale)), to.width),
-          std::min(at_least_one(std::round(image.height * scale)), to.height)};
+  const auto width = static_cast<double>(image.width);
+  const auto height = static_cast<double>(image.height);
+  const double scale = std::min(to.width / width, to.height / height);
+  return {std::min<std::int64_t>(at_least_one(std::round(width * scale)), to.width),
+          std::min<std::int64_t>(at_least_one(std::round(height * scale)), to.height)};
 }
 
 // Where the smaller of two extents begins in the larger; halves round to even, as Python's round does in
 // torchvision.
-int margin(int larger, int smaller) { return static_cast<int>(std::nearbyint((larger - smaller) / 2.0)); }
+std::int64_t margin(std::int64_t larger, std::int64_t smaller) {
+  return static_cast<std::int64_t>(std::nearbyint(static_cast<double>(larger - smaller) / 2.0));
+}
 
 // The centre of `image` on a black picture of the given size; either side may be larger or smaller than the
 // image's.
@@ -52,17 +59,48 @@ Image centered(const Image& image, int width, int height) {
     return image;
   }
   Image result = make_image(width, height);
-  const int source_x = image.width > width ? margin(image.width, width) : 0;
-  const int source_y = image.height > height ? margin(image.height, height) : 0;
-  const int target_x = width > image.width ? margin(width, image.width) : 0;
-  const int target_y = height > image.height ? margin(height, image.height) : 0;
+  const std::int64_t source_x = image.width > width ? margin(image.width, width) : 0;
+  const std::int64_t source_y = image.height > height ? margin(image.height, height) : 0;
+  const std::int64_t target_x = width > image.width ? margin(width, image.width) : 0;
+  const std::int64_t target_y = height > image.height ? margin(height, image.height) : 0;
   const auto bytes = std::size_t{3} * static_cast<std::size_t>(std::min(width, image.width));
   for (int y = 0; y < std::min(height, image.height); ++y) {
-    const auto source = (static_cast<std::ptrdiff_t>(source_y + y) * image.width + source_x) * 3;
-    const auto target = (static_cast<std::ptrdiff_t>(target_y + y) * width + target_x) * 3;
+    const std::int64_t source = ((source_y + y) * image.width + source_x) * 3;
+    const std::int64_t target = ((target_y + y) * width + target_x) * 3;
     std::memcpy(result.pixels.data() + target, image.pixels.data() + source, bytes);
   }
   return result;
+}
+
+// Of `whole` pixels that become `size` those in the middle that the `shown` ones are made of, the reach of
+// the filter included. As even or odd as the whole, so that the middle stays where it is.
+int middle_of(int whole, std::int64_t size, int shown, int shorter_side) {
+  constexpr double kReach = 2.0;  // of a cubic filter, to either side
+  const double scale = static_cast<double>(whole) / static_cast<double>(size);
+  const double needed = std::ceil(shown * scale) + 2.0 * std::ceil(kReach * std::max(scale, 1.0));
+  const int length = std::max(static_cast<int>(std::min<double>(needed, whole)), shorter_side);
+  return length + (whole - length) % 2;
+}
+
+Image resized_to(const Image& image, const Size& size, ResizeKernel kernel) {
+  const auto side = [](std::int64_t length) {  // resize() refuses one more than the longest
+    return static_cast<int>(std::min<std::int64_t>(length, std::int64_t{kLongestResizedSide} + 1));
+  };
+  return resize(image, side(size.width), side(size.height), kernel);
+}
+
+// Resized to cover the target, and cut to it. Where that would make a picture larger than any, as of a
+// sliver, what will not be seen is cut off before.
+Image covering(const Image& image, const Preprocessing& to) {
+  const Size size = covering_size({image.width, image.height}, to);
+  if (std::max(size.width, size.height) <= kLongestResizedSide) {
+    return centered(resized_to(image, size, to.kernel), to.width, to.height);
+  }
+  const int shorter = std::min(image.width, image.height);
+  const Image middle = centered(image, middle_of(image.width, size.width, to.width, shorter),
+                                middle_of(image.height, size.height, to.height, shorter));
+  return centered(resized_to(middle, covering_size({middle.width, middle.height}, to), to.kernel), to.width,
+                  to.height);
 }
 
 }  // namespace
@@ -74,13 +112,11 @@ Image fit_image(const Image& image, const Preprocessing& preprocessing) {
   switch (preprocessing.fit) {
     case ResizeFit::squash:
       return resize(image, width, height, preprocessing.kernel);
-    case ResizeFit::crop: {
-      const Size size = covering_size({image.width, image.height}, preprocessing);
-      return centered(resize(image, size.width, size.height, preprocessing.kernel), width, height);
-    }
+    case ResizeFit::crop:
+      return covering(image, preprocessing);
     case ResizeFit::pad: {
       const Size size = inscribed_size({image.width, image.height}, preprocessing);
-      return centered(resize(image, size.width, size.height, preprocessing.kernel), width, height);
+      return centered(resized_to(image, size, preprocessing.kernel), width, height);
     }
   }
   throw Error("[preprocessing] a known fit was expected; received another value");
@@ -96,10 +132,10 @@ PictureWindow fitted_window(int width, int height, const Preprocessing& preproce
                        : preprocessing.fit == ResizeFit::crop ? covering_size(picture, preprocessing)
                                                               : inscribed_size(picture, preprocessing);
   // Along one axis: pixels of the picture for one of the resized picture, and the cut in front.
-  const auto axis = [](int whole, int size, int shown) {
-    const double scale = static_cast<double>(whole) / size;
-    const int cut = size > shown ? margin(size, shown) : -margin(shown, size);
-    return std::pair(cut * scale, shown * scale);
+  const auto axis = [](int whole, std::int64_t size, std::int64_t shown) {
+    const double scale = static_cast<double>(whole) / static_cast<double>(size);
+    const std::int64_t cut = size > shown ? margin(size, shown) : -margin(shown, size);
+    return std::pair(static_cast<double>(cut) * scale, static_cast<double>(shown) * scale);
   };
   const auto [left, shown_width] = axis(width, resized.width, target.width);
   const auto [top, shown_height] = axis(height, resized.height, target.height);

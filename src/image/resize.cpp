@@ -52,10 +52,9 @@ Image resize_opencv(const Image& image, int width, int height, int interpolation
 }  // namespace
 
 Image resize(const Image& image, int width, int height, ResizeKernel kernel) {
-  constexpr int kMaximumSide = 1 << 15;
-  if (width < 1 || height < 1 || width > kMaximumSide || height > kMaximumSide) {
+  if (width < 1 || height < 1 || width > kLongestResizedSide || height > kLongestResizedSide) {
     throw Error(fmt::format("[resize] sides from 1 to {} were expected; received {}x{}; choose another size",
-                            kMaximumSide, width, height));
+                            kLongestResizedSide, width, height));
   }
   check_pixels(image);
   if (image.width == width && image.height == height) {

@@ -13,6 +13,7 @@
 #include "headstart/error.h"
 #include "headstart/extract.h"
 #include "train/features.h"
+#include "train/hold_out.h"
 #include "train/last_dense.h"
 #include "train/new_columns.h"
 #include "train/replay.h"
@@ -35,10 +36,8 @@ void relabel(Dataset& dataset, const std::vector<std::string>& names) {
 }
 
 DatasetSplits relabelled(const DatasetSplits& data, const std::vector<std::string>& names,
-                         const TrainOptions& options) {
-  const SplitFractions fractions{.train = 1.0 - options.validation_fraction,
-                                 .validation = options.validation_fraction};
-  DatasetSplits splits = data.validation ? data : split_dataset(data.train, fractions, options.seed);
+                         const TrainOptions& options, TrainObserver& observer) {
+  DatasetSplits splits = data.validation ? data : with_photos_held_out(data.train, options, observer);
   relabel(splits.train, names);
   relabel(*splits.validation, names);
   return splits;
@@ -160,7 +159,8 @@ TrainOptions options_for_columns(const TrainOptions& asked) {
           .command = asked.command};
 }
 
-void write_outputs(AddedClasses& added, const TrainOptions& asked) {
+// `held_out`: by this call; null when the caller gave a validation part.
+void write_outputs(AddedClasses& added, const TrainOptions& asked, const Dataset* held_out) {
   TrainResult& result = added.result;
   const EpochRecord& best = result.history.at(static_cast<std::size_t>(result.best_epoch) - 1);
   auto& provenance = result.model.provenance;
@@ -174,9 +174,13 @@ void write_outputs(AddedClasses& added, const TrainOptions& asked) {
   }
   TrainOptions trained = options_for_columns(asked);
   trained.precision = asked.precision;  // of the features
-  write_config(directory, trained, "add-classes");
-  write_history(directory, result.history);
+  remove_leftovers(directory);
+  const std::string folder = folder_of_description(directory);
+  write_held_out(folder, held_out);
+  write_config(folder, trained, "add-classes");
   save_model(result.model, model_path(directory));
+  publish_description(directory);
+  write_history(directory, result.history);
 }
 
 }  // namespace
@@ -202,7 +206,7 @@ AddedClasses add_classes(const Model& model, const DatasetSplits& data, const Ad
     throw Error(fmt::format("[add-classes] expected centroids {}; received {}",
                             to_string({old_classes, last.inputs}), to_string(options.centroids.shape())));
   }
-  const DatasetSplits splits = relabelled(data, enlarged.class_names, options.train);
+  const DatasetSplits splits = relabelled(data, enlarged.class_names, options.train, observer);
   std::optional<FileLock> lock;
   if (!options.train.out_directory.empty()) {
     create_run_folder(options.train.out_directory);
@@ -232,7 +236,7 @@ AddedClasses add_classes(const Model& model, const DatasetSplits& data, const Ad
   }
   added.result.model = std::move(enlarged);
   if (!added.result.interrupted && added.result.best_epoch > 0) {
-    write_outputs(added, options.train);
+    write_outputs(added, options.train, data.validation ? nullptr : &*splits.validation);
   }
   return added;
 }

@@ -6,14 +6,15 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <thread>
 
-#include "core/files.h"
 #include "core/parallel.h"
 #include "headstart/error.h"
 #include "headstart/model.h"
 #include "headstart/text.h"
+#include "image/picture_file.h"
 
 namespace headstart {
 namespace {
@@ -108,14 +109,17 @@ class Extraction {
     for (std::size_t i = 0; i < count; ++i) {
       const auto& item = items_[first + i];
       float* row = images.data() + static_cast<std::int64_t>(i) * element_count(shape);
+      auto& unreadable = finished.unreadable[i];
       try {
         read_into(item, row);
       } catch (const Error& error) {
-        finished.unreadable[i] = UnreadableImage{item.sample, without_tag(error.what())};
-        if (options_.strict) {
-          throw Error(dataset_.samples.at(static_cast<std::size_t>(item.sample)).path + ": " +
-                      without_tag(error.what()));
-        }
+        unreadable = {.sample = item.sample, .message = without_tag(error.what())};
+      } catch (const std::bad_alloc&) {
+        unreadable = {.sample = item.sample, .message = kTooLittleMemory, .passing = true};
+      }
+      if (unreadable && options_.strict) {
+        throw Error(dataset_.samples.at(static_cast<std::size_t>(item.sample)).path + ": " +
+                    unreadable->message);
       }
     }
     std::vector<float*> destinations;
@@ -129,8 +133,7 @@ class Extraction {
 
   void read_into(const LoaderItem& item, float* row) const {
     const auto& path = dataset_.samples.at(static_cast<std::size_t>(item.sample)).path;
-    auto image = fit_image(decode_image(read_file(path), decode_options_for(options_.preprocessing)),
-                           options_.preprocessing);
+    auto image = read_fitted(path, options_.preprocessing);
     if (options_.augment) {
       image = options_.augment(image, item);
     }

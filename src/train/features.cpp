@@ -16,6 +16,7 @@
 #include "core/sha256.h"
 #include "headstart/error.h"
 #include "headstart/extract.h"
+#include "image/picture_file.h"
 #include "train/feature_cache.h"
 
 namespace headstart {
@@ -135,7 +136,7 @@ BoundaryTable table_of(const Dataset& dataset, const std::vector<std::string>& i
 // What the system refuses today it may give tomorrow: it is no property of the picture.
 bool can_be_read(const std::string& path) {
   try {
-    read_file(path);
+    read_picture_file(path);
     return true;
   } catch (const Error&) {
     return false;
@@ -201,7 +202,7 @@ std::optional<BoundaryTable> cached_features(const Dataset& dataset, const Graph
     progress.end();
     for (const UnreadableImage& image : unreadable) {
       const std::string& path = dataset.samples[static_cast<std::size_t>(image.sample)].path;
-      if (can_be_read(path)) {
+      if (!image.passing && can_be_read(path)) {
         cache->append_unreadable(identity_of({.sample = image.sample}), image.message);
       } else {
         refused.insert(fmt::format("{}: {}", path, image.message));

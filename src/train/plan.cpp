@@ -9,12 +9,11 @@
 
 #include <fmt/format.h>
 
-#include "core/files.h"
 #include "core/parallel.h"
 #include "core/random.h"
 #include "engine/core_limit.h"
 #include "headstart/error.h"
-#include "headstart/image.h"
+#include "image/picture_file.h"
 #include "train/activation_limit.h"
 #include "train/snapshot.h"
 #include "train/step_cost.h"
@@ -63,9 +62,7 @@ double seconds_of_decoding(const Dataset& data, const Preprocessing& preprocessi
   for (std::size_t i = 0; i < count; ++i) {
     const std::string& path = data.samples[i * data.samples.size() / count].path;
     try {
-      total += seconds_of([&] {
-        fit_image(decode_image(read_file(path), decode_options_for(preprocessing)), preprocessing);
-      });
+      total += seconds_of([&] { read_fitted(path, preprocessing); });
       ++readable;
     } catch (const Error&) {
       continue;  // training names it and leaves it out

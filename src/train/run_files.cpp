@@ -29,9 +29,12 @@ constexpr const char* kBest = "best/";
 constexpr const char* kAverage = "average/";
 constexpr const char* kOptimizer = "optimizer/";
 constexpr const char* kHeldOut = "held_out.csv";
+constexpr const char* kConfig = "config.json";
+
+fs::path checkpoint_folder(const std::string& directory) { return fs::path(directory) / "checkpoint"; }
 
 fs::path checkpoint_path(const std::string& directory) {
-  return fs::path(directory) / "checkpoint" / "state.safetensors";
+  return checkpoint_folder(directory) / "state.safetensors";
 }
 
 std::string full_path(const Sample& sample) { return fs::absolute(sample.path).lexically_normal().string(); }
@@ -205,7 +208,7 @@ void create_run_folder(const std::string& directory) {
 }
 
 FileLock lock_run_folder(const std::string& directory) {
-  const fs::path folder = fs::path(directory) / "checkpoint";
+  const fs::path folder = checkpoint_folder(directory);
   create_run_folder(folder.string());
   auto held = FileLock::try_lock(folder / "lock", FileLock::Kind::exclusive);
   if (!held) {
@@ -220,7 +223,7 @@ FileLock lock_run_folder(const std::string& directory) {
 void write_config(const std::string& directory, const TrainOptions& options, const std::string& subcommand) {
   const json config = {
       {"subcommand", subcommand}, {"command", options.command}, {"train", json::parse(to_json(options))}};
-  write_file_atomically((fs::path(directory) / "config.json").string(),
+  write_file_atomically((fs::path(directory) / kConfig).string(),
                         [&](std::ostream& out) { out << config.dump(2) << "\n"; });
 }
 
@@ -238,8 +241,29 @@ void write_held_out(const std::string& directory, const Dataset* held_out) {
   });
 }
 
+std::string folder_of_description(const std::string& directory) {
+  const fs::path waiting = checkpoint_folder(directory);
+  for (const char* name : {kConfig, kHeldOut}) {
+    fs::remove(waiting / name);
+  }
+  return fs::exists(model_path(directory)) ? waiting.string() : directory;
+}
+
+void publish_description(const std::string& directory) {
+  const fs::path waiting = checkpoint_folder(directory), folder = directory;
+  if (!fs::exists(waiting / kConfig)) {
+    return;
+  }
+  if (fs::exists(waiting / kHeldOut)) {
+    fs::rename(waiting / kHeldOut, folder / kHeldOut);
+  } else {
+    fs::remove(folder / kHeldOut);
+  }
+  fs::rename(waiting / kConfig, folder / kConfig);
+}
+
 void remove_leftovers(const std::string& directory) {
-  for (const char* name : {"history.csv", "report.html", "model_card.md", kHeldOut}) {
+  for (const char* name : {"history.csv", "report.html", "model_card.md"}) {
     fs::remove(fs::path(directory) / name);
   }
   fs::remove(checkpoint_path(directory));
@@ -269,7 +293,7 @@ std::optional<DatasetSplits> as_run_divided(const std::string& run, const Datase
 }
 
 std::optional<TrainOptions> options_of_run(const std::string& directory) {
-  const std::string path = (fs::path(directory) / "config.json").string();
+  const std::string path = (fs::path(directory) / kConfig).string();
   if (!fs::exists(path)) {
     return std::nullopt;
   }

@@ -41,7 +41,13 @@ std::optional<RunState> load_checkpoint(const std::string& directory, const std:
 
 // held_out.csv: the paths of the photos that the training held out itself; nothing: it held none out.
 void write_held_out(const std::string& directory, const Dataset* held_out);
-// What an earlier run into the same folder left beside its model, which is replaced by the first new one.
+// Where a run that has no model yet writes its held_out.csv and config.json: its folder, unless the model of
+// an earlier run lies there, which those of that run describe. Then they wait in checkpoint/.
+std::string folder_of_description(const std::string& directory);
+// What waits in checkpoint/ takes its place; after the first model was saved.
+void publish_description(const std::string& directory);
+// What an earlier run into the same folder left beside its model and what describes that, which are replaced
+// with the first new model.
 void remove_leftovers(const std::string& directory);
 void write_history(const std::string& directory, const std::vector<EpochRecord>& history);
 // Throws Error when it cannot be made.

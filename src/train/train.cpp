@@ -13,10 +13,10 @@
 #include "core/sha256.h"
 #include "engine/core_limit.h"
 #include "graph/serialize.h"
-#include "headstart/check.h"
 #include "headstart/error.h"
 #include "train/class_sizes.h"
 #include "train/features.h"
+#include "train/hold_out.h"
 #include "train/known_photos.h"
 #include "train/rate_factors.h"
 #include "train/resolved_options.h"
@@ -190,8 +190,10 @@ std::optional<FileLock> begin_or_resume(Session& session) {
     }
     remove_leftovers(options.out_directory);
   }
-  write_held_out(options.out_directory, session.holds_out ? session.validation_split.files : nullptr);
-  write_config(options.out_directory, options, "train");
+  const std::string folder =
+      session.state.best_epoch == 0 ? folder_of_description(options.out_directory) : options.out_directory;
+  write_held_out(folder, session.holds_out ? session.validation_split.files : nullptr);
+  write_config(folder, options, "train");
   return lock;
 }
 
@@ -342,30 +344,6 @@ MemorySplits split_memory(const MemoryDataset& whole, const TrainOptions& option
   return {.train = take(splits.train), .validation = take(splits.validation.value_or(Dataset{}))};
 }
 
-// Copies of a photo stay in one part, unless nothing else can be held out.
-DatasetSplits with_photos_held_out(const Dataset& photos, const TrainOptions& options,
-                                   TrainObserver& observer) {
-  const SplitFractions fractions{.train = 1.0 - options.validation_fraction,
-                                 .validation = options.validation_fraction};
-  Dataset grouped = photos;
-  const std::int64_t copies = group_identical(grouped);
-  DatasetSplits splits = split_dataset(grouped, fractions, options.seed);
-  if (copies > 0 && splits.validation) {
-    observer.message(fmt::format("{} images have a copy: copies stay in one part", copies));
-  } else if (copies > 0) {
-    splits = split_dataset(photos, fractions, options.seed);
-  }
-  if (!splits.validation || splits.train.samples.empty()) {
-    throw Error(
-        "[train] expected photos of several groups, some to be held out; received one group; give a "
-        "validation folder");
-  }
-  observer.message(
-      fmt::format("no validation folder: {:.0f} % of the images are held out, the same share of every class",
-                  100.0 * options.validation_fraction));
-  return splits;
-}
-
 void check_images(const Graph& graph, const MemoryDataset& data) {
   Shape expected = graph.input_shape();
   expected.insert(expected.begin(), static_cast<std::int64_t>(data.labels.size()));
@@ -399,6 +377,7 @@ void save_outputs(Session& session) {
     throw;
   }
   swap_best();
+  publish_description(directory);
   write_history(directory, state.history);
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <new>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -181,6 +182,24 @@ TEST_F(LoaderTest, AugmentsByItem) {
   Loader loader(dataset_, items_, augmented);
   const auto batches = all_batches(loader);
   EXPECT_EQ(batches[2].images[0], static_cast<float>((5 * 16 + 116) % 256));
+}
+
+TEST_F(LoaderTest, APictureWithoutMemoryIsUnreadable) {
+  auto choice = options(2);
+  choice.augment = [](const Image& image, const LoaderItem& item) -> Image {
+    return item.sample == 3 ? throw std::bad_alloc() : image;
+  };
+  Loader loader(dataset_, items_, choice);
+  std::size_t images = 0;
+  for (const Batch& batch : all_batches(loader)) {
+    images += batch.samples.size();
+  }
+  EXPECT_EQ(images, items_.size() - 1);
+  ASSERT_EQ(loader.unreadable().size(), 1U);
+  EXPECT_NE(loader.unreadable()[0].message.find("memory"), std::string::npos);
+  choice.strict = true;
+  Loader strict(dataset_, items_, choice);
+  EXPECT_THROW(all_batches(strict), Error);
 }
 
 TEST_F(LoaderTest, AnErrorInAugmentationReachesTheConsumer) {

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "data/folder_tree.h"
+#include "headstart/progress.h"
 
 namespace headstart {
 namespace {
@@ -148,6 +149,28 @@ TEST(SplitFolders, WritesWhatReadDatasetReads) {
     }
     EXPECT_THAT(message_of([&] { write_split_folders(splits, out, transfer); }), HasSubstr("already exists"));
   }
+}
+
+TEST(SplitFolders, WhatCannotBeFinishedIsRemoved) {
+  const FolderTree tree;
+  for (const auto* name : {"in/a/1.jpg", "in/a/2.jpg", "in/b/1.jpg", "in/b/2.jpg"}) {
+    tree.file(name);
+  }
+  const auto splits = split_by_count(read_unsplit(tree.path("in")), SplitCounts{1, 1, 0}, 1);
+  const auto write = [&](const std::string& out) {
+    return message_of([&] { write_split_folders(splits, out, FileTransfer::copy); });
+  };
+  request_stop(true);
+  EXPECT_THAT(write(tree.path("out")), HasSubstr("stop"));
+  request_stop(false);
+  EXPECT_FALSE(fs::exists(tree.path("out")));
+  fs::create_directories(tree.path("empty"));
+  fs::remove(splits.validation->samples.back().path);
+  EXPECT_THAT(write(tree.path("out")), HasSubstr("to be copied"));
+  EXPECT_FALSE(fs::exists(tree.path("out")));
+  EXPECT_THAT(write(tree.path("empty")), HasSubstr("to be copied"));
+  EXPECT_TRUE(fs::exists(tree.path("empty")));
+  EXPECT_TRUE(fs::is_empty(tree.path("empty")));
 }
 
 TEST(SplitFolders, EqualNamesOfAClassGetANumber) {

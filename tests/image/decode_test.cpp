@@ -65,6 +65,41 @@ TEST(Decode, BombIsRefusedWithItsSize) {
   EXPECT_THAT(message_of([] { read_image(golden_path("bomb.png")); }), HasSubstr("30000x30000"));
 }
 
+// 2x1 pixels of 32 bits, blue 10, green 20, red 30; the fourth byte is 7.
+std::vector<std::uint8_t> small_bmp(std::uint8_t header_size, std::uint8_t compression) {
+  std::vector<std::uint8_t> bytes(14U + header_size + 8U);
+  bytes[0] = 'B';
+  bytes[1] = 'M';
+  bytes[10] = static_cast<std::uint8_t>(14 + header_size);
+  bytes[14] = header_size;
+  bytes[18] = 2;
+  bytes[22] = bytes[26] = 1;
+  bytes[28] = 32;
+  bytes[30] = compression;
+  for (std::size_t mask = 0; header_size > 66 && mask < 4; ++mask) {
+    bytes[54 + 4 * mask + (mask < 3 ? 2 - mask : 3)] = 255;
+  }
+  for (std::size_t pixel = bytes.size() - 8; pixel < bytes.size(); pixel += 4) {
+    bytes[pixel] = 10;
+    bytes[pixel + 1] = 20;
+    bytes[pixel + 2] = 30;
+    bytes[pixel + 3] = 7;
+  }
+  return bytes;
+}
+
+TEST(Decode, TheFourthByteOfABmpIsAlphaWhereAMaskSaysSo) {
+  const std::vector<std::uint8_t> opaque{30, 20, 10, 30, 20, 10};
+  EXPECT_EQ(decode_image(small_bmp(40, 0)).pixels, opaque);
+  EXPECT_EQ(decode_image(small_bmp(108, 0)).pixels, opaque);
+  EXPECT_EQ(decode_image(small_bmp(108, 3)).pixels[0], 249);  // nearly the white behind
+}
+
+TEST(Decode, CompressedBmpsAreCalledSo) {
+  const auto message = message_of([] { decode_image(small_bmp(40, 1)); });
+  EXPECT_NE(message.find("compress"), std::string::npos) << message;
+}
+
 TEST(Decode, LimitHoldsForEveryFormat) {
   for (const auto* name : {"rgb.jpg", "rgb.png", "lossless.webp", "animated.webp", "rgb.bmp", "rgb.gif"}) {
     EXPECT_THAT(message_of([name] { read_image(golden_path(name), {.maximum_pixels = 24 * 16 - 1}); }),

@@ -8,6 +8,7 @@
 #include "headstart/error.h"
 #include "headstart/image.h"
 #include "image/golden.h"
+#include "support/error_message.h"
 
 namespace headstart {
 namespace {
@@ -17,6 +18,10 @@ using test::pattern;
 
 struct Sizes {
   int width = 0, height = 0, to_width = 0, to_height = 0;
+};
+
+struct Size {
+  int width = 0, height = 0;
 };
 
 class PillowResize : public testing::TestWithParam<Sizes> {};
@@ -78,6 +83,20 @@ TEST(Resize, RefusesSizesWithoutPixels) {
 }
 
 // One that says to be larger than it is would be read beyond its end.
+// A file of some kilobytes would take gigabytes.
+TEST(Resize, RefusesSliversThatTakeTooMuchMemory) {
+  constexpr int kLong = 5'000'000, kTall = 900'000;
+  for (const Size size : {Size{1, kLong}, Size{kLong, 1}, Size{1, kTall}}) {
+    const auto bytes = std::size_t{3} * static_cast<std::size_t>(std::max(size.width, size.height));
+    const Image sliver{size.width, size.height, std::vector<std::uint8_t>(bytes)};
+    const auto message = test::message_of([&] { resize(sliver, 224, 224, ResizeKernel::bicubic_aa); });
+    EXPECT_NE(message.find(fmt::format("received {}x{}", size.width, size.height)), std::string::npos)
+        << message;
+  }
+  const Image tall{1, kTall, std::vector<std::uint8_t>(std::size_t{3} * kTall, 9)};
+  EXPECT_EQ(resize(tall, 8, 8, ResizeKernel::bilinear_aa).pixels, std::vector<std::uint8_t>(192, 9));
+}
+
 TEST(Resize, RefusesPixelsThatAreNotThoseOfTheSize) {
   for (const Image& wrong : {Image{}, Image{100, 100, {1, 2, 3}}, Image{-1, -1, {1, 2, 3}}, Image{0, 4, {}},
                              Image{1, 1, {1, 2, 3, 4}}}) {
@@ -130,6 +149,46 @@ TEST(Fit, EveryFitHasTheTargetSize) {
       }
     }
   }
+}
+
+// On its way to the target the longer side would be longer than any picture; what is seen is the middle.
+TEST(Fit, CropOfASliverShowsItsMiddle) {
+  for (const auto kernel : {ResizeKernel::bicubic_aa, ResizeKernel::bilinear, ResizeKernel::area}) {
+    for (const int resize_to : {0, 256}) {
+      const Preprocessing to{
+          .height = 224, .width = 224, .kernel = kernel, .fit = ResizeFit::crop, .resize_to = resize_to};
+      for (const auto& [width, height] : {Size{1, 9'000'000}, Size{30'000, 10}, Size{9'000'001, 1}}) {
+        Image sliver{
+            width, height,
+            std::vector<std::uint8_t>(
+                std::size_t{3} * static_cast<std::size_t>(width) * static_cast<std::size_t>(height), 200)};
+        std::fill_n(sliver.pixels.begin(), sliver.pixels.size() / 3, 0);  // far from the middle
+        const Image fitted = fit_image(sliver, to);
+        ASSERT_EQ(fitted.pixels.size(), std::size_t{3} * 224 * 224);
+        if (height != 10) {
+          EXPECT_EQ(std::count(fitted.pixels.begin(), fitted.pixels.end(), 200), 3 * 224 * 224)
+              << width << "x" << height;
+        }
+      }
+    }
+  }
+}
+
+// 1260 columns become less than the longest side, 1300 more; the middle of both is the same.
+TEST(Fit, CropOfASliverIsThatOfAShorterOne) {
+  constexpr int kCut = 20, kShorter = 1260, kLonger = kShorter + 2 * kCut, kRows = 10;
+  const Image longer = pattern(kLonger, kRows);
+  Image shorter{kShorter, kRows, {}};
+  for (int y = 0; y < kRows; ++y) {
+    const auto row = longer.pixels.begin() + std::ptrdiff_t{3} * (y * kLonger + kCut);
+    shorter.pixels.insert(shorter.pixels.end(), row, row + std::ptrdiff_t{3} * kShorter);
+  }
+  const Preprocessing to{.height = 224,
+                         .width = 224,
+                         .kernel = ResizeKernel::bicubic_aa,
+                         .fit = ResizeFit::crop,
+                         .resize_to = 256};
+  EXPECT_LE(largest_difference(fit_image(longer, to), fit_image(shorter, to)), 6);
 }
 
 TEST(Fit, CropWithoutResizeToLeavesNoBlack) {

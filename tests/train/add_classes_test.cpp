@@ -3,6 +3,10 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -168,6 +172,45 @@ TEST_F(AddClassesTest, TrainsNewColumnsAlone) {
   for (const char* file : {"history.csv", "config.json"}) {
     EXPECT_TRUE(std::filesystem::exists(folder_.path() / "run" / file)) << file;
   }
+}
+
+TEST_F(AddClassesTest, ListsWhatItHeldOutAndKeepsCopiesInOnePart) {
+  namespace fs = std::filesystem;
+  for (const auto& name : model_.class_names) {  // every photo of the old classes twice
+    const fs::path photos = folder_.path() / "three" / name;
+    for (const auto& file : std::vector<fs::path>(fs::directory_iterator(photos), fs::directory_iterator())) {
+      fs::copy_file(file, photos / ("copy_" + file.filename().string()));
+    }
+  }
+  fs::create_directories(folder_.path() / "run/checkpoint");
+  for (const char* stale : {"held_out.csv", "report.html", "checkpoint/state.safetensors"}) {
+    std::ofstream(folder_.path() / "run" / stale) << "of an earlier run";
+  }
+  TrainObserver silent;
+  const AddClassesOptions options{.train = {.head = {.epochs = 2}, .out_directory = folder_ / "run"}};
+  const auto data = read_dataset(folder_ / "three");
+  add_classes(model_, data, options, silent);
+  EXPECT_FALSE(fs::exists(folder_.path() / "run/report.html"));
+  EXPECT_FALSE(fs::exists(folder_.path() / "run/checkpoint/state.safetensors"));
+  const auto divided = as_run_divided(folder_ / "run", data);
+  ASSERT_TRUE(divided);
+  std::set<std::string> held_out;
+  for (const Sample& sample : divided->validation->samples) {
+    held_out.insert(fs::path(sample.path).filename().string());
+  }
+  for (const std::string& name : held_out) {
+    EXPECT_TRUE(!name.starts_with("copy_") || held_out.contains(name.substr(5))) << name;
+  }
+  EXPECT_GE(held_out.size(), 10U);
+}
+
+TEST_F(AddClassesTest, RefusesSinglePhotosOfWhichNoneCanBeHeldOut) {
+  test::write_tiny_images(folder_.path() / "single", 3, 3, 5);
+  TrainObserver silent;
+  EXPECT_NE(message_of([&] {
+              add_classes(model_, read_dataset(folder_ / "single"), {}, silent);
+            }).find("to be held out"),
+            std::string::npos);
 }
 
 // Without a photo of the old classes their centroids do; without those it is refused.

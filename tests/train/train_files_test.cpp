@@ -11,12 +11,15 @@
 #include <fstream>
 #include <vector>
 
+#include <new>
+#include <span>
 #include <gtest/gtest.h>
 
 #include "headstart/error.h"
 #include "headstart/image.h"
 #include "headstart/predict.h"
 #include "headstart/train.h"
+#include "headstart/extract.h"
 #include "support/temporary_folder.h"
 #include "support/tolerance.h"
 #include "tiny.h"
@@ -275,8 +278,8 @@ TEST_F(TrainFiles, RangesAreThoseOfTheBestEpochAlsoAfterResuming) {
 }
 
 TEST_F(TrainFiles, APhotoThatCannotBeFittedIsLeftOutCachedAndUncached) {
-  // Its longer side would become 8,000 pixels.
-  write_png({.width = 2000, .height = 1, .pixels = std::vector<std::uint8_t>(6000)},
+  constexpr int kTooLong = 5'000'000;  // resizing it would take too much memory
+  write_png({.width = kTooLong, .height = 1, .pixels = std::vector<std::uint8_t>(std::size_t{3} * kTooLong)},
             folder_ / "data/train/class0/thin.png");
   Model model = tiny_model({.classes = kFolderClasses});
   model.preprocessing.fit = ResizeFit::crop;
@@ -331,6 +334,43 @@ TEST_F(TrainFiles, WhatItHeldOutIsKnownLater) {
   EXPECT_FALSE(as_run_divided(folder_ / "run", read_dataset(folder_ / "more"))) << "other photos";
 }
 
+// A new run that is stopped in its first epoch leaves the old model with the list of what that held out.
+TEST_F(TrainFiles, WhatDescribesTheOldModelStaysWithIt) {
+  const std::string run_folder = folder_ / "run";
+  TrainOptions options = quick_with(CacheMode::automatic);
+  options.out_directory = run_folder;
+  const auto run_with_seed = [&](std::uint64_t seed, TrainObserver& observer) {
+    options.seed = seed;
+    train(tiny_model({.classes = kFolderClasses}), read_dataset(folder_ / "data/train"), options, observer);
+    request_stop(false);
+  };
+  const auto written = [&] {
+    std::vector<std::vector<char>> files;
+    for (const char* name : {"/model.safetensors", "/held_out.csv", "/config.json"}) {
+      files.push_back(test::bytes_of_file(run_folder + name));
+    }
+    return files;
+  };
+  run_with_seed(1, observer_);
+  const auto old = written();
+  for (const bool resume : {false, true}) {
+    options.resume = resume;
+    test::StopAfter stop(1);
+    run_with_seed(2, stop);
+    EXPECT_EQ(written(), old);
+  }
+  run_with_seed(2, observer_);
+  const auto fresh = written();
+  for (std::size_t i = 0; i < old.size(); ++i) {
+    EXPECT_NE(fresh[i], old[i]) << i;
+  }
+  EXPECT_FALSE(fs::exists(run_folder + "/checkpoint/held_out.csv"));
+  EXPECT_FALSE(fs::exists(run_folder + "/checkpoint/config.json"));
+  options.resume = false;
+  run(options);  // with a validation folder
+  EXPECT_FALSE(fs::exists(run_folder + "/held_out.csv"));
+}
+
 TEST_F(TrainFiles, OneGroupCannotBeHeldOut) {
   Dataset photos = read_dataset(folder_ / "data/train").train;
   for (auto& sample : photos.samples) {
@@ -346,6 +386,26 @@ TEST_F(TrainFiles, IdleOptionsOfTheAugmentationMakeNoViews) {
   TrainOptions options = quick_with(CacheMode::automatic);
   options.augmentation.fill_mode = FillMode::reflect;
   options.augmentation.rand_magnitude = 20.0F;
+TEST_F(TrainFiles, AnImageWithoutMemoryIsLeftOutThisTime) {
+  const Dataset photos = read_dataset(folder_ / "data/train").train;
+  const std::vector<LoaderItem> items{{.sample = 0}, {.sample = 1}, {.sample = 2}};
+  const Model model = tiny_model({.classes = kFolderClasses});
+  ExtractOptions options{.outputs = {model.graph.output()}, .preprocessing = model.preprocessing};
+  options.augment = [](const Image& image, const LoaderItem& item) -> Image {
+    return item.sample == 1 ? throw std::bad_alloc() : image;
+  };
+  Progress quiet;
+  std::size_t rows = 0;
+  const auto count = [&](std::size_t, std::span<const float* const>) { ++rows; };
+  const auto unreadable = extract(photos, items, model.graph, model.parameters, options, quiet, count);
+  EXPECT_EQ(rows, 2U);
+  ASSERT_EQ(unreadable.size(), 1U);
+  EXPECT_EQ(unreadable[0].sample, 1);
+  EXPECT_TRUE(unreadable[0].passing);
+  options.strict = true;
+  EXPECT_THROW(extract(photos, items, model.graph, model.parameters, options, quiet, count), Error);
+}
+
   expect_equal(run(options), run(quick_with(CacheMode::automatic)));
 }
 
