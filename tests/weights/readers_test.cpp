@@ -158,6 +158,21 @@ TEST(SafetensorsFile, ConvertsEveryType) {
   EXPECT_EQ(file.tensors.at("none").shape(), (Shape{0, 3}));
 }
 
+// A sparse file: the offsets of a later tensor are past 2^30, so that their product is past that of a shape.
+TEST(SafetensorsFile, ReadsTensorsBeyondAGigabyte) {
+  std::string header = R"({"a":{"dtype":"F32","shape":[300000000],"data_offsets":[0,1200000000]},)"
+                       R"("b":{"dtype":"F32","shape":[2],"data_offsets":[1200000000,1200000008]}})";
+  header.resize((header.size() + 7) / 8 * 8, ' ');  // aligned floats stay in the file
+  const auto path = (std::filesystem::temp_directory_path() / "headstart_sparse.safetensors").string();
+  const auto begin = safetensors_bytes(header, 0);
+  write_file_atomically(path, [&begin](std::ostream& out) { out << as_text(begin); });
+  std::filesystem::resize_file(path, begin.size() + 1'200'000'008);
+  const auto file = read_weight_file(path);
+  std::filesystem::remove(path);
+  EXPECT_EQ(file.tensors.at("a").size(), 300'000'000);
+  expect_values(file, "b", {2}, {0, 0});
+}
+
 TEST(SafetensorsFile, RoundTripKeepsBitsOrderAndMetadata) {
   Parameters parameters;
   parameters.insert("z/kernel", Tensor({2, 2}, std::vector<float>{1.0F, -0.0F, std::nanf(""), 1e-40F}));
