@@ -11,6 +11,7 @@
 #include "headstart/error.h"
 #include "weights/keras_layer.h"
 #include "weights/safe_json.h"
+#include "weights/trailing_activation.h"
 
 namespace headstart {
 namespace {
@@ -112,11 +113,11 @@ Graph sequential_graph(const json& model, const std::string& name, const Shape& 
   return graph;
 }
 
-using Names = std::set<std::string>;
+using LayerNames = std::set<std::string>;
 
 // Of the nested models among a model's layers.
-Names nested_models(const json& model) {
-  Names names;
+LayerNames nested_models(const json& model) {
+  LayerNames names;
   for (const auto& layer : layers_of(model)) {
     if (is_model(json_string(layer, "class_name", kKerasTag))) {
       names.insert(name_of(layer));
@@ -127,7 +128,7 @@ Names nested_models(const json& model) {
 
 // ["name", node index, tensor index, ...]. The node index counts the uses of a layer; that of a nested
 // functional model begins at 1, because its own construction is its use 0 (a Sequential's in Keras 3 at 0).
-void add_source(const json& reference, const Names& nested, std::vector<std::string>& sources) {
+void add_source(const json& reference, const LayerNames& nested, std::vector<std::string>& sources) {
   const bool named = reference.is_array() && reference.size() >= 3 && reference[0].is_string();
   const bool first_use =
       named && (reference[1] == 0 || (reference[1] == 1 && nested.contains(reference[0].get<std::string>())));
@@ -139,7 +140,7 @@ void add_source(const json& reference, const Names& nested, std::vector<std::str
 }
 
 // Keras 3: tensors anywhere inside the arguments.
-void add_keras_tensors(const json& value, const Names& nested, std::vector<std::string>& sources) {
+void add_keras_tensors(const json& value, const LayerNames& nested, std::vector<std::string>& sources) {
   if (value.is_object() && value.contains("class_name") && value["class_name"] == "__keras_tensor__") {
     add_source(json_member(json_member(value, "config", kKerasTag), "keras_history", kKerasTag), nested,
                sources);
@@ -151,7 +152,7 @@ void add_keras_tensors(const json& value, const Names& nested, std::vector<std::
 }
 
 // Names of the layers whose outputs go into this one.
-std::vector<std::string> sources_of(const json& layer, const Names& nested) {
+std::vector<std::string> sources_of(const json& layer, const LayerNames& nested) {
   std::vector<std::string> sources;
   const auto& calls = json_member(layer, "inbound_nodes", kKerasTag);
   if (!calls.is_array() || calls.size() > 1) {
@@ -171,7 +172,7 @@ std::vector<std::string> sources_of(const json& layer, const Names& nested) {
 }
 
 // [["name", 0, 0]], or in Keras 3 ["name", 0, 0] for a single one.
-std::string single_end(const json& config, const char* key, const Names& nested) {
+std::string single_end(const json& config, const char* key, const LayerNames& nested) {
   const auto& ends = json_member(config, key, kKerasTag);
   std::vector<std::string> names;
   if (ends.is_array() && ends.size() == 1) {
@@ -262,7 +263,7 @@ Graph graph_from_keras_config(const std::string& text) {
   if (document.is_object() && document.contains("model_config")) {  // tfjs: the converter's wrapper
     document = json(document["model_config"]);
   }
-  return graph_from(document, model_name(document, "sequential"), {});
+  return with_activation_last(graph_from(document, model_name(document, "sequential"), {}));
 }
 
 }  // namespace headstart

@@ -159,6 +159,50 @@ TEST(KerasConfig, LayersAreUsedOnce) {
   EXPECT_TRUE(says(error_of([&] { graph_from_keras_config(plain); }), "used once"));
 }
 
+std::vector<std::string> names_of(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const auto& node : graph.nodes()) {
+    names.push_back(node.name);
+  }
+  return names;
+}
+
+Graph with_end(const std::string& layers) {
+  return graph_from_keras_config(
+      sequential("s", layer("InputLayer", "in", R"("batch_input_shape":[null,1,1,3])") + "," + layers));
+}
+
+// The end of Keras's older MobileNets.
+TEST(KerasConfig, AnActivationBeforeTheLastReshapeMovesBehindIt) {
+  const auto graph = with_end(layer("Conv2D", "conv_preds", R"("filters":4,"kernel_size":[1,1])") + "," +
+                              layer("Activation", "act_softmax", R"("activation":"softmax")") + "," +
+                              layer("Dropout", "drop", R"("rate":0.1)") + "," +
+                              layer("Reshape", "reshape_2", R"("target_shape":[4])"));
+  EXPECT_EQ(output_activation(graph), OutputActivation::softmax);
+  EXPECT_EQ(names_of(graph),
+            (std::vector<std::string>{"in", "conv_preds", "drop", "reshape_2", "act_softmax"}));
+  EXPECT_EQ(graph.output_shape(), (Shape{4}));
+}
+
+TEST(KerasConfig, AnActivationInsideALayerBeforeTheLastFlattenBecomesALayer) {
+  const auto graph = with_end(
+      layer("Conv2D", "c", R"("filters":4,"kernel_size":[1,1],"activation":"softmax","trainable":false)") +
+      "," + layer("Flatten", "flat", ""));
+  EXPECT_EQ(output_activation(graph), OutputActivation::softmax);
+  EXPECT_EQ(names_of(graph), (std::vector<std::string>{"in", "c", "flat", "activation"}));
+  EXPECT_EQ(activation_of(graph.node(1).op)->kind, Activation::Kind::linear);
+  EXPECT_FALSE(graph.node(1).trainable);
+}
+
+// A softmax over each pixel's channels is not one over all values.
+TEST(KerasConfig, AnActivationOverSeveralVectorsStays) {
+  const auto end = layer("UpSampling2D", "up", R"("size":[2,2])") + "," +
+                   layer("Activation", "act", R"("activation":"softmax")") + "," +
+                   layer("Flatten", "flat", "");
+  EXPECT_EQ(output_activation(with_end(end)), OutputActivation::none);
+  EXPECT_EQ(names_of(with_end(end)).back(), "flat");
+}
+
 TEST(KerasConfig, ReadsEveryLayerThatHeadstartHas) {
   const auto text = sequential(
       "all",
