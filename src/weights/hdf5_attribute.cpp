@@ -51,6 +51,7 @@ Hdf5File::DataType Hdf5File::data_type(std::uint64_t offset, std::uint64_t size)
   constexpr unsigned kInteger = 0;
   constexpr unsigned kFloat = 1;
   constexpr unsigned kString = 3;
+  constexpr unsigned kOpaque = 5;
   constexpr unsigned kVariableLength = 9;
   if (type_class == kInteger) {
     type.is_signed = (bits & 0x08U) != 0;
@@ -61,9 +62,25 @@ Hdf5File::DataType Hdf5File::data_type(std::uint64_t offset, std::uint64_t size)
     type.kind = DataType::Kind::fixed_string;
   } else if (type_class == kVariableLength && (bits & 0x0FU) == 1 && type.size == 16) {
     type.kind = DataType::Kind::variable_string;
+  } else if (type_class == kOpaque && type.size == 2) {
+    type = {.kind = DataType::Kind::opaque, .size = type.size, .element = ElementType::u16};
   } else {
     throw Error(fmt::format("[h5] expected numbers or strings; received the HDF5 type class {} of {} bytes",
                             type_class, type.size));
+  }
+  return type;
+}
+
+Hdf5File::DataType Hdf5File::number_type(DataType type, TwoBytes two_bytes) {
+  const bool bits = type.kind == DataType::Kind::opaque ||
+                    (type.kind == DataType::Kind::number && type.element == ElementType::u16);
+  if (bits && two_bytes == TwoBytes::bfloat16) {
+    type.kind = DataType::Kind::number;
+    type.element = ElementType::bf16;
+  }
+  if (type.kind != DataType::Kind::number) {
+    throw Error(fmt::format("[h5] expected numbers in a data set; received {}",
+                            type.kind == DataType::Kind::opaque ? "opaque data" : "strings"));
   }
   return type;
 }
@@ -174,12 +191,12 @@ std::optional<std::vector<std::string>> Hdf5File::strings(Address address, std::
   if (!found) {
     return std::nullopt;
   }
-  if (found->type.kind == DataType::Kind::number) {
+  if (found->type.kind == DataType::Kind::number || found->type.kind == DataType::Kind::opaque) {
     // h5py writes an empty list as an array of no floats.
     if (found->size == 0) {
       return std::vector<std::string>{};
     }
-    throw Error(fmt::format("[h5] expected strings in the attribute {}; received numbers", name));
+    throw Error(fmt::format("[h5] expected strings in the attribute {}; received something else", name));
   }
   std::vector<std::string> result;
   for (std::uint64_t at = found->offset; at < found->offset + found->size; at += found->type.size) {

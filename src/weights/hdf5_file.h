@@ -46,8 +46,10 @@ class Hdf5File {
   // The first number of an integer attribute.
   std::optional<std::int64_t> integer(Address object, std::string_view name);
 
+  // How two-byte integers and opaque data of two bytes are read; other opaque data are refused.
+  enum class TwoBytes { integer, bfloat16 };
   // The values of a data set; aliases the file where it can.
-  Tensor tensor(Address data_set);
+  Tensor tensor(Address data_set, TwoBytes two_bytes = TwoBytes::integer);
 
  private:
   struct Message {
@@ -57,7 +59,7 @@ class Hdf5File {
     std::uint64_t size = 0;
   };
   struct DataType {
-    enum class Kind { number, fixed_string, variable_string };
+    enum class Kind { number, fixed_string, variable_string, opaque };
     Kind kind = Kind::number;
     std::uint32_t size = 0;
     ElementType element = ElementType::f32;
@@ -107,6 +109,7 @@ class Hdf5File {
   std::string_view terminated_text(std::uint64_t offset, std::uint64_t end) const;
 
   DataType data_type(std::uint64_t offset, std::uint64_t size) const;
+  static DataType number_type(DataType type, TwoBytes two_bytes);
   Shape data_space(std::uint64_t offset, std::uint64_t size) const;
   AttributeParts attribute_parts(const Message& message) const;
   std::optional<AttributeParts> find_attribute(Address object, std::string_view name);

@@ -1,5 +1,6 @@
 // Every reader against files that other people's writers made (tests/tools/make_weight_files.py) or written
 // by hand.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -91,6 +92,16 @@ TEST(KerasV3, NamesLayersByTheirClassWithoutOne) {
   const auto file = read_bytes(golden("plain.weights.h5"));
   expect_ramp(file, "functional/conv2d/1", {4}, 100);
   expect_ramp(file, "functional/batch_normalization/2", {4}, 3);
+}
+
+TEST(KerasV3, ReadsTheBitsOfBfloat16) {
+  auto bytes = golden("bfloat16.weights.h5");
+  expect_values(read_bytes(bytes), "dense/0", {2, 2}, {1, 0, -2, 0.5});
+  const std::string_view type = "bfloat16";
+  const auto attribute = std::search(bytes.begin(), bytes.end(), type.begin(), type.end());
+  ASSERT_NE(attribute, bytes.end());
+  *attribute = 'B';
+  EXPECT_TRUE(says(error_of([&] { read_bytes(bytes); }), "received opaque data"));
 }
 
 TEST(KerasV3, TheArchiveBringsNamesAndTheGraph) {
