@@ -146,6 +146,7 @@ TEST(MalformedPickle, ValuesThatContainThemselvesAndDeepNestingAreHarmless) {
 
 TEST(MalformedPickle, ManyValuesAreRefused) {
   EXPECT_TRUE(says(error_of_pickle(std::string(2'000'000, ']') + "."), "up to 1000000 values"));
+  EXPECT_TRUE(says(error_of_pickle("N" + std::string(1'000'001, '\x94') + "."), "entries in the memo"));
   std::string memo_bomb = "(";
   memo_bomb += std::string(100'000, 'N') + "tq";
   memo_bomb += '\0';
