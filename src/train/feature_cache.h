@@ -11,8 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/file_lock.h"
 #include "core/files.h"
-#include "train/file_lock.h"
 
 namespace headstart {
 

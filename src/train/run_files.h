@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "core/file_lock.h"
 #include "headstart/parameters.h"
 #include "headstart/ranges.h"
 #include "headstart/train.h"
-#include "train/file_lock.h"
 
 namespace headstart {
 

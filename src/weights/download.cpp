@@ -4,11 +4,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include <curl/curl.h>
 #include <fmt/format.h>
 
+#include "core/file_lock.h"
 #include "core/files.h"
 #include "core/md5.h"
 #include "core/sha256.h"
@@ -108,7 +111,22 @@ void set_options(CURL* curl, const std::string& url, Transfer& transfer, char* m
   curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
 }
 
-enum class Outcome { done, cannot_resume, failed };
+enum class Outcome { done, cannot_resume, wrong_length, failed };
+
+// Whether `part` is as long as the server said, `resumed_at` bytes and its answer; more was written by
+// another process, where the file system has no locks.
+bool has_announced_length(CURL* curl, const std::string& part, std::int64_t resumed_at, std::string& reason) {
+  curl_off_t answer = -1;
+  curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &answer);
+  std::error_code failure;
+  const auto size = static_cast<std::int64_t>(fs::file_size(part, failure));
+  if (!failure && (answer < 0 || size == resumed_at + answer)) {
+    return true;
+  }
+  reason = failure ? fmt::format("{} is gone", part)
+                   : fmt::format("expected {} bytes in {}; received {}", resumed_at + answer, part, size);
+  return false;
+}
 
 // Appends to `part` from its present length. `reason` gets what went wrong.
 Outcome transfer_to(const std::string& part, const WeightSource& source, Progress& progress,
@@ -139,10 +157,28 @@ Outcome transfer_to(const std::string& part, const WeightSource& source, Progres
     return Outcome::cannot_resume;
   }
   if (result == CURLE_OK && std::fflush(file.get()) == 0) {
-    return Outcome::done;
+    return has_announced_length(curl.get(), part, transfer.resumed_at, reason) ? Outcome::done
+                                                                               : Outcome::wrong_length;
   }
   reason = *message != '\0' ? message : curl_easy_strerror(result);
   return Outcome::failed;
+}
+
+// Two processes that append to one .part would spoil it. Empty where the folder or its file system has no
+// locks: then writing fails too, or the length tells of the other.
+std::optional<FileLock> lock_download(const std::string& path, const std::string& file_name,
+                                      Progress& progress) {
+  try {
+    auto lock = FileLock::try_lock(path, FileLock::Kind::exclusive);
+    if (!lock) {
+      progress.message(fmt::format("waiting for another process that downloads {}", file_name));
+      lock = FileLock::lock(path, FileLock::Kind::exclusive);
+    }
+    return lock;
+  } catch (const Error&) {
+    throw_if_stopped();
+    return std::nullopt;
+  }
 }
 
 [[noreturn]] void throw_unavailable(const WeightSource& source, const std::string& reason) {
@@ -170,19 +206,24 @@ std::string fetch_weights(const WeightSource& source, Progress& progress) {
   std::error_code failure;
   fs::create_directories(own_folder(), failure);
   auto path = (own_folder() / source.file_name).string();
+  const auto lock = lock_download(path + ".lock", source.file_name, progress);
+  if (const auto cached = find_cached_weights(source)) {  // another process has fetched it meanwhile
+    return *cached;
+  }
   const auto part = path + ".part";
   const bool resuming = fs::file_size(part, failure) > 0 && !failure;
   std::string reason;
   auto outcome = transfer_to(part, source, progress, reason);
   auto checksum = outcome == Outcome::done ? checksum_like(source.checksum, part) : std::string{};
-  if (resuming &&
-      (outcome == Outcome::cannot_resume || (outcome == Outcome::done && checksum != source.checksum))) {
+  const bool spoilt = outcome == Outcome::cannot_resume || outcome == Outcome::wrong_length ||
+                      (outcome == Outcome::done && checksum != source.checksum);
+  if (resuming && spoilt) {
     fs::remove(part, failure);
     outcome = transfer_to(part, source, progress, reason);
     checksum = outcome == Outcome::done ? checksum_like(source.checksum, part) : std::string{};
   }
   if (outcome != Outcome::done) {
-    if (fs::file_size(part, failure) == 0) {
+    if (outcome == Outcome::wrong_length || fs::file_size(part, failure) == 0) {
       fs::remove(part, failure);
     }
     throw_unavailable(source, reason);

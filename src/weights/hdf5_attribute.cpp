@@ -51,6 +51,7 @@ Hdf5File::DataType Hdf5File::data_type(std::uint64_t offset, std::uint64_t size)
   constexpr unsigned kInteger = 0;
   constexpr unsigned kFloat = 1;
   constexpr unsigned kString = 3;
+  constexpr unsigned kOpaque = 5;
   constexpr unsigned kVariableLength = 9;
   if (type_class == kInteger) {
     type.is_signed = (bits & 0x08U) != 0;
@@ -61,9 +62,25 @@ Hdf5File::DataType Hdf5File::data_type(std::uint64_t offset, std::uint64_t size)
     type.kind = DataType::Kind::fixed_string;
   } else if (type_class == kVariableLength && (bits & 0x0FU) == 1 && type.size == 16) {
     type.kind = DataType::Kind::variable_string;
+  } else if (type_class == kOpaque && type.size == 2) {
+    type = {.kind = DataType::Kind::opaque, .size = type.size, .element = ElementType::u16};
   } else {
     throw Error(fmt::format("[h5] expected numbers or strings; received the HDF5 type class {} of {} bytes",
                             type_class, type.size));
+  }
+  return type;
+}
+
+Hdf5File::DataType Hdf5File::number_type(DataType type, TwoBytes two_bytes) {
+  const bool bits = type.kind == DataType::Kind::opaque ||
+                    (type.kind == DataType::Kind::number && type.element == ElementType::u16);
+  if (bits && two_bytes == TwoBytes::bfloat16) {
+    type.kind = DataType::Kind::number;
+    type.element = ElementType::bf16;
+  }
+  if (type.kind != DataType::Kind::number) {
+    throw Error(fmt::format("[h5] expected numbers in a data set; received {}",
+                            type.kind == DataType::Kind::opaque ? "opaque data" : "strings"));
   }
   return type;
 }
@@ -99,9 +116,6 @@ Hdf5File::AttributeParts Hdf5File::attribute_parts(const Message& message) const
   if (version < 1 || version > 3) {
     throw Error(fmt::format("[h5] expected an attribute of version 1 to 3; received {}", version));
   }
-  if (version > 1 && block.read<std::uint8_t>(1) != 0) {
-    throw Error("[h5] expected an attribute with its own data type; received a shared (committed) one");
-  }
   const std::uint64_t name_size = block.read<std::uint16_t>(2);
   const std::uint64_t type_size = block.read<std::uint16_t>(4);
   const std::uint64_t space_size = block.read<std::uint16_t>(6);
@@ -118,6 +132,7 @@ Hdf5File::AttributeParts Hdf5File::attribute_parts(const Message& message) const
     throw Error("[h5] an attribute ends before its data; the file is damaged");
   }
   return {.name = name,
+          .shared = version > 1 && block.read<std::uint8_t>(1) != 0,
           .type = message.offset + type_at,
           .type_size = type_size,
           .space = message.offset + space_at,
@@ -126,26 +141,40 @@ Hdf5File::AttributeParts Hdf5File::attribute_parts(const Message& message) const
           .data_size = message.size - data_at};
 }
 
-std::optional<Hdf5File::AttributeParts> Hdf5File::find_attribute(Address address, std::string_view name) {
-  auto& owner = object(address);
-  for (const auto& candidate : owner.messages) {
+void Hdf5File::read_attributes(Object& object) const {
+  if (object.attributes_read) {
+    return;
+  }
+  object.attributes_read = true;
+  for (const auto& candidate : object.messages) {
     if (candidate.type == kAttribute) {
       const auto parts = attribute_parts(candidate);
-      if (parts.name == name) {
-        return parts;
-      }
+      object.attributes.emplace(parts.name, parts);
     }
   }
-  if (const auto info = message(owner, kAttributeInfo)) {
+  if (const auto info = message(object, kAttributeInfo)) {
     const auto bytes = view();
     const bool indexed = (bytes.read<std::uint8_t>(info->offset + 1) & 0x01U) != 0;
-    if (bytes.read<std::uint64_t>(info->offset + (indexed ? 4 : 2)) != kHdf5Undefined) {
+    object.attributes_in_heap = bytes.read<std::uint64_t>(info->offset + (indexed ? 4 : 2)) != kHdf5Undefined;
+  }
+}
+
+std::optional<Hdf5File::AttributeParts> Hdf5File::find_attribute(Address address, std::string_view name) {
+  auto& owner = object(address);
+  read_attributes(owner);
+  const auto found = owner.attributes.find(name);
+  if (found == owner.attributes.end()) {
+    if (owner.attributes_in_heap) {
       throw Error(
           "[h5] an object keeps its attributes in a fractal heap, which is not read; rewrite the file with "
           "h5repack --high=0 or save it again with Keras");
     }
+    return std::nullopt;
   }
-  return std::nullopt;
+  if (found->second.shared) {
+    throw Error("[h5] expected an attribute with its own data type; received a shared (committed) one");
+  }
+  return found->second;
 }
 
 bool Hdf5File::has_attribute(Address address, std::string_view name) {
@@ -174,12 +203,12 @@ std::optional<std::vector<std::string>> Hdf5File::strings(Address address, std::
   if (!found) {
     return std::nullopt;
   }
-  if (found->type.kind == DataType::Kind::number) {
+  if (found->type.kind == DataType::Kind::number || found->type.kind == DataType::Kind::opaque) {
     // h5py writes an empty list as an array of no floats.
     if (found->size == 0) {
       return std::vector<std::string>{};
     }
-    throw Error(fmt::format("[h5] expected strings in the attribute {}; received numbers", name));
+    throw Error(fmt::format("[h5] expected strings in the attribute {}; received something else", name));
   }
   std::vector<std::string> result;
   for (std::uint64_t at = found->offset; at < found->offset + found->size; at += found->type.size) {

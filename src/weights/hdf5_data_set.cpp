@@ -58,7 +58,7 @@ struct Hdf5File::ChunkTarget {
   }
 };
 
-Tensor Hdf5File::tensor(Address address) {
+Tensor Hdf5File::tensor(Address address, TwoBytes two_bytes) {
   auto& owner = object(address);
   const auto space = message(owner, kDataSpace);
   const auto type_message = message(owner, kDataType);
@@ -66,10 +66,7 @@ Tensor Hdf5File::tensor(Address address) {
   if (!space || !type_message || !layout) {
     throw Error("[h5] expected a data set; received another object");
   }
-  const auto type = data_type(type_message->offset, type_message->size);
-  if (type.kind != DataType::Kind::number) {
-    throw Error("[h5] expected numbers in a data set; received strings");
-  }
+  const auto type = number_type(data_type(type_message->offset, type_message->size), two_bytes);
   auto shape = data_space(space->offset, space->size);
   const auto bytes = static_cast<std::uint64_t>(element_count(shape)) * type.size;
   if (bytes > data_budget_) {

@@ -92,7 +92,7 @@ void Hdf5File::read_messages_v1(std::uint64_t offset, std::uint64_t size, Object
       continuations.emplace_back(view().read<std::uint64_t>(message.offset),
                                  view().read<std::uint64_t>(message.offset + 8));
     } else {
-      object.messages.push_back(message);
+      add_message(message, object);
     }
     at += kMessagePrefix + message.size;
   }
@@ -139,24 +139,28 @@ void Hdf5File::read_messages_v2(std::uint64_t offset, std::uint64_t size, bool c
       continuations.emplace_back(view().read<std::uint64_t>(message.offset),
                                  view().read<std::uint64_t>(message.offset + 8));
     } else {
-      object.messages.push_back(message);
+      add_message(message, object);
     }
     at += prefix + message.size;
   }
 }
 
-std::optional<Hdf5File::Message> Hdf5File::message(Object& object, std::uint16_t type) const {
-  constexpr std::uint8_t kShared = 0x02;
-  for (const auto& candidate : object.messages) {
-    if (candidate.type == type) {
-      if ((candidate.flags & kShared) != 0) {
-        throw Error(
-            "[h5] expected plain object header messages; received a shared one (a committed data type)");
-      }
-      return candidate;
-    }
+void Hdf5File::add_message(const Message& message, Object& object) {
+  object.first_of_type.try_emplace(message.type, object.messages.size());
+  object.messages.push_back(message);
+}
+
+std::optional<Hdf5File::Message> Hdf5File::message(const Object& object, std::uint16_t type) const {
+  const auto found = object.first_of_type.find(type);
+  if (found == object.first_of_type.end()) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  constexpr std::uint8_t kShared = 0x02;
+  const auto& first = object.messages[found->second];
+  if ((first.flags & kShared) != 0) {
+    throw Error("[h5] expected plain object header messages; received a shared one (a committed data type)");
+  }
+  return first;
 }
 
 }  // namespace headstart

@@ -46,8 +46,10 @@ class Hdf5File {
   // The first number of an integer attribute.
   std::optional<std::int64_t> integer(Address object, std::string_view name);
 
+  // How two-byte integers and opaque data of two bytes are read; other opaque data are refused.
+  enum class TwoBytes { integer, bfloat16 };
   // The values of a data set; aliases the file where it can.
-  Tensor tensor(Address data_set);
+  Tensor tensor(Address data_set, TwoBytes two_bytes = TwoBytes::integer);
 
  private:
   struct Message {
@@ -57,7 +59,7 @@ class Hdf5File {
     std::uint64_t size = 0;
   };
   struct DataType {
-    enum class Kind { number, fixed_string, variable_string };
+    enum class Kind { number, fixed_string, variable_string, opaque };
     Kind kind = Kind::number;
     std::uint32_t size = 0;
     ElementType element = ElementType::f32;
@@ -72,10 +74,16 @@ class Hdf5File {
   // The raw messages of an attribute: where its parts stand.
   struct AttributeParts {
     std::string_view name;
+    bool shared = false;  // its data type is a committed one
     std::uint64_t type = 0, type_size = 0, space = 0, space_size = 0, data = 0, data_size = 0;
   };
+  // Asked as often as a file likes, so that whatever is looked up has an index.
   struct Object {
     std::vector<Message> messages;
+    std::map<std::uint16_t, std::size_t> first_of_type;  // into `messages`
+    bool attributes_read = false;
+    bool attributes_in_heap = false;
+    std::map<std::string_view, AttributeParts> attributes;
     bool links_read = false;
     std::vector<std::pair<std::string_view, Address>> links;
     std::map<std::string_view, std::size_t> link_index;
@@ -96,7 +104,8 @@ class Hdf5File {
   void read_header_v2(Address address, Object& object);
   void read_messages_v2(std::uint64_t offset, std::uint64_t size, bool creation_order, Object& object,
                         std::vector<std::pair<std::uint64_t, std::uint64_t>>& continuations);
-  std::optional<Message> message(Object& object, std::uint16_t type) const;
+  static void add_message(const Message& message, Object& object);
+  std::optional<Message> message(const Object& object, std::uint16_t type) const;
 
   const Object& group(Address address);
   void read_symbol_table(const Message& table, Object& object);
@@ -107,8 +116,10 @@ class Hdf5File {
   std::string_view terminated_text(std::uint64_t offset, std::uint64_t end) const;
 
   DataType data_type(std::uint64_t offset, std::uint64_t size) const;
+  static DataType number_type(DataType type, TwoBytes two_bytes);
   Shape data_space(std::uint64_t offset, std::uint64_t size) const;
   AttributeParts attribute_parts(const Message& message) const;
+  void read_attributes(Object& object) const;
   std::optional<AttributeParts> find_attribute(Address object, std::string_view name);
   std::optional<Attribute> attribute(Address object, std::string_view name);
   std::string_view heap_string(std::uint64_t reference);

@@ -2,6 +2,8 @@
 
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include <fmt/format.h>
@@ -9,6 +11,7 @@
 #include "headstart/error.h"
 #include "weights/keras_layer.h"
 #include "weights/safe_json.h"
+#include "weights/trailing_activation.h"
 
 namespace headstart {
 namespace {
@@ -110,9 +113,26 @@ Graph sequential_graph(const json& model, const std::string& name, const Shape& 
   return graph;
 }
 
-void add_source(const json& reference, std::vector<std::string>& sources) {
+using LayerNames = std::set<std::string>;
+
+// Of the nested models among a model's layers.
+LayerNames nested_models(const json& model) {
+  LayerNames names;
+  for (const auto& layer : layers_of(model)) {
+    if (is_model(json_string(layer, "class_name", kKerasTag))) {
+      names.insert(name_of(layer));
+    }
+  }
+  return names;
+}
+
+// ["name", node index, tensor index, ...]. The node index counts the uses of a layer; that of a nested
+// functional model begins at 1, because its own construction is its use 0 (a Sequential's in Keras 3 at 0).
+void add_source(const json& reference, const LayerNames& nested, std::vector<std::string>& sources) {
   const bool named = reference.is_array() && reference.size() >= 3 && reference[0].is_string();
-  if (!named || reference[1] != 0 || reference[2] != 0) {
+  const bool first_use =
+      named && (reference[1] == 0 || (reference[1] == 1 && nested.contains(reference[0].get<std::string>())));
+  if (!first_use || reference[2] != 0) {
     throw Error(fmt::format(
         "[{}] expected layers that are used once, with one output; received another connection", kKerasTag));
   }
@@ -120,18 +140,19 @@ void add_source(const json& reference, std::vector<std::string>& sources) {
 }
 
 // Keras 3: tensors anywhere inside the arguments.
-void add_keras_tensors(const json& value, std::vector<std::string>& sources) {
+void add_keras_tensors(const json& value, const LayerNames& nested, std::vector<std::string>& sources) {
   if (value.is_object() && value.contains("class_name") && value["class_name"] == "__keras_tensor__") {
-    add_source(json_member(json_member(value, "config", kKerasTag), "keras_history", kKerasTag), sources);
+    add_source(json_member(json_member(value, "config", kKerasTag), "keras_history", kKerasTag), nested,
+               sources);
   } else if (value.is_array()) {
     for (const auto& item : value) {
-      add_keras_tensors(item, sources);
+      add_keras_tensors(item, nested, sources);
     }
   }
 }
 
 // Names of the layers whose outputs go into this one.
-std::vector<std::string> sources_of(const json& layer) {
+std::vector<std::string> sources_of(const json& layer, const LayerNames& nested) {
   std::vector<std::string> sources;
   const auto& calls = json_member(layer, "inbound_nodes", kKerasTag);
   if (!calls.is_array() || calls.size() > 1) {
@@ -140,10 +161,10 @@ std::vector<std::string> sources_of(const json& layer) {
   }
   for (const auto& call : calls) {
     if (call.is_object()) {
-      add_keras_tensors(json_member(call, "args", kKerasTag), sources);
+      add_keras_tensors(json_member(call, "args", kKerasTag), nested, sources);
     } else if (call.is_array()) {
       for (const auto& reference : call) {
-        add_source(reference, sources);
+        add_source(reference, nested, sources);
       }
     }
   }
@@ -151,13 +172,13 @@ std::vector<std::string> sources_of(const json& layer) {
 }
 
 // [["name", 0, 0]], or in Keras 3 ["name", 0, 0] for a single one.
-std::string single_end(const json& config, const char* key) {
+std::string single_end(const json& config, const char* key, const LayerNames& nested) {
   const auto& ends = json_member(config, key, kKerasTag);
   std::vector<std::string> names;
   if (ends.is_array() && ends.size() == 1) {
-    add_source(ends[0], names);
+    add_source(ends[0], nested, names);
   } else if (ends.is_array() && ends.size() == 3 && ends[0].is_string()) {
-    add_source(ends, names);
+    add_source(ends, nested, names);
   } else {
     throw Error(fmt::format("[{}] expected a model with one input and one output; received {} {}", kKerasTag,
                             ends.is_array() ? ends.size() : 0, key));
@@ -186,8 +207,9 @@ std::optional<std::vector<NodeId>> ids_of(const Pending& layer, const std::map<s
 
 Graph functional_graph(const json& model, const std::string& name, const Shape& given) {
   const auto& config = json_member(model, "config", kKerasTag);
-  const auto input = single_end(config, "input_layers");
-  const auto output = single_end(config, "output_layers");
+  const auto nested = nested_models(model);
+  const auto input = single_end(config, "input_layers", nested);
+  const auto output = single_end(config, "output_layers", nested);
   Graph graph(name);
   std::map<std::string, NodeId> added;
   std::vector<Pending> waiting;
@@ -197,7 +219,7 @@ Graph functional_graph(const json& model, const std::string& name, const Shape& 
       added[input] =
           graph.add(input, Input{require_shape(first_shape(layer), given, name)}, std::vector<NodeId>{});
     } else {
-      auto sources = sources_of(layer);
+      auto sources = sources_of(layer, nested);
       waiting.push_back({&layer, std::move(layer_name), std::move(sources)});
     }
   }
@@ -241,7 +263,7 @@ Graph graph_from_keras_config(const std::string& text) {
   if (document.is_object() && document.contains("model_config")) {  // tfjs: the converter's wrapper
     document = json(document["model_config"]);
   }
-  return graph_from(document, model_name(document, "sequential"), {});
+  return with_activation_last(graph_from(document, model_name(document, "sequential"), {}));
 }
 
 }  // namespace headstart

@@ -64,17 +64,12 @@ std::string layer_name(Hdf5File& h5, Address variables, const std::string& group
   return layer == nullptr ? group : json_string(json_member(*layer, "config", kKerasTag), "name", kKerasTag);
 }
 
-// bfloat16 numbers are kept as their bits.
+// HDF5 has no bfloat16: Keras leaves their bits, which h5py stores as opaque data, and an attribute that says
+// so.
 Tensor variable(Hdf5File& h5, Address data_set) {
-  auto tensor = h5.tensor(data_set);
   const auto type = h5.strings(data_set, "dtype");
-  if (type && !type->empty() && type->front() == "bfloat16") {
-    for (auto& value : tensor.values()) {
-      value =
-          value >= 0.0F && value <= 65535.0F ? bfloat16_to_float(static_cast<std::uint16_t>(value)) : value;
-    }
-  }
-  return tensor;
+  const bool bfloat16 = type && !type->empty() && type->front() == "bfloat16";
+  return h5.tensor(data_set, bfloat16 ? Hdf5File::TwoBytes::bfloat16 : Hdf5File::TwoBytes::integer);
 }
 
 void read_variables(Hdf5File& h5, Address variables, const std::string& name, WeightFile& result) {

@@ -12,7 +12,8 @@ namespace headstart {
 namespace {
 
 constexpr std::size_t kMaximumAxes = 32;
-constexpr std::size_t kMaximumName = 300;  // layers repeat the names of tensors that they share
+constexpr std::size_t kMaximumParts = 1'000'000;  // nodes, and tensors: two bytes of a file can claim one
+constexpr std::size_t kMaximumName = 300;         // layers repeat the names of tensors that they share
 
 using Bytes = std::span<const std::uint8_t>;
 
@@ -131,12 +132,20 @@ OnnxNode parse_node(Bytes message) {
   return node;
 }
 
+void check_parts(std::size_t count, const char* parts) {
+  if (count == kMaximumParts) {
+    throw Error(fmt::format("[{}] expected up to {} {}; received more", kOnnxTag, kMaximumParts, parts));
+  }
+}
+
 void parse_graph(Bytes message, OnnxModel& model) {
   constexpr std::uint64_t kNode = 1, kInitializer = 5;
   for_each_field(message, [&](const ProtobufField& field) {
     if (field.number == kNode) {
+      check_parts(model.nodes.size(), "nodes");
       model.nodes.push_back(parse_node(field.bytes));
     } else if (field.number == kInitializer) {
+      check_parts(model.initializers.size(), "initializers");
       model.initializers.push_back(parse_tensor(field.bytes));
     }
   });

@@ -406,7 +406,13 @@ class Machine {
     return values_[id].text;
   }
 
-  void remember(std::uint32_t key) { memo_[key] = top(); }
+  void remember(std::uint32_t key) {
+    memo_.insert_or_assign(key, top());
+    if (memo_.size() > kMaximumValues) {
+      throw Error(
+          fmt::format("[pickle] expected up to {} entries in the memo; received more", kMaximumValues));
+    }
+  }
   PickleId recall(std::uint32_t key) const {
     const auto found = memo_.find(key);
     if (found == memo_.end()) {

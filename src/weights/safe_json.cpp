@@ -1,8 +1,6 @@
 #include "weights/safe_json.h"
 
 #include <set>
-#include <string>
-#include <vector>
 
 #include <fmt/format.h>
 
@@ -78,19 +76,25 @@ std::string json_string(const json& object, const char* key, std::string_view ta
   return value.get<std::string>();
 }
 
-Shape json_shape(const json& object, const char* key, std::string_view tag) {
+std::vector<std::int64_t> json_counts(const json& object, const char* key, std::string_view tag) {
   const auto& value = json_member(object, key, tag);
   if (!value.is_array() || value.size() > kMaximumRank) {
-    throw Error(fmt::format("[{}] expected a shape for \"{}\"; received {}", tag, key, value.type_name()));
+    throw Error(fmt::format("[{}] expected a list of up to {} integers for \"{}\"; received {}", tag,
+                            kMaximumRank, key, value.type_name()));
   }
-  Shape shape;
-  for (const auto& extent : value) {
-    if (!extent.is_number_unsigned() || extent.get<std::uint64_t>() > std::uint64_t{1} << 60) {
+  std::vector<std::int64_t> counts;
+  for (const auto& count : value) {
+    if (!count.is_number_unsigned() || count.get<std::uint64_t>() > std::uint64_t{1} << 60) {
       throw Error(
           fmt::format("[{}] expected non-negative integers in \"{}\"; received another value", tag, key));
     }
-    shape.push_back(extent.get<std::int64_t>());
+    counts.push_back(count.get<std::int64_t>());
   }
+  return counts;
+}
+
+Shape json_shape(const json& object, const char* key, std::string_view tag) {
+  Shape shape = json_counts(object, key, tag);
   element_count(shape);  // throws on overflow
   return shape;
 }

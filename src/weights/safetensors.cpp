@@ -49,7 +49,7 @@ HeaderEntry header_entry(const std::string& name, const json& value) {
                     kSafetensorsTag, name, type_name));
   }
   entry.type = *type;
-  const auto offsets = json_shape(value, "data_offsets", kSafetensorsTag);
+  const auto offsets = json_counts(value, "data_offsets", kSafetensorsTag);
   if (offsets.size() != 2 || offsets[0] > offsets[1]) {
     throw Error(
         fmt::format("[{}] {}: expected data_offsets [begin, end]; received others", kSafetensorsTag, name));

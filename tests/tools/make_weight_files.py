@@ -125,6 +125,12 @@ def make_v3():
     with h5py.File(FOLDER / "plain.weights.h5", "w") as file:
         write(file, False)
 
+    # As Keras stores a bfloat16 variable: h5py knows ml_dtypes' as two bytes without a meaning.
+    with h5py.File(FOLDER / "bfloat16.weights.h5", "w") as file:
+        bits = (numpy.array([1, 0, -2, 0.5], "<f4").view("<u4") >> 16).astype("<u2")
+        variable = file.create_dataset("layers/dense/vars/0", data=bits.view("V2").reshape(2, 2))
+        variable.attrs["dtype"] = "bfloat16"
+
     def layer(class_name, name, config, *sources):
         tensors = [{"class_name": "__keras_tensor__", "config": {"shape": [None], "keras_history": [source, 0, 0]}}
                    for source in sources]

@@ -1,7 +1,11 @@
 // Downloads against a local server: cache, checksum, resumption, and what the user is told.
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <thread>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -33,6 +37,17 @@ class RecordingProgress : public Progress {
   void begin(const std::string& /*what*/, std::int64_t total) override { total_ = total; }
   void advance(std::int64_t done) override { done_ = done; }
   std::int64_t total_ = 0, done_ = 0;
+};
+
+// Does something when the first bytes arrive.
+class InterruptingProgress : public Progress {
+ public:
+  explicit InterruptingProgress(std::function<void()> interruption)
+      : interruption_(std::move(interruption)) {}
+  void begin(const std::string& /*what*/, std::int64_t /*total*/) override { interruption_(); }
+
+ private:
+  std::function<void()> interruption_;
 };
 
 class Download : public testing::Test {
@@ -99,6 +114,28 @@ TEST_F(Download, BeginsAgainWhereTheServerHasNoRanges) {
 TEST_F(Download, BeginsAgainWhenThePartIsTooLong) {
   put(cached().string() + ".part", content_ + "more");
   EXPECT_EQ(text_of(fetch_weights(source(), progress_)), content_);
+}
+
+TEST_F(Download, TwoAtATimeFetchOnce) {
+  std::thread other;
+  std::string found_by_other;
+  InterruptingProgress progress([&] {
+    other = std::thread([&] { found_by_other = fetch_weights(source(), progress_); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  });
+  EXPECT_EQ(fetch_weights(source(), progress), cached().string());
+  other.join();
+  EXPECT_EQ(found_by_other, cached().string());
+  EXPECT_EQ(text_of(cached()), content_);
+  EXPECT_EQ(server_.requests().size(), 1U);
+}
+
+TEST_F(Download, AnotherLengthThanTheServersIsNotKept) {
+  const WeightSource unchecked{server_.url(), "weights.bin", ""};
+  InterruptingProgress progress([&] { std::ofstream(cached().string() + ".part", std::ios::app) << "more"; });
+  EXPECT_TRUE(says(error_of([&] { fetch_weights(unchecked, progress); }), "expected 300000 bytes"));
+  EXPECT_FALSE(fs::exists(cached()));
+  EXPECT_FALSE(fs::exists(cached().string() + ".part"));
 }
 
 TEST_F(Download, DiscardsAWrongFile) {

@@ -125,6 +125,84 @@ TEST(KerasConfig, Keras3Connections) {
   EXPECT_EQ(graph.node(graph.output()).inputs, (std::vector<NodeId>{0, 1}));
 }
 
+// As `x = base(inputs)` is saved: the base's own construction is its use 0, so the outer model refers to 1.
+std::string nested_base(int use, const std::string& inbound = R"([[["in",0,0,{}]]])") {
+  auto base =
+      functional("base",
+                 layer("InputLayer", "inner", R"("batch_input_shape":[null,8,8,3])", "[]") + "," +
+                     layer("Conv2D", "c", R"("filters":4,"kernel_size":[1,1])", R"([[["inner",0,0,{}]]])"),
+                 "inner", "c");
+  base.pop_back();
+  base += R"(,"name":"base","inbound_nodes":)" + inbound + "}";
+  const auto from_base = fmt::format(R"([[["base",{},0,{{}}]]])", use);
+  return functional("net",
+                    layer("InputLayer", "in", R"("batch_input_shape":[null,8,8,3])", "[]") + "," + base +
+                        "," + layer("GlobalAveragePooling2D", "pool", "", from_base) + "," +
+                        layer("Dense", "d", R"("units":2)", R"([[["pool",0,0,{}]]])"),
+                    "in", "d");
+}
+
+TEST(KerasConfig, FunctionalInsideFunctional) {
+  for (const int use : {0, 1}) {
+    const auto graph = graph_from_keras_config(nested_base(use));
+    EXPECT_EQ(graph.output_shape(), (Shape{2}));
+    EXPECT_TRUE(graph.find("base/c"));
+  }
+}
+
+TEST(KerasConfig, LayersAreUsedOnce) {
+  EXPECT_TRUE(says(error_of([] { graph_from_keras_config(nested_base(2)); }), "used once"));
+  const std::string twice = R"([[["in",0,0,{}]],[["in",0,0,{}]]])";
+  EXPECT_TRUE(says(error_of([&] { graph_from_keras_config(nested_base(1, twice)); }), "used several times"));
+  auto plain = kBranched;
+  plain.replace(plain.find(R"(["sum",0)"), 8, R"(["sum",1)");
+  EXPECT_TRUE(says(error_of([&] { graph_from_keras_config(plain); }), "used once"));
+}
+
+std::vector<std::string> names_of(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const auto& node : graph.nodes()) {
+    names.push_back(node.name);
+  }
+  return names;
+}
+
+Graph with_end(const std::string& layers) {
+  return graph_from_keras_config(
+      sequential("s", layer("InputLayer", "in", R"("batch_input_shape":[null,1,1,3])") + "," + layers));
+}
+
+// The end of Keras's older MobileNets.
+TEST(KerasConfig, AnActivationBeforeTheLastReshapeMovesBehindIt) {
+  const auto graph = with_end(layer("Conv2D", "conv_preds", R"("filters":4,"kernel_size":[1,1])") + "," +
+                              layer("Activation", "act_softmax", R"("activation":"softmax")") + "," +
+                              layer("Dropout", "drop", R"("rate":0.1)") + "," +
+                              layer("Reshape", "reshape_2", R"("target_shape":[4])"));
+  EXPECT_EQ(output_activation(graph), OutputActivation::softmax);
+  EXPECT_EQ(names_of(graph),
+            (std::vector<std::string>{"in", "conv_preds", "drop", "reshape_2", "act_softmax"}));
+  EXPECT_EQ(graph.output_shape(), (Shape{4}));
+}
+
+TEST(KerasConfig, AnActivationInsideALayerBeforeTheLastFlattenBecomesALayer) {
+  const auto graph = with_end(
+      layer("Conv2D", "c", R"("filters":4,"kernel_size":[1,1],"activation":"softmax","trainable":false)") +
+      "," + layer("Flatten", "flat", ""));
+  EXPECT_EQ(output_activation(graph), OutputActivation::softmax);
+  EXPECT_EQ(names_of(graph), (std::vector<std::string>{"in", "c", "flat", "activation"}));
+  EXPECT_EQ(activation_of(graph.node(1).op)->kind, Activation::Kind::linear);
+  EXPECT_FALSE(graph.node(1).trainable);
+}
+
+// A softmax over each pixel's channels is not one over all values.
+TEST(KerasConfig, AnActivationOverSeveralVectorsStays) {
+  const auto end = layer("UpSampling2D", "up", R"("size":[2,2])") + "," +
+                   layer("Activation", "act", R"("activation":"softmax")") + "," +
+                   layer("Flatten", "flat", "");
+  EXPECT_EQ(output_activation(with_end(end)), OutputActivation::none);
+  EXPECT_EQ(names_of(with_end(end)).back(), "flat");
+}
+
 TEST(KerasConfig, ReadsEveryLayerThatHeadstartHas) {
   const auto text = sequential(
       "all",

@@ -1,7 +1,10 @@
 // Malformed files written by hand: every one is an Error that says what is wrong, and none costs memory.
 #include <algorithm>
+#include <chrono>
 #include <functional>
+#include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -143,6 +146,7 @@ TEST(MalformedPickle, ValuesThatContainThemselvesAndDeepNestingAreHarmless) {
 
 TEST(MalformedPickle, ManyValuesAreRefused) {
   EXPECT_TRUE(says(error_of_pickle(std::string(2'000'000, ']') + "."), "up to 1000000 values"));
+  EXPECT_TRUE(says(error_of_pickle("N" + std::string(1'000'001, '\x94') + "."), "entries in the memo"));
   std::string memo_bomb = "(";
   memo_bomb += std::string(100'000, 'N') + "tq";
   memo_bomb += '\0';
@@ -248,6 +252,37 @@ TEST(MalformedH5, HugeShapesDoNotAllocate) {
     EXPECT_NE(error_reading(bytes), "no error");
   }
   EXPECT_LT(peak_kilobytes() - before, 50'000);
+}
+
+// A root group of version 2 with that many attributes: layer_names0, layer_names1, ..., each one empty.
+Bytes h5_of_attributes(int count) {
+  const auto number = [](std::uint64_t value, std::size_t width) {
+    return std::string(reinterpret_cast<const char*>(&value), width);
+  };
+  const auto type = number(0x13, 4) + number(1, 4);  // strings of one byte
+  const auto space = number(0x02000002, 4);          // of nothing
+  std::string messages;
+  for (int i = 0; i < count; ++i) {
+    const auto name = fmt::format("layer_names{}", i);
+    const auto body = number(3, 2) + number(name.size() + 1, 2) + number(type.size(), 2) +
+                      number(space.size(), 2) + number(0, 1) + name + number(0, 1) + type + space;
+    messages += number(0x0c, 1) + number(body.size(), 2) + number(0, 1) + body;
+  }
+  constexpr std::uint64_t kRoot = 48;
+  std::string header = "OHDR\x02\x03";
+  header += number(messages.size(), 8) + messages + number(0, 4);
+  std::string file("\x89HDF\r\n\x1a\n\x02\x08\x08", 11);
+  file += number(0, 1) + number(0, 8) + number(~std::uint64_t{0}, 8) + number(kRoot + header.size(), 8) +
+          number(kRoot, 8) + number(0, 4) + header;
+  return to_bytes(file);
+}
+
+TEST(MalformedH5, ManyAttributesCostNoMoreThanTheirNumber) {
+  const auto bytes = h5_of_attributes(50'000);
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(error_reading(bytes), "no error");  // no layers
+  EXPECT_LT(std::chrono::steady_clock::now() - start,
+            std::chrono::seconds(5));  // a search of all for each: a minute
 }
 
 TEST(PeakMemory, HeadersThatClaimTheWorldDoNotAllocate) {

@@ -138,10 +138,11 @@ TEST(Onnx, AnotherNetworkIsRefused) {
 
 std::string field(int number, const std::string& bytes) {
   std::string head{static_cast<char>(number << 3 | 2)};
-  if (bytes.size() > 127) {
-    head += static_cast<char>(bytes.size() % 128 + 128);
+  std::size_t length = bytes.size();
+  for (; length > 127; length /= 128) {
+    head += static_cast<char>(length % 128 + 128);
   }
-  head += static_cast<char>(bytes.size() > 127 ? bytes.size() / 128 : bytes.size());
+  head += static_cast<char>(length);
   return head + bytes;
 }
 std::string number(int field_number, int value) {
@@ -243,6 +244,19 @@ TEST(OnnxByHand, SaysWhatIsWrong) {
            "not one of a tensor"));
   EXPECT_TRUE(says(message("nothing like it"), "[onnx]"));
   EXPECT_TRUE(says(message("nothing like it", "a.bin"), "received other content"));
+}
+
+// Empty ones take two bytes of the file each, and a hundred times as much in memory.
+TEST(OnnxByHand, ManyNodesOrInitializersAreRefused) {
+  const auto message_for = [](int part) {
+    std::string graph;
+    for (int i = 0; i <= 1'000'000; ++i) {
+      graph += field(part, "");
+    }
+    return error_of([&] { read_bytes(to_bytes(model_of(graph)), "a.onnx"); });
+  };
+  EXPECT_TRUE(says(message_for(1), "up to 1000000 nodes"));
+  EXPECT_TRUE(says(message_for(5), "up to 1000000 initializers"));
 }
 
 }  // namespace

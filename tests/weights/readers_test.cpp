@@ -1,5 +1,6 @@
 // Every reader against files that other people's writers made (tests/tools/make_weight_files.py) or written
 // by hand.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -93,6 +94,16 @@ TEST(KerasV3, NamesLayersByTheirClassWithoutOne) {
   expect_ramp(file, "functional/batch_normalization/2", {4}, 3);
 }
 
+TEST(KerasV3, ReadsTheBitsOfBfloat16) {
+  auto bytes = golden("bfloat16.weights.h5");
+  expect_values(read_bytes(bytes), "dense/0", {2, 2}, {1, 0, -2, 0.5});
+  const std::string_view type = "bfloat16";
+  const auto attribute = std::search(bytes.begin(), bytes.end(), type.begin(), type.end());
+  ASSERT_NE(attribute, bytes.end());
+  *attribute = 'B';
+  EXPECT_TRUE(says(error_of([&] { read_bytes(bytes); }), "received opaque data"));
+}
+
 TEST(KerasV3, TheArchiveBringsNamesAndTheGraph) {
   const auto file = read_bytes(golden("plain.keras"));
   expect_ramp(file, "base/conv/0", {3, 3, 2, 4}, 0);
@@ -156,6 +167,21 @@ TEST(SafetensorsFile, ConvertsEveryType) {
   expect_values(file, "b", {1}, {bfloat16_to_float(0x0706)});
   expect_values(file, "l", {1}, {static_cast<float>(0x0f0e0d0c0b0a0908)});
   EXPECT_EQ(file.tensors.at("none").shape(), (Shape{0, 3}));
+}
+
+// A sparse file: the offsets of a later tensor are past 2^30, so that their product is past that of a shape.
+TEST(SafetensorsFile, ReadsTensorsBeyondAGigabyte) {
+  std::string header = R"({"a":{"dtype":"F32","shape":[300000000],"data_offsets":[0,1200000000]},)"
+                       R"("b":{"dtype":"F32","shape":[2],"data_offsets":[1200000000,1200000008]}})";
+  header.resize((header.size() + 7) / 8 * 8, ' ');  // aligned floats stay in the file
+  const auto path = (std::filesystem::temp_directory_path() / "headstart_sparse.safetensors").string();
+  const auto begin = safetensors_bytes(header, 0);
+  write_file_atomically(path, [&begin](std::ostream& out) { out << as_text(begin); });
+  std::filesystem::resize_file(path, begin.size() + 1'200'000'008);
+  const auto file = read_weight_file(path);
+  std::filesystem::remove(path);
+  EXPECT_EQ(file.tensors.at("a").size(), 300'000'000);
+  expect_values(file, "b", {2}, {0, 0});
 }
 
 TEST(SafetensorsFile, RoundTripKeepsBitsOrderAndMetadata) {

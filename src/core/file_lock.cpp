@@ -1,5 +1,5 @@
 // flock(2) as an owned object.
-#include "train/file_lock.h"
+#include "core/file_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
