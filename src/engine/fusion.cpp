@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "engine/folding.h"
+#include "engine/layout.h"
 #include "engine/lowering.h"
 #include "graph/overloaded.h"
 
@@ -65,6 +66,21 @@ bool absorb(FusedLayer& layer, const std::vector<Node>& nodes, NodeId next) {
 }
 
 }  // namespace
+
+std::vector<onednn::Eltwise> eltwise_of(const std::vector<Node>& nodes, const FusedLayer& layer) {
+  std::vector<onednn::Eltwise> all;
+  const auto append = [&all](const Activation* activation) {
+    if (activation != nullptr && is_elementwise(*activation)) {
+      const auto steps = eltwise_of(*activation);
+      all.insert(all.end(), steps.begin(), steps.end());
+    }
+  };
+  append(activation_of(nodes[static_cast<std::size_t>(layer.base)].op));
+  for (const auto& follow_up : layer.follow_ups) {
+    append(activation_of(nodes[static_cast<std::size_t>(follow_up.node)].op));
+  }
+  return all;
+}
 
 Fusion fuse(const std::vector<Node>& nodes, const std::vector<std::vector<NodeId>>& consumers,
             const std::vector<bool>& needed, const std::vector<bool>& must_exist) {

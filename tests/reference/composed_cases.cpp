@@ -215,8 +215,17 @@ Case convolutional_squeeze_and_excitation() {
   gate = s.layer("reduce", Conv2D{.filters = 4, .activation = kRelu}, gate);
   gate =
       s.layer("expand", Conv2D{.filters = 16, .activation = {.kind = Activation::Kind::hard_sigmoid}}, gate);
-  s.join("excite", Multiply{}, {x, gate});
+  s.pointwise("project", 7, s.join("excite", Multiply{}, {x, gate}));  // so that int8 stores what it reads
   return std::move(s).named("convolutional_squeeze_and_excitation");
+}
+
+Case hard_sigmoids_between_convolutions() {
+  constexpr Activation kHardSigmoid{.kind = Activation::Kind::hard_sigmoid};
+  Sketch s;
+  NodeId x = s.conv("inside", 16, s.input({7, 7, 16}), kHardSigmoid);
+  x = s.act("behind", kHardSigmoid, s.norm("norm", s.depthwise("depthwise", x)));
+  s.pointwise("last", 8, x);
+  return std::move(s).named("hard_sigmoids_between_convolutions");
 }
 
 // With the layer scale folded into the second dense layer, and the sum fused behind it.
@@ -438,6 +447,7 @@ std::vector<Case> composed_cases() {
                           dense_block,
                           squeeze_and_excitation,
                           convolutional_squeeze_and_excitation,
+                          hard_sigmoids_between_convolutions,
                           convnext_block,
                           transformer_block,
                           shuffle_unit,
