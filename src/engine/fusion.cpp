@@ -36,6 +36,23 @@ std::optional<NodeId> other_summand(const std::vector<Node>& nodes, NodeId add, 
   return std::min(inputs[0], inputs[1]);
 }
 
+// Whether one kernel computes both right.
+bool go_together(const onednn::Eltwise& a, const onednn::Eltwise& b) {
+  return a.algorithm != b.algorithm || (a.alpha == b.alpha && a.beta == b.beta);
+}
+
+bool takes_activation(const FusedLayer& layer, const std::vector<Node>& nodes, const Activation& activation) {
+  if (!is_elementwise(activation)) {
+    return false;
+  }
+  const auto before = eltwise_of(nodes, layer);
+  const auto steps = eltwise_of(activation);
+  return std::all_of(steps.begin(), steps.end(), [&](const onednn::Eltwise& step) {
+    return std::all_of(before.begin(), before.end(),
+                       [&](const onednn::Eltwise& earlier) { return go_together(step, earlier); });
+  });
+}
+
 // Tries to take `next` into the layer; false when it has to stay a step of its own.
 bool absorb(FusedLayer& layer, const std::vector<Node>& nodes, NodeId next) {
   const auto& base = nodes[static_cast<std::size_t>(layer.base)].op;
@@ -50,7 +67,7 @@ bool absorb(FusedLayer& layer, const std::vector<Node>& nodes, NodeId next) {
     return true;
   }
   if (const auto* activation = std::get_if<ActivationLayer>(&op)) {
-    if (!is_elementwise(activation->activation)) {
+    if (!takes_activation(layer, nodes, activation->activation)) {
       return false;
     }
     layer.follow_ups.push_back({.node = next});

@@ -337,6 +337,20 @@ Case sum_of_three() {
   return std::move(s).named("sum_of_three");
 }
 
+// Pairs that differ in a number only, behind one another in what could be one kernel.
+Case activations_of_one_kind_in_a_row() {
+  const auto leaky = [](float slope) { return Activation{Activation::Kind::leaky_relu, slope}; };
+  const auto elu = [](float alpha) { return Activation{Activation::Kind::elu, alpha}; };
+  Sketch s;
+  NodeId x = s.act("relu", kRelu, s.conv("leaky", 8, s.input({6, 6, 8}), leaky(0.3F)));
+  x = s.act("elu_2", elu(0.3F), s.conv("elu_1", 8, x, elu(1.0F)));
+  x = s.act("hard_sigmoid", {.kind = Activation::Kind::hard_sigmoid},
+            s.act("relu6", kRelu6, s.depthwise("depthwise", x)));
+  x = s.join("add", Add{}, {s.conv("inner", 8, x, leaky(0.3F)), x});
+  s.act("last_leaky", leaky(0.1F), x);
+  return std::move(s).named("activations_of_one_kind_in_a_row");
+}
+
 Case the_same_value_twice() {
   Sketch s;
   const NodeId x = s.conv("conv", 8, s.input({4, 4, 3}));
@@ -456,6 +470,7 @@ std::vector<Case> composed_cases() {
                           preprocessing_layers,
                           shortcut_by_padding,
                           sum_of_three,
+                          activations_of_one_kind_in_a_row,
                           the_same_value_twice,
                           norm_and_raw_value_both_read,
                           activation_between_dense_layers,
