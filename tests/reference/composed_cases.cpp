@@ -351,6 +351,21 @@ Case activations_of_one_kind_in_a_row() {
   return std::move(s).named("activations_of_one_kind_in_a_row");
 }
 
+// By its own name and by that of a dropout, which shares its memory. Of this many channels oneDNN's kernels
+// store sums on the way.
+Case one_summand_added_twice() {
+  Sketch s;
+  const NodeId in = s.input({4, 4, 64});
+  const NodeId a = s.pointwise("a", 8, in);
+  NodeId x = s.join("once", Add{}, {a, s.conv("b", 8, in)});
+  x = s.join("twice", Add{}, {a, x});
+  const NodeId c = s.pointwise("c", 8, x);
+  const NodeId same = s.layer("same", Dropout{.rate = 0.0F}, c);
+  x = s.join("under_its_name", Add{}, {c, s.conv("d", 8, in)});
+  s.pointwise("last", 4, s.join("under_another", Add{}, {same, x}));
+  return std::move(s).named("one_summand_added_twice");
+}
+
 Case the_same_value_twice() {
   Sketch s;
   const NodeId x = s.conv("conv", 8, s.input({4, 4, 3}));
@@ -471,6 +486,7 @@ std::vector<Case> composed_cases() {
                           shortcut_by_padding,
                           sum_of_three,
                           activations_of_one_kind_in_a_row,
+                          one_summand_added_twice,
                           the_same_value_twice,
                           norm_and_raw_value_both_read,
                           activation_between_dense_layers,
