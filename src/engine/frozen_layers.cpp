@@ -137,11 +137,16 @@ bool FrozenLowering::is_read_later(const FusedLayer& layer, int buffer) const {
   return false;
 }
 
+// A value that the layer adds twice, under whatever names, has to be there for the second time.
 bool FrozenLowering::may_overwrite(const FusedLayer& layer, const Value& summand, const Value& result) const {
+  const auto readings =
+      std::count_if(layer.follow_ups.begin(), layer.follow_ups.end(), [&](const FollowUp& follow_up) {
+        return follow_up.other >= 0 && stored(follow_up.other).buffer == summand.buffer;
+      });
   const bool fits =
       summand.desc == result.desc ||
       (is_int8(summand) && is_int8(result) && onednn::dims_of(summand.desc) == onednn::dims_of(result.desc));
-  return fits && emitter_.in_arena(summand) && !is_read_later(layer, summand.buffer);
+  return fits && readings == 1 && emitter_.in_arena(summand) && !is_read_later(layer, summand.buffer);
 }
 
 // Where the result goes: over the other summand of the first Add that allows it, for oneDNN's fast kernels

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "engine/folding.h"
+#include "engine/layout.h"
 #include "engine/lowering.h"
 #include "graph/overloaded.h"
 
@@ -35,6 +36,23 @@ std::optional<NodeId> other_summand(const std::vector<Node>& nodes, NodeId add, 
   return std::min(inputs[0], inputs[1]);
 }
 
+// Whether one kernel computes both right.
+bool go_together(const onednn::Eltwise& a, const onednn::Eltwise& b) {
+  return a.algorithm != b.algorithm || (a.alpha == b.alpha && a.beta == b.beta);
+}
+
+bool takes_activation(const FusedLayer& layer, const std::vector<Node>& nodes, const Activation& activation) {
+  if (!is_elementwise(activation)) {
+    return false;
+  }
+  const auto before = eltwise_of(nodes, layer);
+  const auto steps = eltwise_of(activation);
+  return std::all_of(steps.begin(), steps.end(), [&](const onednn::Eltwise& step) {
+    return std::all_of(before.begin(), before.end(),
+                       [&](const onednn::Eltwise& earlier) { return go_together(step, earlier); });
+  });
+}
+
 // Tries to take `next` into the layer; false when it has to stay a step of its own.
 bool absorb(FusedLayer& layer, const std::vector<Node>& nodes, NodeId next) {
   const auto& base = nodes[static_cast<std::size_t>(layer.base)].op;
@@ -49,7 +67,7 @@ bool absorb(FusedLayer& layer, const std::vector<Node>& nodes, NodeId next) {
     return true;
   }
   if (const auto* activation = std::get_if<ActivationLayer>(&op)) {
-    if (!is_elementwise(activation->activation)) {
+    if (!takes_activation(layer, nodes, activation->activation)) {
       return false;
     }
     layer.follow_ups.push_back({.node = next});
@@ -65,6 +83,21 @@ bool absorb(FusedLayer& layer, const std::vector<Node>& nodes, NodeId next) {
 }
 
 }  // namespace
+
+std::vector<onednn::Eltwise> eltwise_of(const std::vector<Node>& nodes, const FusedLayer& layer) {
+  std::vector<onednn::Eltwise> all;
+  const auto append = [&all](const Activation* activation) {
+    if (activation != nullptr && is_elementwise(*activation)) {
+      const auto steps = eltwise_of(*activation);
+      all.insert(all.end(), steps.begin(), steps.end());
+    }
+  };
+  append(activation_of(nodes[static_cast<std::size_t>(layer.base)].op));
+  for (const auto& follow_up : layer.follow_ups) {
+    append(activation_of(nodes[static_cast<std::size_t>(follow_up.node)].op));
+  }
+  return all;
+}
 
 Fusion fuse(const std::vector<Node>& nodes, const std::vector<std::vector<NodeId>>& consumers,
             const std::vector<bool>& needed, const std::vector<bool>& must_exist) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/onednn.h"
 #include "headstart/graph.h"
 
 namespace headstart {
@@ -27,6 +28,10 @@ struct Fusion {
   std::vector<std::optional<FusedLayer>> layer_at;  // by tail
   std::vector<bool> absorbed;                       // nodes computed inside the layer of another's tail
 };
+
+// The elementwise operations of a layer's activations, in order. oneDNN 2 gives all uses of one algorithm in
+// a kernel the same alpha and beta, so none stands there twice with different ones.
+std::vector<onednn::Eltwise> eltwise_of(const std::vector<Node>& nodes, const FusedLayer& layer);
 
 // `must_exist`: values that are asked for (outputs), so nothing may be fused past them.
 Fusion fuse(const std::vector<Node>& nodes, const std::vector<std::vector<NodeId>>& consumers,

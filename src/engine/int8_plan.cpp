@@ -102,10 +102,19 @@ class Planner {
     return plan_.stored[i];
   }
 
+  // Whether the layer's kernel can bring its result to whole steps: by a linear operation, which has to be
+  // the only one there (fusion.h).
+  bool rounds(const FusedLayer& layer) const {
+    const auto steps = eltwise_of(nodes_, layer);
+    return activation_of(node_at(layer.base).op)->kind != Activation::Kind::softmax &&
+           std::none_of(steps.begin(), steps.end(), [](const onednn::Eltwise& step) {
+             return step.algorithm == dnnl::algorithm::eltwise_linear;
+           });
+  }
+
   bool is_stored(std::size_t i) const {
     const bool made = passes_values_on(nodes_[i].op) || is_gated(nodes_, static_cast<NodeId>(i)) ||
-                      (plan_.computed[i] && activation_of(node_at(fusion_.layer_at[i]->base).op)->kind !=
-                                                Activation::Kind::softmax);
+                      (plan_.computed[i] && rounds(*fusion_.layer_at[i]));
     return made && !fusion_.absorbed[i] && !must_exist_[i] && has_range(nodes_[i].name) &&
            !consumers_[i].empty() &&
            std::all_of(consumers_[i].begin(), consumers_[i].end(),

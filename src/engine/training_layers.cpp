@@ -17,6 +17,16 @@ using dnnl::prop_kind;
 using onednn::Desc;
 using onednn::LayerDescs;
 
+namespace {
+
+// Whether the threads of oneDNN's backward weights disturb one another: for strided 1x1 convolutions of few
+// channels 2.6.3 gives gradients that differ from run to run, or waits for ever.
+bool has_race(const std::string& implementation, const onednn::Window& window) {
+  return implementation == "jit_1x1:avx2" && window.strides != onednn::Dims{1, 1};
+}
+
+}  // namespace
+
 TrainingLowering::PaddedInput TrainingLowering::padded_input(NodeId convolution) const {
   const auto pad = padding_[static_cast<std::size_t>(convolution)];
   return pad ? PaddedInput{node_at(*pad).inputs[0], std::get<ZeroPadding2D>(node_at(*pad).op)}
@@ -299,7 +309,9 @@ bool TrainingLowering::is_plain_depthwise(const Layer& layer) const {
 template <typename Work>
 void TrainingLowering::own_backward_weights(const Layer& layer, const Value& diff, std::int64_t room,
                                             double multiplications, const Work& work) {
-  const auto kernel = gradient(layer.kernel, layer.shape.user_weights);
+  const bool normalized = !layer.kernel_scale.empty();
+  const auto kernel = normalized ? emitter_.value(layer.shape.user_weights)
+                                 : gradient(layer.kernel, layer.shape.user_weights);
   const auto space = emitter_.value(vector_desc(room));
   emitter_.emit(node_at(layer.id).name, "convolution backward weights",
                 {.reads = {layer.src, diff}, .writes = {kernel, space}},
@@ -308,6 +320,9 @@ void TrainingLowering::own_backward_weights(const Layer& layer, const Value& dif
                   work(src.get_data_handle(), diff.get_data_handle(), floats(space), floats(kernel));
                 },
                 {.multiplications = multiplications});
+  if (normalized) {
+    normalize_kernel_backward(layer, kernel);
+  }
   emit_bias_gradient(layer, diff);
 }
 
@@ -320,12 +335,15 @@ void TrainingLowering::depthwise_backward_weights(const Layer& layer, const Valu
                        });
 }
 
-// Whether it did it: of convolutions in f32, where oneDNN has no kernels for AVX-512.
-bool TrainingLowering::backward_weights_by_product(const Layer& layer, const Value& diff) {
+// Whether it did it: of convolutions in f32, where oneDNN has no kernels for AVX-512, but `implementation`.
+bool TrainingLowering::backward_weights_by_product(const Layer& layer, const Value& diff,
+                                                   const std::string& implementation) {
   const auto& window = layer.shape.window;
   const auto filters = layer.shape.filters;
-  if (type_ != DataType::f32 || !layer.kernel_scale.empty() ||
-      onednn::dims_of(layer.shape.user_weights).size() != 4 || window.dilates != onednn::Dims{0, 0}) {
+  const bool must = has_race(implementation, window);
+  const bool is_usual = layer.kernel_scale.empty() && window.dilates == onednn::Dims{0, 0};
+  if (type_ != DataType::f32 || onednn::dims_of(layer.shape.user_weights).size() != 4 ||
+      !(is_usual || must)) {
     return false;
   }
   const auto shape = sliding_shape(layer.src.desc, layer.dst_desc, window);
@@ -338,7 +356,7 @@ bool TrainingLowering::backward_weights_by_product(const Layer& layer, const Val
                          });
     return true;
   }
-  if (product.fills_registers()) {
+  if (product.fills_registers() || must) {
     own_backward_weights(layer, diff, product.room(), product.multiplications(),
                          [product](const void* src, const void* diff_dst, float* room, float* kernel) {
                            product.run(static_cast<const float*>(src), static_cast<const float*>(diff_dst),
@@ -347,6 +365,17 @@ bool TrainingLowering::backward_weights_by_product(const Layer& layer, const Val
     return true;
   }
   return false;
+}
+
+// The kernel's gradient is that of the convolution from the result back to the source.
+void TrainingLowering::transposed_backward_weights(const Layer& layer, const Value& diff) {
+  const auto shape = sliding_shape(layer.dst_desc, layer.src.desc, layer.shape.window);
+  const KernelGradient product(shape, onednn::dims_of(layer.src.desc)[1], omp_get_max_threads());
+  own_backward_weights(layer, diff, product.room(), product.multiplications(),
+                       [product](const void* src, const void* diff_dst, float* room, float* kernel) {
+                         product.run(static_cast<const float*>(diff_dst), static_cast<const float*>(src),
+                                     room, kernel);
+                       });
 }
 
 void TrainingLowering::emit_bias_gradient(const Layer& layer, const Value& diff) {
@@ -440,17 +469,22 @@ void TrainingLowering::backward_weights(const Layer& layer, const Value& diff) {
       const bool has_good_depthwise = uses_avx512(pd) && implementation.find("dw") != std::string::npos;
       if (is_plain_depthwise(layer) && !has_good_depthwise) {
         depthwise_backward_weights(layer, diff);
-      } else if (uses_avx512(pd) || !backward_weights_by_product(layer, diff)) {
+      } else if (uses_avx512(pd) || !backward_weights_by_product(layer, diff, implementation)) {
         emit(pd, "convolution backward weights");
       }
       break;
     }
-    case Layer::Kind::transposed:
-      emit(onednn::deconvolution_backward_weights(
-               engine, diff_descs, window, attr,
-               onednn::deconvolution_forward(engine, kForward, descs, window, attr)),
-           "transposed convolution backward weights");
+    case Layer::Kind::transposed: {
+      const auto pd = onednn::deconvolution_backward_weights(
+          engine, diff_descs, window, attr,
+          onednn::deconvolution_forward(engine, kForward, descs, window, attr));
+      if (has_race(pd.impl_info_str(), window)) {
+        transposed_backward_weights(layer, diff);
+      } else {
+        emit(pd, "transposed convolution backward weights");
+      }
       break;
+    }
   }
 }
 

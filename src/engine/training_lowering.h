@@ -127,12 +127,13 @@ class TrainingLowering {
   template <typename Work>
   void own_backward_weights(const Layer& layer, const Value& diff, std::int64_t room, double multiplications,
                             const Work& work);
-  bool backward_weights_by_product(const Layer& layer, const Value& diff);
+  bool backward_weights_by_product(const Layer& layer, const Value& diff, const std::string& implementation);
   void emit_bias_gradient(const Layer& layer, const Value& diff);
   bool is_factored(const Layer& layer) const;
   void keep_factors(const Layer& layer, const Value& diff);
   bool is_plain_depthwise(const Layer& layer) const;
   void depthwise_backward_weights(const Layer& layer, const Value& diff);
+  void transposed_backward_weights(const Layer& layer, const Value& diff);
   onednn::LayerDescs plain_descs(const Layer& layer) const;
   dnnl::memory packed_weights(const Layer& layer, const onednn::Desc& packed);
   Value master_weights(const Layer& layer);

@@ -215,8 +215,17 @@ Case convolutional_squeeze_and_excitation() {
   gate = s.layer("reduce", Conv2D{.filters = 4, .activation = kRelu}, gate);
   gate =
       s.layer("expand", Conv2D{.filters = 16, .activation = {.kind = Activation::Kind::hard_sigmoid}}, gate);
-  s.join("excite", Multiply{}, {x, gate});
+  s.pointwise("project", 7, s.join("excite", Multiply{}, {x, gate}));  // so that int8 stores what it reads
   return std::move(s).named("convolutional_squeeze_and_excitation");
+}
+
+Case hard_sigmoids_between_convolutions() {
+  constexpr Activation kHardSigmoid{.kind = Activation::Kind::hard_sigmoid};
+  Sketch s;
+  NodeId x = s.conv("inside", 16, s.input({7, 7, 16}), kHardSigmoid);
+  x = s.act("behind", kHardSigmoid, s.norm("norm", s.depthwise("depthwise", x)));
+  s.pointwise("last", 8, x);
+  return std::move(s).named("hard_sigmoids_between_convolutions");
 }
 
 // With the layer scale folded into the second dense layer, and the sum fused behind it.
@@ -326,6 +335,35 @@ Case sum_of_three() {
   const NodeId sum = s.join("add", Add{}, {a, b, c});
   s.join("again", Add{}, {sum, b});
   return std::move(s).named("sum_of_three");
+}
+
+// Pairs that differ in a number only, behind one another in what could be one kernel.
+Case activations_of_one_kind_in_a_row() {
+  const auto leaky = [](float slope) { return Activation{Activation::Kind::leaky_relu, slope}; };
+  const auto elu = [](float alpha) { return Activation{Activation::Kind::elu, alpha}; };
+  Sketch s;
+  NodeId x = s.act("relu", kRelu, s.conv("leaky", 8, s.input({6, 6, 8}), leaky(0.3F)));
+  x = s.act("elu_2", elu(0.3F), s.conv("elu_1", 8, x, elu(1.0F)));
+  x = s.act("hard_sigmoid", {.kind = Activation::Kind::hard_sigmoid},
+            s.act("relu6", kRelu6, s.depthwise("depthwise", x)));
+  x = s.join("add", Add{}, {s.conv("inner", 8, x, leaky(0.3F)), x});
+  s.act("last_leaky", leaky(0.1F), x);
+  return std::move(s).named("activations_of_one_kind_in_a_row");
+}
+
+// By its own name and by that of a dropout, which shares its memory. Of this many channels oneDNN's kernels
+// store sums on the way.
+Case one_summand_added_twice() {
+  Sketch s;
+  const NodeId in = s.input({4, 4, 64});
+  const NodeId a = s.pointwise("a", 8, in);
+  NodeId x = s.join("once", Add{}, {a, s.conv("b", 8, in)});
+  x = s.join("twice", Add{}, {a, x});
+  const NodeId c = s.pointwise("c", 8, x);
+  const NodeId same = s.layer("same", Dropout{.rate = 0.0F}, c);
+  x = s.join("under_its_name", Add{}, {c, s.conv("d", 8, in)});
+  s.pointwise("last", 4, s.join("under_another", Add{}, {same, x}));
+  return std::move(s).named("one_summand_added_twice");
 }
 
 Case the_same_value_twice() {
@@ -438,6 +476,7 @@ std::vector<Case> composed_cases() {
                           dense_block,
                           squeeze_and_excitation,
                           convolutional_squeeze_and_excitation,
+                          hard_sigmoids_between_convolutions,
                           convnext_block,
                           transformer_block,
                           shuffle_unit,
@@ -446,6 +485,8 @@ std::vector<Case> composed_cases() {
                           preprocessing_layers,
                           shortcut_by_padding,
                           sum_of_three,
+                          activations_of_one_kind_in_a_row,
+                          one_summand_added_twice,
                           the_same_value_twice,
                           norm_and_raw_value_both_read,
                           activation_between_dense_layers,

@@ -72,6 +72,7 @@ void append_convolutions(std::vector<Case>& cases) {
   add("1x1", {5, 5, 24}, {.filters = 40}, 3);
   add("1x1_odd_channels", {4, 4, 13}, {.filters = 1}, 1);
   add("1x1_stride_2", {7, 7, 16}, {.filters = 32, .strides = {2, 2}}, 2);
+  add("1x1_stride_2_few_channels", {14, 14, 3}, {.filters = 40, .strides = {2, 2}}, 4);
   add("one_channel", {9, 9, 1}, {.filters = 6, .kernel = {5, 5}}, 2);
   add("dilated", {11, 11, 5},
       {.filters = 7, .kernel = {3, 3}, .dilation = {2, 2}, .padding = Padding::same()}, 2);
@@ -128,6 +129,7 @@ void append_transposed(std::vector<Case>& cases) {
   add("same_even", {4, 4, 5}, {.filters = 7, .kernel = {4, 4}, .strides = {2, 2}, .padding = Padding::same()},
       3);
   add("small_kernel", {4, 3, 6}, {.filters = 5, .kernel = {2, 1}, .strides = {3, 2}}, 2);
+  add("1x1_stride_2_few_filters", {8, 8, 12}, {.filters = 3, .strides = {2, 2}}, 4);
   add("stride_1", {5, 5, 8},
       {.filters = 8, .kernel = {3, 3}, .padding = Padding::same(), .activation = {Activation::Kind::relu}},
       1);
@@ -152,6 +154,8 @@ void append_weight_norms(std::vector<Case>& cases) {
   cases.push_back(behind_stem(
       "weight_norm_conv", {6, 5, 8},
       Conv2D{.filters = 12, .kernel = {3, 3}, .padding = Padding::same(), .weight_normalization = true}));
+  cases.push_back(behind_stem("weight_norm_1x1_stride_2", {14, 14, 3},
+                              Conv2D{.filters = 40, .strides = {2, 2}, .weight_normalization = true}, 4));
   cases.push_back(behind_stem("weight_norm_grouped", {5, 5, 8},
                               Conv2D{.filters = 16,
                                      .kernel = {3, 3},
