@@ -11,15 +11,15 @@
 #include <fstream>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include <new>
 #include <span>
-#include <gtest/gtest.h>
 
 #include "headstart/error.h"
+#include "headstart/extract.h"
 #include "headstart/image.h"
 #include "headstart/predict.h"
 #include "headstart/train.h"
-#include "headstart/extract.h"
 #include "support/temporary_folder.h"
 #include "support/tolerance.h"
 #include "tiny.h"
@@ -386,6 +386,9 @@ TEST_F(TrainFiles, IdleOptionsOfTheAugmentationMakeNoViews) {
   TrainOptions options = quick_with(CacheMode::automatic);
   options.augmentation.fill_mode = FillMode::reflect;
   options.augmentation.rand_magnitude = 20.0F;
+  expect_equal(run(options), run(quick_with(CacheMode::automatic)));
+}
+
 TEST_F(TrainFiles, AnImageWithoutMemoryIsLeftOutThisTime) {
   const Dataset photos = read_dataset(folder_ / "data/train").train;
   const std::vector<LoaderItem> items{{.sample = 0}, {.sample = 1}, {.sample = 2}};
@@ -404,9 +407,6 @@ TEST_F(TrainFiles, AnImageWithoutMemoryIsLeftOutThisTime) {
   EXPECT_TRUE(unreadable[0].passing);
   options.strict = true;
   EXPECT_THROW(extract(photos, items, model.graph, model.parameters, options, quiet, count), Error);
-}
-
-  expect_equal(run(options), run(quick_with(CacheMode::automatic)));
 }
 
 TEST_F(TrainFiles, TheKeyChangesWithWhatRecordsDependOn) {
