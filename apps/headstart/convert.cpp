@@ -132,6 +132,13 @@ void add_convert(CLI::App& program, Outcome& outcome) {
       ->add_option_function<std::string>(
           "--names",
           [options](const std::string& text) {
+            const auto& destination = options->request.destination;
+            if (lower(std::filesystem::path(destination).extension().string()) != ".safetensors") {
+              throw CLI::ValidationError(
+                  "--names", fmt::format("expected a .safetensors file, the only one with a choice of names; "
+                                         "received {}; leave --names out",
+                                         destination));
+            }
             options->request.names = text == "torch" ? TensorNames::torch : TensorNames::headstart;
           },
           "In a .safetensors file: headstart (a model file) or torch (tensors alone, for PyTorch) "

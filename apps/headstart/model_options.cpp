@@ -67,7 +67,16 @@ void add_architecture_options(CLI::App& command, ArchitectureOptions& options) {
   add_flavour_option(command, options);
   command.add_flag_callback(
       "--no-top", [&options] { options.include_top = false; }, "Without the classifier at its end");
-  command.add_option("--classes", options.classes, "Number of classes at its end")
+  // Looks at --no-top, whose callback ran before, and at the command's own --head, whose classes they are.
+  const auto take_classes = [&command, &options](int classes) {
+    const CLI::Option* head = command.get_option_no_throw("--head");
+    if (!options.include_top && (head == nullptr || head->count() == 0)) {
+      throw CLI::ValidationError(
+          "--classes", "expected a network with its classifier; received --no-top as well; leave out one");
+    }
+    options.classes = classes;
+  };
+  command.add_option_function<int>("--classes", take_classes, "Number of classes at its end")
       ->type_name("N")
       ->check(whole_number(1, 1'000'000));
 }

@@ -135,6 +135,16 @@ class DescriptorBuffer : public std::streambuf {
   throw Error(fmt::format("[file] cannot write {}: {}", path, reason(error)));
 }
 
+void flush_and_close(FileDescriptor& file, const std::string& path) {
+  // Pipes and terminals have nothing to flush and say EINVAL.
+  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) {
+    throw_unwritable(path, errno);
+  }
+  if (const int error = file.close(); error != 0) {
+    throw_unwritable(path, error);
+  }
+}
+
 // Writes through `file`; the errors name `path`, which is what the user asked for.
 void write_all(FileDescriptor& file, const std::string& path,
                const std::function<void(std::ostream&)>& write) {
@@ -148,13 +158,7 @@ void write_all(FileDescriptor& file, const std::string& path,
   if (!stream) {
     throw_unwritable(path, buffer.error() != 0 ? buffer.error() : EIO);
   }
-  // Pipes and terminals have nothing to flush and say EINVAL.
-  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) {
-    throw_unwritable(path, errno);
-  }
-  if (const int error = file.close(); error != 0) {
-    throw_unwritable(path, error);
-  }
+  flush_and_close(file, path);
 }
 
 // The name that rename() has to replace: a symbolic link stays one and its target is replaced.
@@ -187,7 +191,9 @@ std::filesystem::path home_of_user() {
   return error == 0 && found != nullptr && found->pw_dir != nullptr ? found->pw_dir : "";
 }
 
-void replace_file(const std::string& path, const std::function<void(std::ostream&)>& write) {
+// `write` fills the new file, of which it gets the descriptor and the name.
+void replace_file(const std::string& path,
+                  const std::function<void(FileDescriptor& file, const std::string& temporary)>& write) {
   const std::filesystem::path target = target_of(path);
   const std::string temporary = temporary_name(target);
   FileDescriptor file(temporary, O_WRONLY | O_CREAT | O_EXCL);
@@ -199,7 +205,7 @@ void replace_file(const std::string& path, const std::function<void(std::ostream
     if (::stat(target.c_str(), &old) == 0) {
       ::fchmod(file.get(), old.st_mode & 07777U);
     }
-    write_all(file, path, write);
+    write(file, temporary);
     if (::rename(temporary.c_str(), target.c_str()) != 0) {
       throw_unwritable(path, errno);
     }
@@ -284,7 +290,24 @@ void write_file_atomically(const std::string& path, const std::function<void(std
     write_all(file, path, write);
     return;
   }
-  replace_file(path, write);
+  replace_file(path, [&](FileDescriptor& file, const std::string&) { write_all(file, path, write); });
+}
+
+void write_by_name_atomically(const std::string& path, const std::function<void(const std::string&)>& write) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    throw Error(fmt::format("[file] expected the name of a file to write; received {} {}",
+                            S_ISDIR(status.st_mode) ? "the folder" : kind_of(status.st_mode), path));
+  }
+  replace_file(path, [&](FileDescriptor& empty, const std::string& temporary) {
+    empty.close();
+    write(temporary);
+    FileDescriptor written(temporary, O_RDONLY);
+    if (written.get() < 0) {
+      throw_unwritable(path, errno);
+    }
+    flush_and_close(written, path);
+  });
 }
 
 void rename_to_new(const std::string& from, const std::string& to) {

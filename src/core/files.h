@@ -41,6 +41,10 @@ void release_pages(std::span<const std::uint8_t> part);
 // thrown.
 void write_file_atomically(const std::string& path, const std::function<void(std::ostream&)>& write);
 
+// The same for a library that writes a file by its name: `write` gets that of an empty file beside `path`. A
+// device or a pipe, which has no such file beside it, is refused.
+void write_by_name_atomically(const std::string& path, const std::function<void(const std::string&)>& write);
+
 // Never over another file: throws Error when `to` is there, and when the system refuses.
 void rename_to_new(const std::string& from, const std::string& to);
 

@@ -46,7 +46,9 @@ std::string guess_preprocessing(const Graph& graph) {
   for (const auto& scope : graph.scopes()) {
     names.push_back(plain_spelling(scope.name.substr(scope.name.rfind('/') + 1)));
   }
-  std::string mode = "unit";
+  // Keras calls both of its NASNets "NASNet", which is but the beginning of our names.
+  const bool nasnet = std::find(names.begin(), names.end(), "nasnet") != names.end();
+  std::string mode = nasnet ? "tf" : "unit";
   std::size_t longest = 0;
   for (const auto& row : architectures()) {
     const auto wanted = plain_spelling(row.name);

@@ -1,14 +1,12 @@
 // Writes Keras's legacy weights file with libhdf5.
 #include <algorithm>
-#include <filesystem>
 #include <span>
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
 #include <hdf5.h>
-#include <unistd.h>
 
+#include "core/files.h"
 #include "weights/keras_h5.h"
 
 namespace headstart {
@@ -169,31 +167,16 @@ void write_file(const std::vector<Layer>& layers, const std::string& path) {
   file.close();
 }
 
-void flush_to_disk(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool done = file >= 0 && ::fsync(file) == 0;
-  if (file >= 0) {
-    ::close(file);
-  }
-  if (!done) {
-    throw Error(fmt::format("[h5] cannot flush {} to disk", path));
-  }
-}
-
 }  // namespace
 
 void write_keras_h5(const Graph& graph, const Parameters& parameters, const std::string& path) {
   H5dont_atexit();  // all is closed here; after a failed write the library's own tidying up at the end
                     // crashes
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // errors are thrown, not printed
-  const auto temporary = fmt::format("{}.{}.part", path, ::getpid());
   try {
-    write_file(keras_layers(graph, parameters), temporary);
-    flush_to_disk(temporary);
-    std::filesystem::rename(temporary, path);
-  } catch (const std::exception& problem) {
-    std::error_code ignored;
-    std::filesystem::remove(temporary, ignored);
+    const auto layers = keras_layers(graph, parameters);
+    write_by_name_atomically(path, [&layers](const std::string& name) { write_file(layers, name); });
+  } catch (const Error& problem) {
     throw Error(fmt::format("{}; the old {} stays", problem.what(), path));
   }
 }

@@ -6,6 +6,7 @@
 
 #include <zip.h>
 
+#include "core/files.h"
 #include "weights/pytorch.h"
 
 namespace headstart {
@@ -124,7 +125,8 @@ std::span<const std::uint8_t> bytes_of(const void* data, std::size_t size) {
   return {static_cast<const std::uint8_t*>(data), size};
 }
 
-// libzip writes a temporary file and renames it when the archive is closed.
+// libzip writes a temporary file of its own and renames it over `path`, whose mode it takes, when the archive
+// is closed.
 void write_archive(const std::string& path, const std::vector<ArchiveEntry>& entries) {
   int code = 0;
   std::unique_ptr<zip_t, void (*)(zip_t*)> archive(zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code),
@@ -146,8 +148,7 @@ void write_archive(const std::string& path, const std::vector<ArchiveEntry>& ent
     (void)archive.release();  // freed by zip_close
     return;
   }
-  throw Error(fmt::format(
-      "[pytorch] cannot write {}; is the folder there and the disk not full; the old file stays", path));
+  throw Error("[pytorch] writing failed; is the disk full");
 }
 
 }  // namespace
@@ -174,7 +175,11 @@ void write_pytorch(const Graph& graph, const Parameters& parameters, const std::
   const std::string version = "3\n";
   entries[0] = {"archive/data.pkl", bytes_of(program.data(), program.size())};
   entries.push_back({"archive/version", bytes_of(version.data(), version.size())});
-  write_archive(path, entries);
+  try {
+    write_by_name_atomically(path, [&entries](const std::string& name) { write_archive(name, entries); });
+  } catch (const Error& problem) {
+    throw Error(fmt::format("{}; the old {} stays", problem.what(), path));
+  }
 }
 
 }  // namespace headstart

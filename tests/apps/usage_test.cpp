@@ -55,6 +55,17 @@ TEST(Usage, NothingGivenIsWrongUsage) {
   EXPECT_EQ(result.output, "");
 }
 
+TEST(Usage, OptionsWithoutAnEffectAreRefused) {
+  const auto classes = run_program({"summary", "mobilenet", "--classes", "5", "--no-top"});
+  EXPECT_EQ(classes.status, 2);
+  EXPECT_TRUE(has(classes.errors, "--no-top as well")) << classes.errors;
+  EXPECT_EQ(run_program({"summary", "mobilenet", "--no-top", "--classes", "5", "--head", "gap,dense"}).status,
+            0);
+  const auto names = run_program({"convert", "a.pth", "b.h5", "--names", "torch", "--arch", "vgg16"});
+  EXPECT_EQ(names.status, 2);
+  EXPECT_TRUE(has(names.errors, "received b.h5")) << names.errors;
+}
+
 TEST(Usage, SuggestsCommandsAndOptions) {
   EXPECT_TRUE(has(run_program({"trian"}).errors, "did you mean train?"));
   const auto option = run_program({"models", "--jsn"});

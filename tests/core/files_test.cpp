@@ -168,8 +168,27 @@ TEST_F(FilesTest, ReplacesTheTargetOfALinkAndKeepsItsMode) {
   EXPECT_EQ(status.st_mode & 0777U, 0640U);
 }
 
+TEST_F(FilesTest, WritesByNameAsByStream) {
+  std::ofstream(path("real")) << "old";
+  ::chmod(path("real").c_str(), 0640);
+  std::filesystem::create_symlink("real", path("link"));
+  EXPECT_EQ(
+      message_of([&] { write_by_name_atomically(path("link"), [](const auto&) { throw Error("full"); }); }),
+      "full");
+  EXPECT_EQ(text_of(path("real")), "old");
+  write_by_name_atomically(path("link"), [](const std::string& name) { std::ofstream(name) << "new"; });
+  EXPECT_TRUE(std::filesystem::is_symlink(path("link")));
+  EXPECT_EQ(text_of(path("real")), "new");
+  struct stat status {};
+  ASSERT_EQ(::stat(path("real").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0640U);
+  EXPECT_EQ(entries(), 2U);
+}
+
 TEST_F(FilesTest, DevicesAreWrittenNotReplaced) {
   write_file_atomically("/dev/null", [](std::ostream& out) { out << "gone"; });
+  const auto message = message_of([] { write_by_name_atomically("/dev/null", [](const auto&) {}); });
+  EXPECT_NE(message.find("the device /dev/null"), std::string::npos) << message;
   EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
 }
 

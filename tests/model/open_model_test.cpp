@@ -63,6 +63,16 @@ std::string error_of(const ModelRequest& request) {
   return "no error";
 }
 
+// Both of Keras's NASNets are called so.
+TEST_F(OpenModelFiles, AWholeNasnetOfKerasHasItsArithmetic) {
+  const auto model = written(
+      "model.json",
+      R"({"format":"layers-model","weightsManifest":[],"modelTopology":{"model_config":{"class_name":)"
+      R"("Sequential","config":{"name":"NASNet","layers":[{"class_name":"GlobalAveragePooling2D","config":)"
+      R"({"name":"pool","batch_input_shape":[null,8,8,3]}}]}}}})");
+  EXPECT_EQ(open(only(model)).preprocessing.mode, "tf");
+}
+
 TEST_F(OpenModelFiles, AFileWithATopFillsBoth) {
   const Model whole = open(small("none"));
   write_weights(whole.graph, whole.parameters, path("whole.h5"));

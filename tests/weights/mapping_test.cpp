@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <iterator>
 #include <numeric>
 
 #include <gtest/gtest.h>
@@ -409,6 +410,27 @@ TEST_P(RoundTrip, KeepsEveryBit) {
               0)
         << name;
   }
+}
+
+TEST_P(RoundTrip, ReplacesTheTargetOfALinkAndKeepsItsMode) {
+  namespace fs = std::filesystem;
+  const auto graph = small_graph();
+  const auto folder = fs::temp_directory_path() / (std::string("headstart_link") + GetParam());
+  const auto real = folder / (std::string("real") + GetParam());
+  const auto link = folder / (std::string("link") + GetParam());
+  fs::create_directory(folder);
+  write_weights(graph, initialize(graph, 1), real.string());
+  fs::permissions(real, fs::perms::owner_read | fs::perms::owner_write);
+  fs::create_symlink(real.filename(), link);
+  const auto parameters = initialize(graph, 2);
+  write_weights(graph, parameters, link.string());
+  EXPECT_TRUE(fs::is_symlink(link));
+  EXPECT_EQ(fs::status(real).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  const auto mapped = map_weights(graph, read_weight_file(real.string()));
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 2);
+  fs::remove_all(folder);
+  const auto& [name, first] = *parameters.begin();
+  EXPECT_EQ(mapped.parameters.at(name)[0], first[0]);
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, RoundTrip, testing::Values(".h5", ".safetensors", ".pth"));
