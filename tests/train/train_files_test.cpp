@@ -154,6 +154,17 @@ TEST_F(TrainFiles, UnreadablePicturesAreNamedAndRemembered) {
 TEST_F(TrainFiles, AStopDuringExtractionKeepsWhatWasComputed) {
   class StopAtOnce : public TrainObserver {
    public:
+// The order of the others does not depend on what could not be read.
+TEST_F(TrainFiles, UnreadablePicturesChangeNothingBetweenCachedAndUncached) {
+  for (const int number : {4, 17}) {
+    std::ofstream(picture(number)) << "\x89PNG\r\n\x1a\nbroken";
+  }
+  std::ofstream(folder_ / "data/validation/class0/100.png") << "text";
+  const TrainResult cached = run(quick_with(CacheMode::automatic));
+  EXPECT_EQ(cached.unreadable.size(), 3U);
+  expect_equal(cached, run(quick_with(CacheMode::off)));
+}
+
     Progress& progress() override { return stopper_; }
 
    private:
