@@ -90,13 +90,13 @@ struct Schedule {
   };            // automatic: see resolve
   Kind kind = Kind::automatic;
   double warmup = 0.0;        // share of the steps over which the rate rises linearly from 0
-  double final_factor = 0.0;  // cosine, one_cycle: where it ends
+  double final_factor = 0.0;  // cosine: where it ends
   double gamma =
       0.1;  // step, exponential: factor each `every` epochs; plateau: after `every` without a better one
   int every = 10;
 };
 // "auto", "constant", "cosine", "step[:EVERY[:GAMMA]]", "exponential[:EVERY[:GAMMA]]", "one-cycle",
-// "plateau[:EPOCHS[:GAMMA]]", each with ",warmup:SHARE"; throws Error.
+// "plateau[:EPOCHS[:GAMMA]]", each but one-cycle with ",warmup:SHARE"; throws Error.
 Schedule schedule_from(const std::string& text);
 std::string to_string(const Schedule& schedule);
 

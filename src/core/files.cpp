@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -18,6 +17,7 @@
 
 #include <fmt/format.h>
 
+#include "core/temporary_files.h"
 #include "headstart/error.h"
 #include "headstart/progress.h"
 
@@ -166,13 +166,6 @@ std::filesystem::path target_of(const std::string& path) {
   std::error_code ignored;
   const auto resolved = std::filesystem::canonical(path, ignored);
   return ignored ? std::filesystem::path(path) : resolved;
-}
-
-// Beside the target, so that rename() stays within one file system; unlike mkstemp's, its mode follows the
-// umask.
-std::string temporary_name(const std::filesystem::path& target) {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
-  return fmt::format("{}.{:x}-{:x}.tmp", target.string(), ::getpid(), now);
 }
 
 void flush_directory(const std::filesystem::path& directory) {

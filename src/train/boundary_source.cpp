@@ -12,15 +12,18 @@ namespace {
 
 class TableSource : public BoundarySource {
  public:
-  TableSource(BoundaryTable table, int batch)
-      : table_(std::move(table)), batch_(static_cast<std::size_t>(batch)) {
+  TableSource(BoundaryTable table, int batch, const Dataset* dataset)
+      : table_(std::move(table)), labels_(table_.labels), batch_(static_cast<std::size_t>(batch)) {
+    if (dataset != nullptr && !labels_.empty()) {
+      count_through(*dataset);
+    }
     for (const std::int64_t size : table_.sizes) {
       rows_.emplace_back(Shape{batch, size});
       gathered_.tensors.push_back(rows_.back().data());
     }
   }
 
-  const std::vector<int>& labels() const override { return table_.labels; }
+  const std::vector<int>& labels() const override { return labels_; }
 
   void begin(std::vector<LoaderItem> items) override {
     items_ = std::move(items);
@@ -31,25 +34,47 @@ class TableSource : public BoundarySource {
     if (position_ == items_.size()) {
       return nullptr;
     }
-    const std::size_t count = std::min(batch_, items_.size() - position_);
     gathered_.labels.clear();
-    for (std::size_t row = 0; row < count; ++row) {
-      const auto sample = static_cast<std::size_t>(items_[position_ + row].sample);
-      gathered_.labels.push_back(table_.labels[sample]);
-      const auto view = static_cast<std::size_t>(items_[position_ + row].view) % table_.views;
-      const float* record = table_.records[sample * table_.views + view];
-      for (std::size_t i = 0; i < rows_.size(); ++i) {
-        const std::int64_t size = table_.sizes[i];
-        std::copy_n(record, size, rows_[i].data() + static_cast<std::int64_t>(row) * size);
-        record += size;
+    for (; position_ < items_.size() && gathered_.labels.size() < batch_; ++position_) {
+      if (const float* record = record_of(items_[position_])) {
+        gather(record, static_cast<std::int64_t>(gathered_.labels.size()));
+        gathered_.labels.push_back(labels_[static_cast<std::size_t>(items_[position_].sample)]);
       }
     }
-    position_ += count;
-    return &gathered_;
+    return gathered_.labels.empty() ? nullptr : &gathered_;
   }
 
  private:
+  void count_through(const Dataset& dataset) {
+    row_of_.assign(dataset.samples.size(), -1);
+    for (std::size_t row = 0; row < table_.samples.size(); ++row) {
+      row_of_[static_cast<std::size_t>(table_.samples[row])] = static_cast<int>(row);
+    }
+    labels_.clear();
+    for (const Sample& sample : dataset.samples) {
+      labels_.push_back(sample.label);
+    }
+  }
+
+  // Null for a sample that could not be read.
+  const float* record_of(const LoaderItem& item) const {
+    const auto sample = static_cast<std::size_t>(item.sample);
+    const int row = row_of_.empty() ? item.sample : row_of_[sample];
+    const auto view = static_cast<std::size_t>(item.view) % table_.views;
+    return row < 0 ? nullptr : table_.records[static_cast<std::size_t>(row) * table_.views + view];
+  }
+
+  void gather(const float* record, std::int64_t row) {
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      const std::int64_t size = table_.sizes[i];
+      std::copy_n(record, size, rows_[i].data() + row * size);
+      record += size;
+    }
+  }
+
   BoundaryTable table_;
+  std::vector<int> labels_;  // of every sample, readable or not
+  std::vector<int> row_of_;  // of every sample its row in the table; empty: they are the same
   std::size_t batch_ = 0;
   std::vector<LoaderItem> items_;
   std::size_t position_ = 0;
@@ -123,8 +148,8 @@ class LiveSource : public BoundarySource {
 
 }  // namespace
 
-std::unique_ptr<BoundarySource> make_table_source(BoundaryTable table, int batch) {
-  return std::make_unique<TableSource>(std::move(table), batch);
+std::unique_ptr<BoundarySource> make_table_source(BoundaryTable table, int batch, const Dataset* dataset) {
+  return std::make_unique<TableSource>(std::move(table), batch, dataset);
 }
 
 std::unique_ptr<BoundarySource> make_live_source(const Dataset& dataset, const Graph& graph,

@@ -39,7 +39,10 @@ struct BoundaryTable {
   std::shared_ptr<const void> storage;  // owns what `records` point into
 };
 
-std::unique_ptr<BoundarySource> make_table_source(BoundaryTable table, int batch);
+// `dataset`: what the table is of; its items count through all of that, and those of samples without a record
+// are made up for by the following, as a loader does. Null: every sample has a record.
+std::unique_ptr<BoundarySource> make_table_source(BoundaryTable table, int batch,
+                                                  const Dataset* dataset = nullptr);
 
 struct LiveSourceOptions {
   LoaderOptions loader{};

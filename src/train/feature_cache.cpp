@@ -75,25 +75,25 @@ std::int64_t size_of_file(const fs::path& path) {
   return missing ? 0 : static_cast<std::int64_t>(size);
 }
 
-fs::path created(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) {
+// Makes the folder too; whoever evicts it before the lock is held is waited for.
+FileLock lock_for_use(const fs::path& folder) {
+  try {
+    return FileLock::lock_in_folder(use_lock_path(folder), FileLock::Kind::shared);
+  } catch (const fs::filesystem_error& error) {
     throw Error(fmt::format(
         "[cache] expected to create {}; received \"{}\"; set HEADSTART_CACHE to a folder that can be written",
-        folder.string(), error.message()));
+        folder.string(), error.code().message()));
   }
-  return folder;
 }
 
 }  // namespace
 
 FeatureCache::FeatureCache(const fs::path& folder, std::int64_t floats_per_record)
-    : folder_(created(folder)),
+    : folder_(folder),
       floats_(floats_per_record),
       stride_((floats_per_record * static_cast<std::int64_t>(sizeof(float)) + kAlignment - 1) / kAlignment *
               kAlignment),
-      in_use_(FileLock::lock(use_lock_path(folder_), FileLock::Kind::shared)) {
+      in_use_(lock_for_use(folder_)) {
   refresh();
   std::error_code ignored;
   fs::last_write_time(folder_, fs::file_time_type::clock::now(), ignored);  // for make_room
@@ -243,9 +243,19 @@ std::int64_t size_of_folder(const fs::path& folder) {
 }
 
 bool remove_unused(const fs::path& folder) {
-  const auto lock = FileLock::try_lock(use_lock_path(folder), FileLock::Kind::exclusive);
   std::error_code error;
-  return lock && fs::remove_all(folder, error) > 0 && !error;
+  try {
+    const auto lock = FileLock::try_lock(use_lock_path(folder), FileLock::Kind::exclusive);
+    if (!lock) {
+      return false;
+    }
+    // Out of the way first: who wants the folder now makes a new one.
+    const fs::path away = fmt::format("{}.{}.removed", folder.string(), ::getpid());
+    fs::rename(folder, away, error);
+    return !error && fs::remove_all(away, error) > 0 && !error;
+  } catch (const Error&) {
+    return false;  // removed by another process, or not ours to remove
+  }
 }
 
 std::int64_t cache_limit(const fs::path& root) {

@@ -14,10 +14,13 @@ namespace {
 // Beta(alpha, alpha) by Johnk's method, which is quick for the small alphas that mixing uses.
 float beta(double alpha, Random& random) {
   for (;;) {
-    const double x = std::pow(static_cast<double>(random.uniform()), 1.0 / alpha);
-    const double y = std::pow(static_cast<double>(random.uniform()), 1.0 / alpha);
+    const double u = random.uniform(), v = random.uniform();
+    const double x = std::pow(u, 1.0 / alpha), y = std::pow(v, 1.0 / alpha);
     if (x + y > 0.0 && x + y <= 1.0) {
       return static_cast<float>(x / (x + y));
+    }
+    if (x + y == 0.0 && u + v > 0.0) {  // too small for numbers: the same quotient by logarithms
+      return static_cast<float>(1.0 / (1.0 + std::exp((std::log(v) - std::log(u)) / alpha)));
     }
   }
 }

@@ -15,6 +15,7 @@
 #include "headstart/error.h"
 #include "image/picture_file.h"
 #include "train/activation_limit.h"
+#include "train/resolved_options.h"
 #include "train/snapshot.h"
 #include "train/step_cost.h"
 
@@ -211,6 +212,29 @@ std::vector<PlanRow> rows_of(const Graph& graph, Parameters& parameters, const W
   return rows;
 }
 
+// Of stages that follow each other: with a cache where they have a frozen part, and without.
+std::vector<PlanRow> rows_of_cuts(const Model& model, const std::vector<std::string>& cuts,
+                                  Parameters& parameters, const Work& work, const TrainOptions& options) {
+  PlanRow cached{.cached = true}, live{.cached = false};
+  const auto add = [&](const PlanRow& row, PlanRow& sum) {
+    sum.seconds_features += row.seconds_features;
+    sum.seconds_per_epoch += row.seconds_per_epoch / static_cast<double>(cuts.size());
+    sum.seconds_total += row.seconds_total;
+    sum.memory_bytes = std::max(sum.memory_bytes, row.memory_bytes);
+    sum.disk_bytes += row.disk_bytes;
+  };
+  bool has_frozen = false;
+  Graph unfrozen = model.graph;
+  for (const std::string& cut : cuts) {
+    unfrozen.set_trainable_from(cut);
+    const auto rows = rows_of(unfrozen, parameters, work, options.fine_tune, options);
+    has_frozen = has_frozen || rows.front().cached;
+    add(rows.front(), cached);
+    add(rows.back(), live);
+  }
+  return has_frozen ? std::vector<PlanRow>{cached, live} : std::vector<PlanRow>{live};
+}
+
 }  // namespace
 
 std::vector<PlanRow> plan_costs(const Model& model, const DatasetSplits& data, const TrainOptions& options) {
@@ -223,19 +247,22 @@ std::vector<PlanRow> plan_costs(const Model& model, const DatasetSplits& data, c
   Parameters parameters = model.parameters;  // a step writes into them
   auto plan = rows_of(model.graph, parameters, work, options.head, options);
   const double head_seconds = plan.front().seconds_total;
-  std::vector<std::string> cuts{options.fine_tune_from.empty() ? automatic_cut(model.graph)
-                                                               : options.fine_tune_from};
-  if (!model.graph.scopes().empty() && cuts.front() != model.graph.scopes().front().name) {
-    cuts.push_back(model.graph.scopes().front().name);
+  std::vector<std::vector<std::string>> choices{fine_tuning_cuts(options)};
+  if (const std::string cut = automatic_cut(model.graph); choices.front().empty() && !cut.empty()) {
+    choices.front().push_back(cut);
   }
-  for (const std::string& cut : cuts) {
-    if (cut.empty()) {
+  if (!model.graph.scopes().empty()) {
+    choices.push_back({model.graph.scopes().front().name});
+  }
+  if (choices.back() == choices.front()) {
+    choices.pop_back();
+  }
+  for (const auto& cuts : choices) {
+    if (cuts.empty()) {
       continue;
     }
-    Graph unfrozen = model.graph;
-    unfrozen.set_trainable_from(cut);
-    for (PlanRow row : rows_of(unfrozen, parameters, work, options.fine_tune, options)) {
-      row.fine_tune_from = cut;
+    for (PlanRow row : rows_of_cuts(model, cuts, parameters, work, options)) {
+      row.fine_tune_from = fmt::format("{}", fmt::join(cuts, ","));
       row.seconds_total += head_seconds;
       plan.push_back(std::move(row));
     }

@@ -13,6 +13,7 @@
 
 #include "core/files.h"
 #include "core/sha256.h"
+#include "core/temporary_files.h"
 #include "data/csv.h"
 #include "headstart/error.h"
 #include "weights/ranges_json.h"
@@ -217,6 +218,11 @@ FileLock lock_run_folder(const std::string& directory) {
                     "run or choose another --out",
                     directory));
   }
+  for (const char* name : {"model.safetensors", "history.csv", kConfig, kHeldOut}) {
+    remove_killed_writes(fs::path(directory) / name);
+    remove_killed_writes(folder / name);
+  }
+  remove_killed_writes(checkpoint_path(directory));
   return std::move(*held);
 }
 

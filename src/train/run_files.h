@@ -52,7 +52,8 @@ void remove_leftovers(const std::string& directory);
 void write_history(const std::string& directory, const std::vector<EpochRecord>& history);
 // Throws Error when it cannot be made.
 void create_run_folder(const std::string& directory);
-// Held by the run that writes into the folder, which is there. Throws Error while another run holds it.
+// Held by the run that writes into the folder, which is there; what killed runs left half written is removed.
+// Throws Error while another run holds it.
 FileLock lock_run_folder(const std::string& directory);
 // `subcommand`: of the program, whose options options.command are.
 void write_config(const std::string& directory, const TrainOptions& options, const std::string& subcommand);

@@ -56,11 +56,12 @@ double between(double from, double to, double share) {
 }
 
 // Smith, "Super-convergence" (2018), as PyTorch's OneCycleLR with its defaults: up from 1/25 over 30 % of the
-// steps, then down.
-double one_cycle(double share, double final_factor) {
-  constexpr double kRise = 0.3, kStart = 1.0 / 25.0;
-  return share < kRise ? between(kStart, 1.0, share / kRise)
-                       : between(1.0, final_factor, (share - kRise) / (1.0 - kRise));
+// steps, then down to a ten-thousandth of where it began. Both phases include their last step.
+double one_cycle(double step, double total_steps) {
+  constexpr double kRise = 0.3, kStart = 1.0 / 25.0, kEnd = kStart / 1e4;
+  const double top = kRise * total_steps - 1.0, last = total_steps - 1.0;
+  return step <= top ? between(kStart, 1.0, top > 0.0 ? step / top : 1.0)
+                     : between(1.0, kEnd, std::min(1.0, (step - top) / (last - top)));
 }
 
 void check(const Schedule& schedule) {
@@ -72,6 +73,12 @@ void check(const Schedule& schedule) {
         "[schedule] expected EVERY of at least 1, GAMMA above 0, a warm-up's share in [0, 1) and a final "
         "factor of at least 0; received {}, {}, {} and {}; correct them",
         schedule.every, schedule.gamma, schedule.warmup, schedule.final_factor));
+  }
+  if (schedule.kind == Schedule::Kind::one_cycle && schedule.warmup > 0.0) {
+    throw Error(fmt::format(
+        "[schedule] expected one-cycle, which warms up by itself, without a warm-up; received one of {}; "
+        "leave it out",
+        schedule.warmup));
   }
 }
 
@@ -159,7 +166,7 @@ double schedule_factor(const Schedule& schedule, const SchedulePosition& positio
     case Schedule::Kind::range_test:
       return std::pow(1e8, share);
     case Schedule::Kind::one_cycle:
-      return one_cycle(share, schedule.final_factor);
+      return one_cycle(step, static_cast<double>(position.total_steps));
   }
   throw Error("[schedule] unknown schedule");
 }

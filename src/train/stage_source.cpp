@@ -46,7 +46,7 @@ std::unique_ptr<BoundarySource> make_stage_source(Session& session, const Split&
     auto table = cached_features(*split.files, graph, parameters, features, session.observer.progress());
     if (table) {
       note_unreadable(table->unreadable, session.result.unreadable);
-      return make_table_source(std::move(*table), training.batch_size);
+      return make_table_source(std::move(*table), training.batch_size, split.files);
     }
     session.observer.message(
         "the features do not fit into the cache's limit: the frozen part is run at every step");

@@ -1,6 +1,8 @@
 // One call of train(): checks, splits, resuming, the stages one after the other, the result.
 #include "headstart/train.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -145,9 +147,11 @@ std::string fingerprint_of(const Session& session) {
     }
     if (split->files != nullptr) {
       for (const Sample& sample : split->files->samples) {
-        std::error_code gone;  // told when it is read
-        hash.update_text(fmt::format("{} {}", fs::path(sample.path).filename().string(),
-                                     fs::file_size(sample.path, gone)));
+        // Whole seconds, which every file system keeps: moving the photos is no change.
+        struct stat status {};
+        const bool there = ::stat(sample.path.c_str(), &status) == 0;  // told when it is read
+        hash.update_text(fmt::format("{} {} {}", fs::path(sample.path).filename().string(),
+                                     there ? status.st_size : -1, there ? status.st_mtim.tv_sec : -1));
       }
     } else {
       const Tensor& images = split->memory->images;

@@ -2,9 +2,11 @@
 #include "train/feature_cache.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <numeric>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -55,6 +57,27 @@ TEST(FeatureCache, FindsWhatWasAppended) {
   EXPECT_TRUE(holds(cache, "a", 1.0F));
   EXPECT_TRUE(holds(cache, "c", 7.0F));
   EXPECT_EQ(cache.find("d"), nullptr);
+}
+
+TEST(FeatureCache, WaitsForWhoRemovesItsFolder) {
+  const test::TemporaryFolder folder;
+  const fs::path key = folder.path() / "key";
+  std::atomic<bool> done = false;
+  std::thread remover([&] {
+    while (!done) {
+      remove_unused(key);
+    }
+  });
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_NO_THROW({
+      FeatureCache cache(key, kFloats);
+      fill(cache, {"a"}, 1.0F);
+      EXPECT_TRUE(holds(cache, "a", 1.0F));
+    });
+  }
+  done = true;
+  remover.join();
+  EXPECT_FALSE(remove_unused(folder.path() / "none/key"));
 }
 
 TEST(FeatureCache, RemembersUnreadableImages) {

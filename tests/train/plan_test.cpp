@@ -66,6 +66,14 @@ TEST(Plan, MeasuresEveryCutOfARealNetwork) {
   }
   EXPECT_GT(plan[1].seconds_per_epoch, plan[0].seconds_per_epoch);
   EXPECT_GE(plan[4].memory_bytes, plan[0].memory_bytes);
+  options.fine_tune_from = "tiny/block3_conv,tiny";  // two stages
+  const auto gradual = plan_costs(test::tiny_model({.classes = 4}), data, options);
+  ASSERT_EQ(gradual.size(), 5U);
+  EXPECT_EQ(gradual[2].fine_tune_from, options.fine_tune_from);
+  EXPECT_TRUE(gradual[2].cached);
+  EXPECT_FALSE(gradual[3].cached);
+  EXPECT_EQ(gradual[2].disk_bytes, plan[2].disk_bytes);
+  EXPECT_EQ(fit_budget(gradual, options, 1e9)->fine_tune_from, "tiny");
 }
 
 }  // namespace

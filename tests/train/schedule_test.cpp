@@ -41,9 +41,19 @@ TEST(Schedule, StepAndExponential) {
 }
 
 TEST(Schedule, OneCycle) {
-  EXPECT_NEAR(factor("one-cycle", 0), 0.04, 1e-12);
-  EXPECT_NEAR(factor("one-cycle", 30), 1.0, 1e-12);
-  EXPECT_NEAR(factor("one-cycle", 100), 0.0, 1e-12);
+  // torch.optim.lr_scheduler.OneCycleLR(max_lr=1, total_steps=100)
+  for (const auto& [step, expected] : std::vector<std::pair<int, double>>{{0, 0.04},
+                                                                          {1, 0.0428137805659},
+                                                                          {15, 0.545986676121},
+                                                                          {28, 0.997186219434},
+                                                                          {29, 1},
+                                                                          {30, 0.999496535285},
+                                                                          {60, 0.589280090286},
+                                                                          {98, 0.000507464715476},
+                                                                          {99, 4e-06}}) {
+    EXPECT_NEAR(factor("one-cycle", step), expected, 1e-9) << step;
+  }
+  EXPECT_THROW(schedule_from("one-cycle,warmup:0.1"), Error);
 }
 
 TEST(Schedule, TextGoesRound) {

@@ -1,6 +1,8 @@
 // train() on image files: cached and uncached agree, the second run does not touch the pictures, unreadable
 // ones are named.
 #include <malloc.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -9,11 +11,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <vector>
-
-#include <gtest/gtest.h>
 #include <new>
 #include <span>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "headstart/error.h"
 #include "headstart/extract.h"
@@ -151,6 +154,17 @@ TEST_F(TrainFiles, UnreadablePicturesAreNamedAndRemembered) {
   EXPECT_THROW(run(strict), Error);
 }
 
+// The order of the others does not depend on what could not be read.
+TEST_F(TrainFiles, UnreadablePicturesChangeNothingBetweenCachedAndUncached) {
+  for (const int number : {4, 17}) {
+    std::ofstream(picture(number)) << "\x89PNG\r\n\x1a\nbroken";
+  }
+  std::ofstream(folder_ / "data/validation/class0/100.png") << "text";
+  const TrainResult cached = run(quick_with(CacheMode::automatic));
+  EXPECT_EQ(cached.unreadable.size(), 3U);
+  expect_equal(cached, run(quick_with(CacheMode::off)));
+}
+
 TEST_F(TrainFiles, AStopDuringExtractionKeepsWhatWasComputed) {
   class StopAtOnce : public TrainObserver {
    public:
@@ -172,6 +186,45 @@ TEST_F(TrainFiles, AStopDuringExtractionKeepsWhatWasComputed) {
   }
   EXPECT_GT(records, 0U);
   expect_equal(run(quick_with(CacheMode::automatic)), run(quick_with(CacheMode::off)));
+}
+
+TEST_F(TrainFiles, WhatAKilledRunLeftHalfWrittenIsRemoved) {
+  fs::create_directories(folder_ / "run/checkpoint");
+  const pid_t killed = ::fork();
+  if (killed == 0) {
+    ::_exit(0);
+  }
+  ::waitpid(killed, nullptr, 0);
+  const auto torn = [&](const std::string& name, pid_t process) {
+    return folder_ / fmt::format("run/{}.{:x}-3f.tmp", name, process);
+  };
+  for (const char* name : {"model.safetensors", "checkpoint/state.safetensors"}) {
+    std::ofstream(torn(name, killed)) << "half";
+    std::ofstream(torn(name, ::getpid())) << "half";
+  }
+  lock_run_folder(folder_ / "run");
+  for (const char* name : {"model.safetensors", "checkpoint/state.safetensors"}) {
+    EXPECT_FALSE(fs::exists(torn(name, killed))) << name;
+    EXPECT_TRUE(fs::exists(torn(name, ::getpid()))) << "of a process that lives";
+  }
+}
+
+TEST_F(TrainFiles, ResumingTakesMovedPhotosButNoOthers) {
+  TrainOptions options = quick_with(CacheMode::off);
+  options.out_directory = folder_ / "run";
+  run(options);
+  options.resume = true;
+  fs::rename(folder_ / "data", folder_ / "moved");
+  const auto resumed = [&] {
+    return train(tiny_model({.classes = kFolderClasses}), read_dataset(folder_ / "moved"), options,
+                 observer_);
+  };
+  EXPECT_EQ(resumed().history.size(), 5U);
+  const std::string photo = folder_ / "moved/train/class0/100.png";
+  const auto size = fs::file_size(photo);
+  std::ofstream(photo) << std::string(size, 'x');
+  fs::last_write_time(photo, fs::file_time_type::clock::now() + std::chrono::seconds(5));
+  EXPECT_THROW(resumed(), Error);
 }
 
 TEST_F(TrainFiles, TwoRunsDoNotWriteIntoOneFolder) {
@@ -282,8 +335,7 @@ TEST_F(TrainFiles, APhotoThatCannotBeFittedIsLeftOutCachedAndUncached) {
   write_png({.width = kTooLong, .height = 1, .pixels = std::vector<std::uint8_t>(std::size_t{3} * kTooLong)},
             folder_ / "data/train/class0/thin.png");
   Model model = tiny_model({.classes = kFolderClasses});
-  model.preprocessing.fit = ResizeFit::crop;
-  model.preprocessing.resize_to = 40;
+  model.preprocessing.kernel = ResizeKernel::bicubic_aa;
   for (const CacheMode cache : {CacheMode::automatic, CacheMode::off}) {
     const TrainResult result = train(model, read_dataset(folder_ / "data"), quick_with(cache), observer_);
     ASSERT_EQ(result.unreadable.size(), 1U);
@@ -332,6 +384,26 @@ TEST_F(TrainFiles, WhatItHeldOutIsKnownLater) {
   }
   EXPECT_FALSE(as_run_divided(folder_ / "run", read_dataset(folder_ / "data"))) << "divided already";
   EXPECT_FALSE(as_run_divided(folder_ / "run", read_dataset(folder_ / "more"))) << "other photos";
+}
+
+TEST_F(TrainFiles, AnImageWithoutMemoryIsLeftOutThisTime) {
+  const Dataset photos = read_dataset(folder_ / "data/train").train;
+  const std::vector<LoaderItem> items{{.sample = 0}, {.sample = 1}, {.sample = 2}};
+  const Model model = tiny_model({.classes = kFolderClasses});
+  ExtractOptions options{.outputs = {model.graph.output()}, .preprocessing = model.preprocessing};
+  options.augment = [](const Image& image, const LoaderItem& item) -> Image {
+    return item.sample == 1 ? throw std::bad_alloc() : image;
+  };
+  Progress quiet;
+  std::size_t rows = 0;
+  const auto count = [&](std::size_t, std::span<const float* const>) { ++rows; };
+  const auto unreadable = extract(photos, items, model.graph, model.parameters, options, quiet, count);
+  EXPECT_EQ(rows, 2U);
+  ASSERT_EQ(unreadable.size(), 1U);
+  EXPECT_EQ(unreadable[0].sample, 1);
+  EXPECT_TRUE(unreadable[0].passing);
+  options.strict = true;
+  EXPECT_THROW(extract(photos, items, model.graph, model.parameters, options, quiet, count), Error);
 }
 
 // A new run that is stopped in its first epoch leaves the old model with the list of what that held out.
@@ -387,26 +459,6 @@ TEST_F(TrainFiles, IdleOptionsOfTheAugmentationMakeNoViews) {
   options.augmentation.fill_mode = FillMode::reflect;
   options.augmentation.rand_magnitude = 20.0F;
   expect_equal(run(options), run(quick_with(CacheMode::automatic)));
-}
-
-TEST_F(TrainFiles, AnImageWithoutMemoryIsLeftOutThisTime) {
-  const Dataset photos = read_dataset(folder_ / "data/train").train;
-  const std::vector<LoaderItem> items{{.sample = 0}, {.sample = 1}, {.sample = 2}};
-  const Model model = tiny_model({.classes = kFolderClasses});
-  ExtractOptions options{.outputs = {model.graph.output()}, .preprocessing = model.preprocessing};
-  options.augment = [](const Image& image, const LoaderItem& item) -> Image {
-    return item.sample == 1 ? throw std::bad_alloc() : image;
-  };
-  Progress quiet;
-  std::size_t rows = 0;
-  const auto count = [&](std::size_t, std::span<const float* const>) { ++rows; };
-  const auto unreadable = extract(photos, items, model.graph, model.parameters, options, quiet, count);
-  EXPECT_EQ(rows, 2U);
-  ASSERT_EQ(unreadable.size(), 1U);
-  EXPECT_EQ(unreadable[0].sample, 1);
-  EXPECT_TRUE(unreadable[0].passing);
-  options.strict = true;
-  EXPECT_THROW(extract(photos, items, model.graph, model.parameters, options, quiet, count), Error);
 }
 
 TEST_F(TrainFiles, TheKeyChangesWithWhatRecordsDependOn) {
