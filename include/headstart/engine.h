@@ -161,7 +161,8 @@ class TrainingProgram {
   // boundary[i]: batch x shape of boundary node i; must stay as it is until backward. `step` keys the dropout
   // masks. Returns batch x classes.
   const Tensor& forward(std::span<const float* const> boundary, std::uint64_t step);
-  // diff_logits: as forward's result. Overwrites gradients(). Throws Error before the first forward.
+  // diff_logits: as forward's result. Overwrites gradients(), and the values of the forward pass: throws
+  // Error without a forward since the last backward.
   void backward(const float* diff_logits);
   // Names of the parameters that have a gradient.
   std::set<std::string> trainable() const;
