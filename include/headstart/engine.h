@@ -71,7 +71,8 @@ struct StepReport {
 class FrozenProgram {
  public:
   // `outputs` are computed from `sources` (default: the Input). With `logits` true the graph's output, when
-  // it is asked for and ends in softmax or sigmoid, is given before it.
+  // it is asked for and ends in softmax or sigmoid, is given before it; an Error where a node that is needed
+  // besides reads it.
   struct Options {
     int batch = 1;
     Precision precision = Precision::f32;
