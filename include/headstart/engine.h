@@ -71,7 +71,8 @@ struct StepReport {
 class FrozenProgram {
  public:
   // `outputs` are computed from `sources` (default: the Input). With `logits` true the graph's output, when
-  // it is asked for and ends in softmax or sigmoid, is given before it.
+  // it is asked for and ends in softmax or sigmoid, is given before it; an Error where a node that is needed
+  // besides reads it.
   struct Options {
     int batch = 1;
     Precision precision = Precision::f32;
@@ -161,7 +162,8 @@ class TrainingProgram {
   // boundary[i]: batch x shape of boundary node i; must stay as it is until backward. `step` keys the dropout
   // masks. Returns batch x classes.
   const Tensor& forward(std::span<const float* const> boundary, std::uint64_t step);
-  // diff_logits: as forward's result. Overwrites gradients(). Throws Error before the first forward.
+  // diff_logits: as forward's result. Overwrites gradients(), and the values of the forward pass: throws
+  // Error without a forward since the last backward.
   void backward(const float* diff_logits);
   // Names of the parameters that have a gradient.
   std::set<std::string> trainable() const;

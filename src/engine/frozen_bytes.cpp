@@ -51,8 +51,10 @@ std::optional<Value> FrozenLowering::convolution_of_bytes(const FusedLayer& laye
   const auto& node = node_at(layer.base);
   const auto& src = input.value;
   const bool has_sign = byte_layout(src).has_sign;
-  const bool is_1x1 = geometry.kernel == Size2{1, 1} && geometry.groups == 1 && input.shape.size() == 3 &&
-                      input.shape[0] == node.shape[0] && input.shape[1] == node.shape[1];
+  // Padding and strides together may keep the size.
+  const bool is_1x1 = geometry.kernel == Size2{1, 1} && geometry.strides == Size2{1, 1} &&
+                      geometry.groups == 1 && input.shape.size() == 3 && input.shape[0] == node.shape[0] &&
+                      input.shape[1] == node.shape[1];
   if (!is_int8(src) || !is_1x1 || !ByteProduct::is_for_this_cpu()) {
     return std::nullopt;
   }

@@ -253,21 +253,21 @@ Activation FrozenLowering::own_activation(const FusedLayer& layer) const {
   return activation.kind == Activation::Kind::softmax ? Activation{} : activation;
 }
 
-// emit(ending, destination) emits the layer's kernel; what follows it is emitted here.
+// emit(ending, destination) emits the layer's kernel and returns its result; what follows it is emitted here.
 template <typename Emit>
 Value FrozenLowering::ended(const FusedLayer& layer, const Destination& destination, const Emit& emit) {
   const auto whole = ending(layer);
   const bool in_between = whole.curve && is_int8(destination.value);
   const Destination own =
       in_between ? Destination{.value = emitter_.value(desc_of(shape_of(layer.tail)))} : destination;
-  emit(whole, own);
+  Value result = emit(whole, own);
   if (whole.curve) {
-    emit_curve(label(layer), *whole.curve, own.value, destination.value);
+    emit_curve(label(layer), *whole.curve, result, destination.value);
+    result = destination.value;
   }
   const auto& node = node_at(layer.base);
   const auto* activation = activation_of(node.op);
-  return activation->kind == Activation::Kind::softmax ? activate(node.name, destination.value, *activation)
-                                                       : destination.value;
+  return activation->kind == Activation::Kind::softmax ? activate(node.name, result, *activation) : result;
 }
 
 std::string FrozenLowering::label(const FusedLayer& layer) const {
@@ -281,6 +281,45 @@ std::string FrozenLowering::label(const FusedLayer& layer) const {
   return text;
 }
 
+// Whether oneDNN's kernel would add other elements of a summand than those at the result's places, as those
+// by products of matrices do (2.6.3).
+bool FrozenLowering::adds_wrongly(const FusedLayer& layer, const Ending& ending, const Destination& own,
+                                  const LayerShape& shape, const Value& src) {
+  const bool adds = std::any_of(
+      ending.follow_ups.begin(), ending.follow_ups.end(),
+      [&](const FollowUp& follow_up) { return follow_up.other >= 0 && follow_up.node != own.add; });
+  if (!adds || is_int8(src)) {
+    return false;
+  }
+  Arguments arguments;
+  const auto attr = post_operations(layer, ending, own, arguments);
+  const onednn::LayerDescs descs{
+      .src = src.desc, .weights = shape.weights, .bias = Desc(), .dst = own.value.desc};
+  const auto pd =
+      onednn::convolution_forward(emitter_.engine(), prop_kind::forward_inference, descs, shape.window, attr);
+  return std::string(pd.impl_info_str()).find("gemm") != std::string::npos;
+}
+
+// What the kernel does before its first addition, and the rest.
+std::pair<FrozenLowering::Ending, std::vector<FollowUp>> FrozenLowering::split_at_addition(
+    const Ending& ending) {
+  const auto& all = ending.follow_ups;
+  const auto addition =
+      std::find_if(all.begin(), all.end(), [](const FollowUp& follow_up) { return follow_up.other >= 0; });
+  return {{.activation = ending.activation, .follow_ups = {all.begin(), addition}}, {addition, all.end()}};
+}
+
+// The follow-ups as steps of their own behind the layer's kernel.
+Value FrozenLowering::added(const FusedLayer& layer, const std::vector<FollowUp>& follow_ups, Value result) {
+  for (const auto& follow_up : follow_ups) {
+    result = follow_up.other >= 0
+                 ? binary(label(layer), dnnl::algorithm::binary_add, result, value_of(follow_up.other))
+                 : activate(label(layer), result,
+                            std::get<ActivationLayer>(node_at(follow_up.node).op).activation);
+  }
+  return result;
+}
+
 Value FrozenLowering::convolution(const FusedLayer& layer, const ConvolutionGeometry& geometry,
                                   const PaddedInput& input, const WeightNames& names) {
   if (const auto result = convolution_of_bytes(layer, geometry, input, names)) {
@@ -289,11 +328,20 @@ Value FrozenLowering::convolution(const FusedLayer& layer, const ConvolutionGeom
   const auto shape = convolution_shape(geometry, input.shape, input.zeros, weights_type(input.value));
   const auto dst = destination(layer, input.value);
   return ended(layer, dst, [&](const Ending& ending, const Destination& own) {
-    if (!convolution_by_tiles(layer, shape, input.value, own, names)) {
-      Arguments arguments;
-      const auto attr = post_operations(layer, ending, own, arguments);
-      emit_layer(label(layer), LayerKind::convolution, shape, input.value, own.value, names, attr, arguments);
+    if (convolution_by_tiles(layer, shape, input.value, own, names)) {
+      return own.value;
     }
+    const auto emit = [&](const Ending& part, const Destination& to) {
+      Arguments arguments;
+      const auto attr = post_operations(layer, part, to, arguments);
+      emit_layer(label(layer), LayerKind::convolution, shape, input.value, to.value, names, attr, arguments);
+      return to.value;
+    };
+    if (!adds_wrongly(layer, ending, own, shape, input.value)) {
+      return emit(ending, own);
+    }
+    const auto [inside, behind] = split_at_addition(ending);
+    return added(layer, behind, emit(inside, {.value = emitter_.value(own.value.desc)}));
   });
 }
 
@@ -422,6 +470,7 @@ Value FrozenLowering::dense(const FusedLayer& layer, const Dense& op, const Weig
     const auto attr = post_operations(layer, ending, own, arguments);
     emit_layer(label(layer), LayerKind::dense, shape, src, as_operand(own.value, op.units), names, attr,
                arguments);
+    return own.value;
   });
 }
 

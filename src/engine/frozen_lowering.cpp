@@ -6,6 +6,7 @@
 #include "engine/lowering.h"
 #include "graph/ancestors.h"
 #include "graph/overloaded.h"
+#include "headstart/error.h"
 
 namespace headstart {
 
@@ -37,6 +38,12 @@ FrozenLowering::FrozenLowering(Emitter& emitter, const Graph& graph, const Param
     computed[static_cast<std::size_t>(source)] = false;
   }
   consumers_ = consumers_of(nodes_, computed);
+  if (options.logits && output_activation(graph) != OutputActivation::none &&
+      !consumers_[static_cast<std::size_t>(graph.output())].empty()) {
+    throw Error("[engine] expected logits of an output that no other node reads; received one that " +
+                node_at(consumers_[static_cast<std::size_t>(graph.output())].front()).name +
+                " reads; ask for probabilities");
+  }
   must_exist_ = is_source_;
   for (const auto output : outputs_) {
     must_exist_[static_cast<std::size_t>(output)] = true;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/byte_product.h"
@@ -115,6 +116,10 @@ class FrozenLowering {
   void emit_curve(const std::string& name, const RowActivation& curve, const Value& src, const Value& dst);
   dnnl::primitive_attr post_operations(const FusedLayer& layer, const Ending& ending,
                                        const Destination& destination, Arguments& arguments);
+  bool adds_wrongly(const FusedLayer& layer, const Ending& ending, const Destination& own,
+                    const LayerShape& shape, const Value& src);
+  static std::pair<Ending, std::vector<FollowUp>> split_at_addition(const Ending& ending);
+  Value added(const FusedLayer& layer, const std::vector<FollowUp>& follow_ups, Value result);
   Activation own_activation(const FusedLayer& layer) const;
   std::string label(const FusedLayer& layer) const;
   Value convolution(const FusedLayer& layer, const ConvolutionGeometry& geometry, const PaddedInput& input,

@@ -175,8 +175,9 @@ const Tensor& TrainingProgram::forward(std::span<const float* const> boundary, s
 void TrainingProgram::backward(const float* diff_logits) {
   if (!impl_->has_values) {
     throw Error(
-        "[engine] expected a forward pass before the backward one; received none; call forward first");
+        "[engine] expected a forward pass before each backward one; received none; call forward first");
   }
+  impl_->has_values = false;  // whose memory the gradients take
   at_border("the backward pass", [&] {
     impl_->emitter.bind(impl_->lowering.diff_logits(), diff_logits);
     impl_->emitter.run(impl_->forward_steps, impl_->emitter.scheduled_steps());

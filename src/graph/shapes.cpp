@@ -43,6 +43,9 @@ void require_between(const char* what, std::int64_t value, std::int64_t low) {
   }
 }
 
+// What a kernel with gaps spans.
+std::int64_t window_size(std::int64_t kernel, std::int64_t dilation) { return (kernel - 1) * dilation + 1; }
+
 void require_window(const Size2& kernel, const Size2& strides, const Size2& dilation,
                     const Padding& padding) {
   require_between("a kernel height", kernel.height, 1);
@@ -51,6 +54,8 @@ void require_window(const Size2& kernel, const Size2& strides, const Size2& dila
   require_between("a stride", std::max(strides.height, strides.width), 1);
   require_between("a dilation", std::min(dilation.height, dilation.width), 1);
   require_between("a dilation", std::max(dilation.height, dilation.width), 1);
+  require_between("a window's height", window_size(kernel.height, dilation.height), 1);
+  require_between("a window's width", window_size(kernel.width, dilation.width), 1);
   for (const int side : {padding.top, padding.bottom, padding.left, padding.right}) {
     require_between("a padding", side, 0);
   }
@@ -66,7 +71,7 @@ std::int64_t window_extent(const Padding& padding, const Axis& axis) {
   const AxisPadding pad =
       resolve_padding(padding, axis.vertical, axis.input, axis.kernel, axis.stride, axis.dilation);
   const std::int64_t padded = axis.input + pad.before + pad.after;
-  const std::int64_t window = std::int64_t{axis.kernel - 1} * axis.dilation + 1;
+  const std::int64_t window = window_size(axis.kernel, axis.dilation);
   if (axis.input < 1 || padded < window) {
     throw Error("[shape] expected an input " + std::string(axis.vertical ? "height" : "width") +
                 " of at least " + std::to_string(std::max<std::int64_t>(1, window - pad.before - pad.after)) +
@@ -375,7 +380,7 @@ AxisPadding resolve_padding(const Padding& padding, bool vertical, std::int64_t 
       break;
   }
   const std::int64_t output = (input + stride - 1) / stride;
-  const std::int64_t window = std::int64_t{kernel - 1} * dilation + 1;
+  const std::int64_t window = window_size(kernel, dilation);
   const std::int64_t total = std::max<std::int64_t>(0, (output - 1) * stride + window - input);
   return {static_cast<int>(total / 2), static_cast<int>(total - total / 2)};
 }
@@ -383,12 +388,13 @@ AxisPadding resolve_padding(const Padding& padding, bool vertical, std::int64_t 
 TransposedAxis resolve_transposed(const Conv2DTranspose& op, bool vertical, std::int64_t input) {
   const int stride = vertical ? op.strides.height : op.strides.width;
   const int dilation = vertical ? op.dilation.height : op.dilation.width;
-  const int window = ((vertical ? op.kernel.height : op.kernel.width) - 1) * dilation + 1;
+  const std::int64_t window = window_size(vertical ? op.kernel.height : op.kernel.width, dilation);
+  const std::int64_t beyond = std::max<std::int64_t>(window - stride, 0);
   switch (op.padding.kind) {
     case Padding::Kind::same:
-      return {std::max(window - stride, 0) / 2, input * stride};
+      return {static_cast<int>(beyond / 2), input * stride};
     case Padding::Kind::valid:
-      return {0, input * stride + std::max(window - stride, 0)};
+      return {0, input * stride + beyond};
     case Padding::Kind::explicit_:
       break;
   }

@@ -280,6 +280,19 @@ TEST(FrozenProgram, RefusesWhatItCannotRun) {
   EXPECT_THROW(SlicedProgram(fixture.graph, fixture.parameters, {2}, {.batch = 0}), Error);
 }
 
+TEST(FrozenProgram, RefusesLogitsWhereAnotherNodeReadsTheProbabilities) {
+  Graph graph("read");
+  graph.add("input", Input{{6}}, std::vector<NodeId>{});
+  const auto output =
+      graph.add("probabilities", Dense{.units = 3, .activation = {Activation::Kind::softmax}}, 0);
+  const auto later = graph.add("later", Dense{.units = 2}, output);
+  graph.set_output(output);
+  const auto parameters = reference::random_parameters(graph, 1);
+  EXPECT_NO_THROW(FrozenProgram(graph, parameters, {output}, {.logits = true}));
+  EXPECT_NO_THROW(FrozenProgram(graph, parameters, {output, later}, {}));
+  EXPECT_THROW(FrozenProgram(graph, parameters, {later}, {.logits = true}), Error);
+}
+
 TEST(FrozenProgram, RefusesParametersOfOtherShapes) {
   const Fixture fixture({.name = "head", .graph = head_graph()});
   for (const auto& [name, tensor] : fixture.parameters) {

@@ -350,6 +350,9 @@ TEST(TrainingProgram, RefusesWhatItCannotRun) {
   EXPECT_THROW(TrainingProgram(Graph(), none, {}), Error);
   TrainingProgram program(network.graph, network.parameters, {.batch = DropoutNetwork::kBatch});
   EXPECT_THROW(program.backward(network.ones.data()), Error);
+  run_forward(program, std::span(&network.ones, 1), 0);
+  EXPECT_NO_THROW(program.backward(network.ones.data()));
+  EXPECT_THROW(program.backward(network.ones.data()), Error);
 }
 
 TEST(TrainingProgram, RefusesParametersOfOtherShapesInItsPartAlone) {

@@ -63,6 +63,23 @@ TEST(Shapes, TheRest) {
   EXPECT_EQ(infer_shape(padding, {{4, 4, 3}}), (Shape{7, 11, 14}));
 }
 
+// The product of kernel and dilation is 2^32.
+TEST(Shapes, RefuseAWindowThatOverflows) {
+  const Size2 kernel{65537, 1}, dilation{65536, 1};
+  for (const auto& padding : {Padding::same(), Padding::valid(), Padding::symmetric(0)}) {
+    EXPECT_THROW(
+        infer_shape(Conv2DTranspose{.filters = 1, .kernel = kernel, .dilation = dilation, .padding = padding},
+                    {{32, 32, 3}}),
+        Error);
+    EXPECT_THROW(infer_shape(Conv2D{.filters = 1, .kernel = kernel, .dilation = dilation, .padding = padding},
+                             {{32, 32, 3}}),
+                 Error);
+    EXPECT_THROW(infer_shape(DepthwiseConv2D{.kernel = kernel, .dilation = dilation, .padding = padding},
+                             {{32, 32, 3}}),
+                 Error);
+  }
+}
+
 TEST(Shapes, WhatDoesNotFitIsAnError) {
   EXPECT_THROW(infer_shape(Conv2D{.filters = 1, .kernel = {3, 3}}, {{2, 5, 1}}), Error);
   EXPECT_THROW(infer_shape(Conv2D{.filters = 0, .kernel = {3, 3}}, {{5, 5, 1}}), Error);

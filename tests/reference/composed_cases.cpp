@@ -366,6 +366,20 @@ Case one_summand_added_twice() {
   return std::move(s).named("one_summand_added_twice");
 }
 
+// Convolutions that oneDNN does by products of matrices, in groups of few channels; the summand is read
+// later.
+Case sums_behind_products_of_matrices() {
+  Sketch s;
+  const NodeId a = s.conv("a", 12, s.input({6, 5, 4}));
+  NodeId x = s.layer(
+      "groups",
+      Conv2D{.filters = 12, .kernel = k3, .padding = Padding::same(), .groups = 2, .activation = kSigmoid},
+      a);
+  x = s.act("relu6", kRelu6, s.join("add", Add{}, {a, x}));
+  s.join("later", Multiply{}, {x, a});
+  return std::move(s).named("sums_behind_products_of_matrices");
+}
+
 Case the_same_value_twice() {
   Sketch s;
   const NodeId x = s.conv("conv", 8, s.input({4, 4, 3}));
@@ -487,6 +501,7 @@ std::vector<Case> composed_cases() {
                           sum_of_three,
                           activations_of_one_kind_in_a_row,
                           one_summand_added_twice,
+                          sums_behind_products_of_matrices,
                           the_same_value_twice,
                           norm_and_raw_value_both_read,
                           activation_between_dense_layers,

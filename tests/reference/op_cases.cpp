@@ -73,6 +73,8 @@ void append_convolutions(std::vector<Case>& cases) {
   add("1x1_odd_channels", {4, 4, 13}, {.filters = 1}, 1);
   add("1x1_stride_2", {7, 7, 16}, {.filters = 32, .strides = {2, 2}}, 2);
   add("1x1_stride_2_few_channels", {14, 14, 3}, {.filters = 40, .strides = {2, 2}}, 4);
+  add("1x1_stride_2_of_the_same_size", {3, 3, 16},
+      {.filters = 16, .strides = {2, 2}, .padding = Padding::symmetric(1)}, 2);
   add("one_channel", {9, 9, 1}, {.filters = 6, .kernel = {5, 5}}, 2);
   add("dilated", {11, 11, 5},
       {.filters = 7, .kernel = {3, 3}, .dilation = {2, 2}, .padding = Padding::same()}, 2);
