@@ -113,9 +113,9 @@ class Extraction {
       try {
         read_into(item, row);
       } catch (const Error& error) {
-        unreadable = {.sample = item.sample, .message = without_tag(error.what())};
+        unreadable = UnreadableImage{.sample = item.sample, .message = without_tag(error.what())};
       } catch (const std::bad_alloc&) {
-        unreadable = {.sample = item.sample, .message = kTooLittleMemory, .passing = true};
+        unreadable = UnreadableImage{.sample = item.sample, .message = kTooLittleMemory, .passing = true};
       }
       if (unreadable && options_.strict) {
         throw Error(dataset_.samples.at(static_cast<std::size_t>(item.sample)).path + ": " +

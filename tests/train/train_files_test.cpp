@@ -337,7 +337,10 @@ TEST_F(TrainFiles, APhotoThatCannotBeFittedIsLeftOutCachedAndUncached) {
   Model model = tiny_model({.classes = kFolderClasses});
   model.preprocessing.kernel = ResizeKernel::bicubic_aa;
   for (const CacheMode cache : {CacheMode::automatic, CacheMode::off}) {
-    const TrainResult result = train(model, read_dataset(folder_ / "data"), quick_with(cache), observer_);
+    TrainOptions options = quick_with(cache);
+    options.head.epochs = 1;
+    options.fine_tune_from.clear();
+    const TrainResult result = train(model, read_dataset(folder_ / "data"), options, observer_);
     ASSERT_EQ(result.unreadable.size(), 1U);
     EXPECT_NE(result.unreadable[0].find("thin.png"), std::string::npos);
   }
