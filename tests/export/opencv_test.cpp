@@ -30,7 +30,9 @@ std::vector<float> run_opencv(const std::string& path, const Tensor& input, cons
 // OpenCV 4.10 ends in a fault when it reads a gelu by tanh, and computes four families otherwise than 4.6 and
 // ONNX Runtime do from the same bytes.
 bool is_beyond_opencv(std::string_view name) {
-  constexpr std::array<std::string_view, 16> kParts{"relu6",
+  constexpr std::array<std::string_view, 18> kParts{"relu6",
+                                                    "activations_of_one_kind",
+                                                    "sums_behind_products",
                                                     "layer_norm",
                                                     "scale_rows",
                                                     "convnext",
