@@ -2,6 +2,7 @@
 #include "headstart/split.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <set>
 
@@ -116,16 +117,16 @@ void write_manifest(const std::vector<WrittenFile>& files, const fs::path& root)
   });
 }
 
-constexpr const char* kParts[] = {"train", "validation", "test"};
+constexpr std::array<const char*, 3> kPartFolders{"train", "validation", "test"};
 
 void write_parts(const DatasetSplits& splits, const fs::path& root, FileTransfer transfer,
                  std::vector<WrittenFile>& written) {
-  write_part(splits.train, root / kParts[0], transfer, written);
+  write_part(splits.train, root / kPartFolders[0], transfer, written);
   if (splits.validation) {
-    write_part(*splits.validation, root / kParts[1], transfer, written);
+    write_part(*splits.validation, root / kPartFolders[1], transfer, written);
   }
   if (splits.test) {
-    write_part(*splits.test, root / kParts[2], transfer, written);
+    write_part(*splits.test, root / kPartFolders[2], transfer, written);
   }
   write_manifest(written, root);
 }
@@ -133,7 +134,7 @@ void write_parts(const DatasetSplits& splits, const fs::path& root, FileTransfer
 // Half a data set looks like a whole one. The folder held nothing before.
 void remove_parts(const fs::path& root, bool with_root) {
   std::error_code ignored;
-  for (const char* part : kParts) {
+  for (const char* part : kPartFolders) {
     fs::remove_all(root / part, ignored);
   }
   if (with_root) {
