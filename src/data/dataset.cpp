@@ -59,6 +59,7 @@ std::string left_out_note(const Dataset& dataset) {
   std::vector<std::string> notes;
   if (count > 0) {
     std::vector<std::string> list;
+    list.reserve(kinds.size());
     for (const auto& [kind, files] : kinds) {
       list.push_back(fmt::format("{} {}", files, kind));
     }
