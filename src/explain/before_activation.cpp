@@ -7,6 +7,7 @@
 
 #include "graph/ancestors.h"
 #include "graph/overloaded.h"
+#include "graph/without_activation.h"
 
 namespace headstart {
 namespace {
@@ -42,17 +43,6 @@ std::vector<bool> passed_on(const Graph& graph, NodeId output) {
     passed[place_of(id)] = all;
   }
   return passed;
-}
-
-Op without_activation(Op op) {
-  std::visit(
-      [](auto& layer) {
-        if constexpr (requires { layer.activation; }) {
-          layer.activation = {};
-        }
-      },
-      op);
-  return op;
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <variant>
 #include <vector>
 
+#include "graph/without_activation.h"
+
 namespace headstart {
 namespace {
 
@@ -43,17 +45,6 @@ std::optional<NodeId> hidden_activation(const Graph& graph) {
   const Node& node = graph.node(id);
   const bool hidden = id != graph.output() && is_vector(node.shape) && makes_probabilities(node);
   return hidden ? std::optional(id) : std::nullopt;
-}
-
-Op without_activation(Op op) {
-  std::visit(
-      [](auto& layer) {
-        if constexpr (requires { layer.activation; }) {
-          layer.activation = {};
-        }
-      },
-      op);
-  return op;
 }
 
 }  // namespace
