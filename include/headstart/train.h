@@ -119,8 +119,8 @@ std::optional<DatasetSplits> as_run_divided(const std::string& run, const Datase
 
 // One line of history.csv.
 struct EpochRecord {
-  int epoch = 0;        // 1-based, counted through both stages
-  std::string stage{};  // "head" or "fine_tune"
+  int epoch = 0;        // 1-based, counted through all stages
+  std::string stage{};  // "head", "fine_tune", then "fine_tune_2", ...
   double loss = 0, accuracy = 0, val_loss = 0, val_accuracy = 0;
   double learning_rate = 0;  // of the epoch's last step
   double seconds = 0;        // training and validation
@@ -128,7 +128,7 @@ struct EpochRecord {
 
 // How far an epoch is; `record` is set at its end.
 struct EpochProgress {
-  int epoch = 0, epochs = 0;  // through both stages
+  int epoch = 0, epochs = 0;  // through all stages
   int step = 0, steps = 0;
   double loss = 0, accuracy = 0;  // running means of this epoch
   double step_loss = 0;           // of the last batch
