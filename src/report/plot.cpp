@@ -53,7 +53,7 @@ EpochRecord record_of(const std::vector<std::string>& row, const std::string& pa
 void write_drawing(const Drawing& drawing, const std::string& path) {
   const std::string extension = lower(fs::path(path).extension().string());
   if (extension == ".svg") {
-    write_file_atomically(path, [&](std::ostream& out) { out << svg_document(drawing); });
+    write_file_atomically(path, svg_document(drawing));
   } else if (extension == ".png") {
     constexpr double kScale = 2.0;
     write_drawing_png(drawing, kScale, path);

@@ -265,7 +265,7 @@ WrittenReport write_report(const ReportRequest& asked, Progress& progress) {
   report.command = command_line(config, request.run);
   const auto write = [&](const char* name, const std::string& text) {
     std::string path = (fs::path(request.run) / name).string();
-    write_file_atomically(path, [&](std::ostream& out) { out << text; });
+    write_file_atomically(path, text);
     return path;
   };
   return {.page = write("report.html", report_html(report)),

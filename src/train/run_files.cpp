@@ -229,8 +229,7 @@ FileLock lock_run_folder(const std::string& directory) {
 void write_config(const std::string& directory, const TrainOptions& options, const std::string& subcommand) {
   const json config = {
       {"subcommand", subcommand}, {"command", options.command}, {"train", json::parse(to_json(options))}};
-  write_file_atomically((fs::path(directory) / kConfig).string(),
-                        [&](std::ostream& out) { out << config.dump(2) << "\n"; });
+  write_file_atomically((fs::path(directory) / kConfig).string(), config.dump(2) + "\n");
 }
 
 void write_held_out(const std::string& directory, const Dataset* held_out) {
