@@ -36,6 +36,25 @@ DatasetSplits read_dataset(const std::string& path, const ReadingTerms& terms) {
       fmt::format("[dataset] a folder of class folders or a .csv was expected; received the file {}", path));
 }
 
+std::vector<int> labels_of(const Dataset& dataset) {
+  std::vector<int> labels;
+  labels.reserve(dataset.samples.size());
+  for (const auto& sample : dataset.samples) {
+    labels.push_back(sample.label);
+  }
+  return labels;
+}
+
+std::vector<std::string> unreadable_lines(const Dataset& dataset,
+                                          const std::vector<UnreadableImage>& images) {
+  std::vector<std::string> lines;
+  lines.reserve(images.size());
+  for (const auto& image : images) {
+    lines.push_back(dataset.samples.at(static_cast<std::size_t>(image.sample)).path + ": " + image.message);
+  }
+  return lines;
+}
+
 std::string left_out_note(const Dataset& dataset) {
   static const std::set<std::string> photos{".heic", ".heif", ".hif", ".avif", ".tif", ".tiff",
                                             ".jxl",  ".jp2",  ".psd", ".dng",  ".cr2", ".cr3",

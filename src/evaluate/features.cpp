@@ -95,10 +95,7 @@ FeatureTable extract_features(const Model& model, NodeId node, const std::string
     table.labels.push_back(label < 0 ? "" : sources.dataset.class_names.at(static_cast<std::size_t>(label)));
     table.splits.push_back(sources.splits[i]);
   }
-  for (const auto& unreadable : computed.unreadable) {
-    table.unreadable.push_back(
-        fmt::format("{}: {}", samples[static_cast<std::size_t>(unreadable.sample)].path, unreadable.message));
-  }
+  table.unreadable = unreadable_lines(sources.dataset, computed.unreadable);
   if (table.paths.empty()) {
     throw Error(fmt::format("[features] expected images; none of the {} could be read{}", samples.size(),
                             table.unreadable.empty() ? "" : " (" + table.unreadable.front() + ")"));

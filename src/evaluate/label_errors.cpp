@@ -82,14 +82,9 @@ Pooled pooled_without_cache(const Model& model, NodeId node, const Dataset& data
                             const LabelErrorOptions& options, Progress& progress) {
   auto computed = compute_outputs(
       model, dataset, {node}, {.precision = options.precision, .threads = options.heads.threads}, progress);
-  Pooled pooled{.features = std::move(computed.outputs.front()),
-                .samples = std::move(computed.samples),
-                .unreadable = {}};
-  for (const auto& image : computed.unreadable) {
-    pooled.unreadable.push_back(fmt::format(
-        "{}: {}", dataset.samples.at(static_cast<std::size_t>(image.sample)).path, image.message));
-  }
-  return pooled;
+  return {.features = std::move(computed.outputs.front()),
+          .samples = std::move(computed.samples),
+          .unreadable = unreadable_lines(dataset, computed.unreadable)};
 }
 
 Pooled pooled_features(const Model& base, const Dataset& dataset, const LabelErrorOptions& options,
@@ -160,15 +155,6 @@ JudgedRows without_lonely(JudgedRows rows, std::vector<std::string>& lonely) {
   }
   kept.features = Tensor({static_cast<std::int64_t>(kept.folds.size()), rows.features.shape()[1]}, values);
   return kept;
-}
-
-std::vector<int> labels_of(const Dataset& dataset) {
-  std::vector<int> labels;
-  labels.reserve(dataset.samples.size());
-  for (const auto& sample : dataset.samples) {
-    labels.push_back(sample.label);
-  }
-  return labels;
 }
 
 }  // namespace

@@ -432,10 +432,7 @@ DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, Cla
   result.evaluation =
       measure(computed.probabilities, result.labels, class_labels(model), top,
               independent ? Loss::binary_crossentropy : Loss::sparse_categorical_crossentropy);
-  for (const auto& unreadable : computed.unreadable) {
-    result.unreadable.push_back(fmt::format(
-        "{}: {}", dataset.samples[static_cast<std::size_t>(unreadable.sample)].path, unreadable.message));
-  }
+  result.unreadable = unreadable_lines(dataset, computed.unreadable);
   return result;
 }
 
