@@ -167,9 +167,7 @@ void add_explain(CLI::App& program, Outcome& outcome) {
   add_kind_options(*command, *options);
   add_class_index_option(*command, options->request);
   add_precision_option(*command, options->explain.precision);
-  command->add_option("--threads", options->explain.threads, "Cores to use (all)")
-      ->type_name("N")
-      ->check(whole_number(0, 4096));
+  add_threads_option(*command, options->explain.threads);
   add_no_unknown_option(*command, options->explain.accept_all);
   command->add_flag("--json", options->json, "One JSON document");
   command->footer(

@@ -216,7 +216,7 @@ void add_run_options(CLI::App& command, TrainCommand& options) {
       ->check(one_of_or_whole_number({"auto", "off"}, 0, 1000));
   command.add_option("--seed", train.seed, "Of the new layers, the order, the split (0)")->type_name("N");
   add_precision_option(command, train.precision);
-  command.add_option("--threads", train.threads, "Cores (all)")->type_name("N")->check(whole_number(0, 4096));
+  add_threads_option(command, train.threads);
   add_parsed_option(command, "--memory",
                     "For the activations of a step, beyond which parts of the forward pass run again: 4GB, "
                     "512MB (most of what is free)",
