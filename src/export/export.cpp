@@ -16,6 +16,7 @@
 #include "graph/ancestors.h"
 #include "graph/overloaded.h"
 #include "headstart/error.h"
+#include "headstart/versions.h"
 #include "headstart/text.h"
 
 namespace headstart {

@@ -261,7 +261,7 @@ WrittenReport write_report(const ReportRequest& asked, Progress& progress) {
   add_measurement(request, config, model, report, progress);
   add_frozen(config, model, request.frozen, report);
   add_seconds(request.seconds, report);
-  report.versions = {{"Headstart", request.version}, {"oneDNN", onednn_version()}};
+  report.versions = {{"Headstart", headstart_version()}, {"oneDNN", onednn_version()}};
   report.command = command_line(config, request.run);
   const auto write = [&](const char* name, const std::string& text) {
     std::string path = (fs::path(request.run) / name).string();
