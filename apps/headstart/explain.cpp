@@ -1,6 +1,5 @@
 // `headstart explain`: what a network looks at, and what is inside it.
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <string>
 #include <vector>
@@ -112,12 +111,11 @@ void add_map_options(CLI::App& command, ExplainCommand& options) {
 }
 
 int filter_number(const std::string& text) {
-  int filter = -1;
-  const auto* end = text.data() + text.size();
-  if (std::from_chars(text.data(), end, filter).ptr != end || filter < 0) {
+  const auto filter = number_from<int>(text);
+  if (!filter || *filter < 0) {
     throw Error(fmt::format("expected numbers of filters, such as 0,5,12; received \"{}\"", text));
   }
-  return filter;
+  return *filter;
 }
 
 void add_kind_options(CLI::App& command, ExplainCommand& options) {

@@ -1,6 +1,5 @@
 #include "train_options.h"
 
-#include <charconv>
 #include <sstream>
 #include <string>
 
@@ -27,14 +26,13 @@ void parse_class_weights(const std::string& text, TrainOptions& train) {
   }
   std::istringstream stream(text);
   for (std::string word; std::getline(stream, word, ',');) {
-    float weight = -1;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), weight);
-    if (error != std::errc() || end != word.data() + word.size() || !(weight >= 0)) {
+    const auto weight = number_from<float>(word);
+    if (!weight || !(*weight >= 0)) {
       throw CLI::ValidationError(
           "--class-weights",
           fmt::format("expected balanced, or one number a class (1,2.5); received {}", text));
     }
-    train.class_weights.push_back(weight);
+    train.class_weights.push_back(*weight);
   }
 }
 

@@ -29,7 +29,7 @@ DatasetSplits read_dataset(const std::string& path, const ReadingTerms& terms) {
     throw Error(
         fmt::format("[dataset] a folder of class folders or a .csv was expected; {} does not exist", path));
   }
-  if (lower(std::filesystem::path(path).extension().string()) == ".csv") {
+  if (extension_of(path) == ".csv") {
     return read_csv_dataset(path, terms.fewest_classes);
   }
   throw Error(
@@ -64,7 +64,7 @@ std::string left_out_note(const Dataset& dataset) {
   int count = 0;
   for (const std::string& path : dataset.skipped) {
     std::error_code ignored;
-    const std::string kind = lower(std::filesystem::path(path).extension().string());
+    const std::string kind = extension_of(path);
     if (is_left_by_system(path)) {
       continue;
     }

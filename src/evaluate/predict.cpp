@@ -1,7 +1,6 @@
 #include "headstart/predict.h"
 
 #include <algorithm>
-#include <charconv>
 #include <numeric>
 #include <span>
 #include <unordered_map>
@@ -293,11 +292,9 @@ int find_class(const Model& model, const std::string& text) {
       return static_cast<int>(found - names->begin());
     }
   }
-  int index = -1;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), index);
-  if (read.ec == std::errc() && read.ptr == text.data() + text.size() && index >= 0 &&
-      index < static_cast<int>(labels.size())) {
-    return index;
+  const auto index = number_from<int>(text);
+  if (index && *index >= 0 && *index < static_cast<int>(labels.size())) {
+    return *index;
   }
   throw Error(fmt::format("[predict] expected a class by name, or by index from 0 to {}; received {}{}",
                           labels.size() - 1, text, did_you_mean(text, labels)));
