@@ -108,8 +108,15 @@ struct TrainOptions {
 // wrong types.
 std::string to_json(const TrainOptions& options);
 TrainOptions train_options_from_json(const std::string& json);
-// Of a run's config.json; nothing when the folder has none. Throws Error when it is damaged.
-std::optional<TrainOptions> options_of_run(const std::string& directory);
+// What config.json in a run's folder says.
+struct RunConfig {
+  std::string subcommand = "train";  // of the program, which wrote it
+  TrainOptions train{};              // with its `command`
+
+  bool adds_classes() const { return subcommand == "add-classes"; }
+};
+// Nothing when the folder has none. Throws Error when it is damaged.
+std::optional<RunConfig> read_run_config(const std::string& directory);
 
 // Data without a validation part as a training divided it that held one out itself (held_out.csv in its
 // folder): `run` is that folder, or the model file in it. Photos are known by their paths, or, in data that
