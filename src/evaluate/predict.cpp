@@ -341,7 +341,8 @@ std::vector<int> most_probable_classes(const Tensor& probabilities) {
   const auto columns = static_cast<std::size_t>(probabilities.shape()[1]);
   std::vector<int> result;
   for (std::size_t first = 0; first < probabilities.values().size(); first += columns) {
-    result.push_back(ranked_classes(probabilities.values().subspan(first, columns), 1).front().index);
+    const auto row = probabilities.values().subspan(first, columns);
+    result.push_back(static_cast<int>(std::max_element(row.begin(), row.end()) - row.begin()));
   }
   return result;
 }
