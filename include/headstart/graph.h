@@ -128,7 +128,6 @@ struct ParameterSpec {
     constant,
     normal,
     glorot_uniform,
-    he_normal,
     kernel_norm,  // the norm of every filter of the node's "kernel"
   };
   std::string name;  // suffix: "kernel"
