@@ -37,9 +37,8 @@ DatasetSplits read_dataset(const std::string& path, const ReadingTerms& terms) {
 }
 
 std::string left_out_note(const Dataset& dataset) {
-  static const std::set<std::string> photos{".heic", ".heif", ".hif", ".avif", ".tif", ".tiff",
-                                            ".jxl",  ".jp2",  ".psd", ".dng",  ".cr2", ".cr3",
-                                            ".nef",  ".arw",  ".orf", ".rw2"};
+  static const std::set<std::string> photos{".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".psd",
+                                            ".dng",  ".cr2",  ".cr3", ".nef",  ".arw", ".orf", ".rw2"};
   std::map<std::string, int> kinds;
   std::vector<std::string> folders;
   int count = 0;
