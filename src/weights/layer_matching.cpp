@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "graph/keras_order.h"
+#include "headstart/text.h"
 #include "weights/keras_v3.h"
 #include "weights/places.h"
 #include "weights/torchvision_names.h"
@@ -47,6 +48,17 @@ std::map<std::string, std::size_t> source_index(const Source& source) {
   return index;
 }
 
+// Keras 3 takes no slash in a name, and has MobileNetV3's in lower case: "Conv_1/BatchNorm" is "conv_1_bn".
+std::string keras_3_name(std::string_view layer) {
+  constexpr std::string_view kNorm = "/BatchNorm";
+  std::string name(layer);
+  if (name.ends_with(kNorm)) {
+    name.replace(name.size() - kNorm.size(), kNorm.size(), "_bn");
+  }
+  std::replace(name.begin(), name.end(), '/', '_');
+  return lower(name);
+}
+
 // Names under which a node may stand in a file: in full, without the nested models around it, and with the
 // outermost of them alone (a Keras file keeps one group a nested model, whatever is nested in it).
 std::vector<std::string> spellings(const Graph& graph, const std::string& node, WeightLayout layout) {
@@ -78,6 +90,8 @@ std::vector<std::string> spellings(const Graph& graph, const std::string& node, 
     auto dotted = node;  // as our own writer names modules
     std::replace(dotted.begin(), dotted.end(), '/', '.');
     result.push_back(std::move(dotted));
+  } else {
+    result.push_back(keras_3_name(inner));
   }
   return result;
 }

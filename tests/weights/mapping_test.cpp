@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <iterator>
+#include <map>
 #include <numeric>
 
 #include <gtest/gtest.h>
@@ -343,6 +344,42 @@ TEST(MapTorch, MobileNetV2OntoKerasNames) {
   const auto mapped = map_weights(graph, file);
   EXPECT_TRUE(mapped.report.unused.empty());
   EXPECT_EQ(mapped.report.parameters, 3'538'984);
+}
+
+// A file of Keras 3: its names, weights by number, layers in no order of the network's.
+WeightFile keras_3_file(const Graph& graph, const Parameters& parameters,
+                        const std::map<std::string, std::string>& names) {
+  auto file = keras_file();
+  for (auto id = static_cast<NodeId>(graph.nodes().size()) - 1; id >= 0; --id) {
+    const auto& name = graph.node(id).name;
+    Weights weights;
+    for (const auto& spec : parameter_specs(graph, id)) {
+      weights.emplace_back(std::to_string(weights.size()), parameters.at(name + "/" + spec.name));
+    }
+    if (!weights.empty()) {
+      add_layer(file, names.at(name), std::move(weights));
+    }
+  }
+  return file;
+}
+
+TEST(MapNames, OfKeras3) {
+  const std::map<std::string, std::string> names{
+      {"Conv", "conv"},
+      {"Conv/BatchNorm", "conv_bn"},
+      {"conv1/bn", "conv1_bn"},
+      {"expanded_conv_1/squeeze_excite/Conv_1", "expanded_conv_1_squeeze_excite_conv_1"},
+      {"Logits", "logits"}};
+  Graph graph("net");
+  auto id = graph.add("input", Input{{4, 4, 3}}, std::vector<NodeId>{});
+  for (const auto& [name, in_keras_3] : names) {
+    const bool norm = in_keras_3.ends_with("bn");
+    id = graph.add(name, norm ? Op(BatchNormalization{}) : Op(Conv2D{.filters = 3}), id);
+  }
+  const auto parameters = initialize(graph, 1);
+  const auto mapped = map_weights(graph, keras_3_file(graph, parameters, names));
+  EXPECT_EQ(mapped.report.matched_by, "names");
+  expect_same(mapped.parameters, parameters);
 }
 
 // The first block of Keras's ResNet50, its shortcut projected; all layers of one shape.
