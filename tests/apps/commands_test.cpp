@@ -439,6 +439,12 @@ TEST_F(CommandsTest, ExplainShowsWhatIsInside) {
   EXPECT_EQ(nearest[0]["label"], "reds");
   EXPECT_EQ(made({"--kind", "maximize", "--filter", "0,2", "--steps", "1"})["units"][1]["unit"], 2);
   EXPECT_NEAR(nearest[0]["similarity"].get<double>(), 1.0, 1e-4);
+  std::ofstream(path("photos/blues/broken.jpg")) << "no picture";
+  const auto some = run_program({"explain", "resnet20_cifar", "--weights", "none", photo, "--kind",
+                                 "neighbours", "--data", path("photos"), "--out", path("x.png")});
+  EXPECT_NE(some.errors.find("skipped " + path("photos/blues/broken.jpg")), std::string::npos) << some.errors;
+  EXPECT_TRUE(std::filesystem::remove(path("x.png")) &&
+              std::filesystem::remove(path("photos/blues/broken.jpg")));
   const auto layers = made({path("photos"), "--kind", "gradients"})["layers"];
   EXPECT_GT(layers.size(), 20U);
   EXPECT_TRUE(has_keys(layers[0], {"layer", "parameters", "weights", "gradient", "update"}));
