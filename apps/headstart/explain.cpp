@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "explain_maps.h"
 #include "explain_network.h"
+#include "headstart/engine.h"
 #include "headstart/error.h"
 #include "headstart/progress.h"
 #include "headstart/text.h"
@@ -167,7 +168,14 @@ void add_explain(CLI::App& program, Outcome& outcome) {
   add_kind_options(*command, *options);
   add_class_index_option(*command, options->request);
   add_precision_option(*command, options->explain.precision);
-  command->add_option("--threads", options->explain.threads, "Cores to use (all)")
+  command
+      ->add_option_function<int>(
+          "--threads",
+          [options](int threads) {
+            options->explain.threads = threads;
+            set_engine_threads(threads);
+          },
+          "Cores to use (all)")
       ->type_name("N")
       ->check(whole_number(0, 4096));
   add_no_unknown_option(*command, options->explain.accept_all);
