@@ -109,7 +109,8 @@ void add_map_options(CLI::App& command, ExplainCommand& options) {
       ->type_name("0..1")
       ->check(number_between(0.0, 1.0));
   command.add_option("--heatmap", options.heatmap, "The maps as numbers from 0 to 1, (pictures, h, w)")
-      ->type_name("FILE.npy");
+      ->type_name("FILE.npy")
+      ->check(file_called({".npy"}));
 }
 
 int filter_number(const std::string& text) {
@@ -149,7 +150,8 @@ void add_kind_options(CLI::App& command, ExplainCommand& options) {
       ->type_name("N")
       ->check(whole_number(1, 100'000));
   command.add_option("--lr", options.learning_rate, "gradients: the rate that the update is told for (0.01)")
-      ->type_name("RATE");
+      ->type_name("RATE")
+      ->check(positive_number());
 }
 
 }  // namespace

@@ -408,6 +408,8 @@ TEST_F(CommandsTest, ExplainRefusesWhatIsNotThere) {
   fails({"--out", path("x.png"), "--layer", "layer3.2.relu9"}, 1, "did you mean");
   fails({"--out", path("x.png"), "--class", "12"}, 1, "from 0 to 9");
   fails({"--out", path("x.jpg")}, 2, ".png");
+  fails({"--out", path("x.png"), "--heatmap", photo}, 2, "called .npy");
+  fails({"--out", path("x.png"), "--kind", "gradients", "--lr", "-1"}, 2, "expected a number above 0");
   fails({"--out", path("x.png"), "--method", "gradcan"}, 2, "gradcam, gradcam++");
   fails({"--out", path("x.png"), "--method", "rollout"}, 1, "vision transformer");
   fails({"--out", path("x.png"), "--colormap", "jett"}, 2, "viridis");
