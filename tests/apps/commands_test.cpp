@@ -397,6 +397,41 @@ TEST_F(CommandsTest, ExplainWritesASheetAndTheMapsAsNumbers) {
   EXPECT_FALSE(std::filesystem::exists(path("none.png")));
 }
 
+TEST_F(CommandsTest, ExplainOfAFolderWithoutReadablePhotosIsADocumentToo) {
+  std::filesystem::create_directory(path("broken"));
+  std::ofstream(path("broken/a.jpg")) << "no picture";
+  const auto result = run_program({"explain", "resnet20_cifar", "--weights", "none", path("broken"), "--out",
+                                   path("none.png"), "--heatmap", path("none.npy"), "--json"});
+  EXPECT_EQ(result.status, 1);
+  const auto said = json::parse(result.output, nullptr, false);
+  ASSERT_TRUE(has_keys(said, {"model", "method", "out", "images", "classes"})) << result.output;
+  EXPECT_TRUE(said["out"].is_null());
+  EXPECT_TRUE(has_keys(said["images"][0], {"image", "error"}));
+  EXPECT_FALSE(std::filesystem::exists(path("none.png")) || std::filesystem::exists(path("none.npy")));
+}
+
+TEST_F(CommandsTest, PhotosAreNotWrittenOver) {
+  const auto photo = picture("photos/a.png", 200, 2);
+  const auto page = picture("page.html", 3, 4);  // told by content
+  const std::string photo_bytes = text_of(photo), page_bytes = text_of(page);
+  const std::vector<std::string> network{"resnet20_cifar", "--weights", "none"};
+  const auto fails = [&](const std::string& command, std::vector<std::string> more) {
+    more.insert(more.begin(), network.begin(), network.end());
+    more.insert(more.begin(), command);
+    const auto result = run_program(more);
+    EXPECT_EQ(result.status, 1);
+    EXPECT_NE(result.errors.find("none of the photos"), std::string::npos) << result.errors;
+  };
+  fails("explain", {photo, "--out", photo});
+  fails("explain", {path("photos"), "--out", path("photos/../photos/a.png")});
+  fails("explain", {photo, "--kind", "activations", "--out", photo});
+  fails("explain", {photo, "--kind", "neighbours", "--data", path("photos"), "--out", photo});
+  fails("explore", {page, "--out", page});
+  EXPECT_NE(run_program({"augment", photo, "--out", photo}).status, 0);
+  EXPECT_EQ(text_of(photo), photo_bytes);
+  EXPECT_EQ(text_of(page), page_bytes);
+}
+
 TEST_F(CommandsTest, ExplainRefusesWhatIsNotThere) {
   const auto photo = picture("photos/a.png", 200, 2);
   const auto fails = [&](std::vector<std::string> more, int status, const std::string& reason) {
