@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "explain_maps.h"
 #include "explain_network.h"
+#include "headstart/engine.h"
 #include "headstart/error.h"
 #include "headstart/progress.h"
 #include "headstart/text.h"
@@ -108,7 +109,8 @@ void add_map_options(CLI::App& command, ExplainCommand& options) {
       ->type_name("0..1")
       ->check(number_between(0.0, 1.0));
   command.add_option("--heatmap", options.heatmap, "The maps as numbers from 0 to 1, (pictures, h, w)")
-      ->type_name("FILE.npy");
+      ->type_name("FILE.npy")
+      ->check(file_called({".npy"}));
 }
 
 int filter_number(const std::string& text) {
@@ -148,7 +150,8 @@ void add_kind_options(CLI::App& command, ExplainCommand& options) {
       ->type_name("N")
       ->check(whole_number(1, 100'000));
   command.add_option("--lr", options.learning_rate, "gradients: the rate that the update is told for (0.01)")
-      ->type_name("RATE");
+      ->type_name("RATE")
+      ->check(positive_number());
 }
 
 }  // namespace
@@ -167,7 +170,14 @@ void add_explain(CLI::App& program, Outcome& outcome) {
   add_kind_options(*command, *options);
   add_class_index_option(*command, options->request);
   add_precision_option(*command, options->explain.precision);
-  command->add_option("--threads", options->explain.threads, "Cores to use (all)")
+  command
+      ->add_option_function<int>(
+          "--threads",
+          [options](int threads) {
+            options->explain.threads = threads;
+            set_engine_threads(threads);
+          },
+          "Cores to use (all)")
       ->type_name("N")
       ->check(whole_number(0, 4096));
   add_no_unknown_option(*command, options->explain.accept_all);

@@ -397,6 +397,41 @@ TEST_F(CommandsTest, ExplainWritesASheetAndTheMapsAsNumbers) {
   EXPECT_FALSE(std::filesystem::exists(path("none.png")));
 }
 
+TEST_F(CommandsTest, ExplainOfAFolderWithoutReadablePhotosIsADocumentToo) {
+  std::filesystem::create_directory(path("broken"));
+  std::ofstream(path("broken/a.jpg")) << "no picture";
+  const auto result = run_program({"explain", "resnet20_cifar", "--weights", "none", path("broken"), "--out",
+                                   path("none.png"), "--heatmap", path("none.npy"), "--json"});
+  EXPECT_EQ(result.status, 1);
+  const auto said = json::parse(result.output, nullptr, false);
+  ASSERT_TRUE(has_keys(said, {"model", "method", "out", "images", "classes"})) << result.output;
+  EXPECT_TRUE(said["out"].is_null());
+  EXPECT_TRUE(has_keys(said["images"][0], {"image", "error"}));
+  EXPECT_FALSE(std::filesystem::exists(path("none.png")) || std::filesystem::exists(path("none.npy")));
+}
+
+TEST_F(CommandsTest, PhotosAreNotWrittenOver) {
+  const auto photo = picture("photos/a.png", 200, 2);
+  const auto page = picture("page.html", 3, 4);  // told by content
+  const std::string photo_bytes = text_of(photo), page_bytes = text_of(page);
+  const std::vector<std::string> network{"resnet20_cifar", "--weights", "none"};
+  const auto fails = [&](const std::string& command, std::vector<std::string> more) {
+    more.insert(more.begin(), network.begin(), network.end());
+    more.insert(more.begin(), command);
+    const auto result = run_program(more);
+    EXPECT_EQ(result.status, 1);
+    EXPECT_NE(result.errors.find("none of the photos"), std::string::npos) << result.errors;
+  };
+  fails("explain", {photo, "--out", photo});
+  fails("explain", {path("photos"), "--out", path("photos/../photos/a.png")});
+  fails("explain", {photo, "--kind", "activations", "--out", photo});
+  fails("explain", {photo, "--kind", "neighbours", "--data", path("photos"), "--out", photo});
+  fails("explore", {page, "--out", page});
+  EXPECT_NE(run_program({"augment", photo, "--out", photo}).status, 0);
+  EXPECT_EQ(text_of(photo), photo_bytes);
+  EXPECT_EQ(text_of(page), page_bytes);
+}
+
 TEST_F(CommandsTest, ExplainRefusesWhatIsNotThere) {
   const auto photo = picture("photos/a.png", 200, 2);
   const auto fails = [&](std::vector<std::string> more, int status, const std::string& reason) {
@@ -408,6 +443,8 @@ TEST_F(CommandsTest, ExplainRefusesWhatIsNotThere) {
   fails({"--out", path("x.png"), "--layer", "layer3.2.relu9"}, 1, "did you mean");
   fails({"--out", path("x.png"), "--class", "12"}, 1, "from 0 to 9");
   fails({"--out", path("x.jpg")}, 2, ".png");
+  fails({"--out", path("x.png"), "--heatmap", photo}, 2, "called .npy");
+  fails({"--out", path("x.png"), "--kind", "gradients", "--lr", "-1"}, 2, "expected a number above 0");
   fails({"--out", path("x.png"), "--method", "gradcan"}, 2, "gradcam, gradcam++");
   fails({"--out", path("x.png"), "--method", "rollout"}, 1, "vision transformer");
   fails({"--out", path("x.png"), "--colormap", "jett"}, 2, "viridis");
@@ -439,6 +476,12 @@ TEST_F(CommandsTest, ExplainShowsWhatIsInside) {
   EXPECT_EQ(nearest[0]["label"], "reds");
   EXPECT_EQ(made({"--kind", "maximize", "--filter", "0,2", "--steps", "1"})["units"][1]["unit"], 2);
   EXPECT_NEAR(nearest[0]["similarity"].get<double>(), 1.0, 1e-4);
+  std::ofstream(path("photos/blues/broken.jpg")) << "no picture";
+  const auto some = run_program({"explain", "resnet20_cifar", "--weights", "none", photo, "--kind",
+                                 "neighbours", "--data", path("photos"), "--out", path("x.png")});
+  EXPECT_NE(some.errors.find("skipped " + path("photos/blues/broken.jpg")), std::string::npos) << some.errors;
+  EXPECT_TRUE(std::filesystem::remove(path("x.png")) &&
+              std::filesystem::remove(path("photos/blues/broken.jpg")));
   const auto layers = made({path("photos"), "--kind", "gradients"})["layers"];
   EXPECT_GT(layers.size(), 20U);
   EXPECT_TRUE(has_keys(layers[0], {"layer", "parameters", "weights", "gradient", "update"}));
