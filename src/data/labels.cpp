@@ -24,8 +24,8 @@ std::vector<std::string> classes_of(const std::vector<LabelledFile>& files, cons
   }
   if (names.empty()) {
     throw Error(fmt::format(
-        "[dataset] labelled pictures were expected; received none in {}; put them in one folder a class, "
-        "or a line each in a CSV",
+        "[dataset] labelled pictures were expected; received none in {}; put them in one folder a class "
+        "(`headstart split` does, of photos called cat.0.jpg), or a line each in a CSV",
         source));
   }
   if (static_cast<int>(names.size()) < fewest_classes) {

@@ -120,6 +120,32 @@ TEST_F(CommandsTest, SummaryWithAHead) {
   EXPECT_EQ(small["layers"][7]["output_shape"], json::parse("[null, 784]"));
 }
 
+// The notes freeze a base before anything stands on it.
+TEST_F(CommandsTest, SummaryOfAFrozenBase) {
+  const auto all = document({"summary", "inception_v3", "--no-top", "--freeze", "all", "--json"});
+  EXPECT_EQ(all["trainable_parameters"], 0);
+  EXPECT_EQ(all["non_trainable_parameters"], 21'802'784);
+  EXPECT_EQ(all["layers"].size(), 311U);
+  const auto blocks =
+      document({"summary", "vgg16", "--no-top", "--input-size", "300", "--freeze", "block3_conv1", "--json"});
+  EXPECT_EQ(blocks["non_trainable_parameters"], 260'160);
+  EXPECT_EQ(document({"summary", "vgg16", "--freeze", "none", "--json"})["non_trainable_parameters"], 0);
+}
+
+TEST_F(CommandsTest, ModelsKnowsTheFileWithoutTheTop) {
+  HEADSTART_NEEDS_SHARED();
+  const std::string file = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5";
+  std::filesystem::create_directories(path("cache/weights"));
+  std::filesystem::copy_file(shared_path("weights/" + file), path("cache/weights/" + file));
+  const auto list = json::parse(run_program({"models", "--json"}, path("cache")).output);
+  for (const auto& row : list) {
+    const bool here = row["name"] == "mobilenet_v2" && row["flavour"] == "keras";
+    EXPECT_EQ(row["cached_no_top"], here) << row["name"];
+    EXPECT_EQ(row["cached"], false) << row["name"];
+  }
+  EXPECT_NE(run_program({"models"}, path("cache")).output.find("cached, no top"), std::string::npos);
+}
+
 TEST_F(CommandsTest, TheFolderOfARunIsItsModel) {
   HEADSTART_NEEDS_SHARED();
   std::filesystem::create_directories(path("run"));
@@ -160,10 +186,12 @@ TEST_F(CommandsTest, SaysUnknownOfPhotosOfNoClass) {
     picture("data/red/" + name, static_cast<std::uint8_t>(250 - i), static_cast<std::uint8_t>(i / 2));
   }
   picture("strange/violet.png", 200, 200);
-  const auto trained =
-      run_program({"train", path("data"), "--base", "none", "--input-size", "32", "--head",
-                   "conv:8,gap,dense", "--lr", "0.05", "--epochs", "8", "--no-report", "--out", path("run")});
+  const auto trained = run_program({"train", path("data"), "--base", "none", "--input-size", "32", "--head",
+                                    "conv:8,gap,dense", "--lr", "0.05", "--epochs", "8", "--no-report",
+                                    "--out", path("run/")});
   ASSERT_EQ(trained.status, 0) << trained.errors;
+  EXPECT_NE(trained.output.find("model: " + path("run/model.safetensors")), std::string::npos)
+      << trained.output;
   EXPECT_NE(trained.errors.find("24 validation photos are accepted"), std::string::npos) << trained.errors;
   const std::string model = path("run/model.safetensors"), strange = path("strange/violet.png");
   EXPECT_NE(run_program({"predict", model, strange}).output.find("  unknown (nearest: "), std::string::npos);
@@ -580,6 +608,22 @@ TEST_F(CommandsTest, LabelsOfVeryFewPhotos) {
       document({"labels", path("photos"), "--base", "resnet20_cifar", "--weights", "none", "--json"});
   EXPECT_EQ(report["images"], 4);
   EXPECT_EQ(report["unjudged"], json::array({path("photos/green/0.png")}));
+}
+
+TEST_F(CommandsTest, ConfigSaysWhatFollowsFromNoOption) {
+  for (const char* name :
+       {"data/train/a/1.png", "data/train/a/2.png", "data/train/b/1.png", "data/train/b/2.png"}) {
+    picture(name, name[11] == 'a' ? 200 : 20, 90);
+  }
+  const std::vector<std::string> train{
+      "train",        path("data"), "--base",      "mobilenet", "--alpha",  "0.25",
+      "--input-size", "32",         "--weights",   "none",      "--epochs", "1",
+      "--out",        path("run"),  "--no-report", "--quiet",   "--decay",  "0.5"};
+  ASSERT_EQ(run_program(train).status, 0);
+  const auto config = json::parse(text_of(path("run/config.json")));
+  EXPECT_EQ(config["command"]["head"], "gap,dropout:0.3,dense");
+  EXPECT_EQ(config["command"]["freeze"], "all");
+  EXPECT_EQ(config["train"]["head"]["optimizer"]["decay"], 0.5);
 }
 
 TEST_F(CommandsTest, CacheIsVisibleAndCleared) {
