@@ -94,7 +94,7 @@ void add_training_options(CLI::App& command, TrainOptions& train) {
       ->check(number_between(0.0, 1.0));
   command.add_option("--seed", train.seed, "Of the order and the split (0)")->type_name("N");
   add_precision_option(command, train.precision);
-  command.add_option("--threads", train.threads, "Cores (all)")->type_name("N")->check(whole_number(0, 4096));
+  add_threads_option(command, train.threads);
   command.add_flag("--strict", train.strict, "An unreadable image is an error");
 }
 

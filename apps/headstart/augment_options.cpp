@@ -1,23 +1,21 @@
 // Reading augmentation from the command line, in Keras's words.
 #include "augment_options.h"
 
-#include <charconv>
-
 #include <fmt/format.h>
 
 #include "headstart/error.h"
+#include "headstart/text.h"
 #include "parsed_option.h"
 
 namespace headstart::app {
 namespace {
 
 float parse_number(const std::string& text) {
-  float value = 0.0F;
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (result.ec != std::errc() || result.ptr != text.data() + text.size()) {
+  const auto value = number_from<float>(text);
+  if (!value) {
     throw Error(fmt::format("[augment] a number was expected; received \"{}\"", text));
   }
-  return value;
+  return *value;
 }
 
 // "0.2": 0.8 to 1.2. "0.5,1.5": just that.

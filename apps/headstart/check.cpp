@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "headstart/text.h"
 #include "output.h"
+#include "predict_options.h"
 
 namespace headstart::app {
 namespace {
@@ -186,9 +187,7 @@ void add_check(CLI::App& program, Outcome& outcome) {
           fmt::format("Sides further apart than this are extreme ({})", options->check.extreme_ratio))
       ->type_name("RATIO")
       ->check(number_between(1.0, 1e6));
-  command->add_option("--threads", options->check.threads, "Cores to use (all)")
-      ->type_name("N")
-      ->check(whole_number(0, 4096));
+  add_threads_option(*command, options->check.threads);
   command->add_flag("--json", options->json, "One JSON document");
   command->footer(
       "Every file is decoded once. Exit status: 1 when a measurement would be wrong (unreadable files, the "

@@ -1,9 +1,7 @@
 #include "checks.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <filesystem>
 #include <functional>
 #include <optional>
 
@@ -14,14 +12,6 @@
 
 namespace headstart::app {
 namespace {
-
-template <typename Number>
-std::optional<Number> parsed(const std::string& text) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole_text = error == std::errc{} && end == text.data() + text.size();
-  return whole_text ? std::optional(value) : std::nullopt;
-}
 
 // `accepts` says whether the text is what `expected` describes; `hint` follows a refusal.
 CLI::Validator check(const std::string& expected, std::function<bool(const std::string&)> accepts,
@@ -35,7 +25,7 @@ CLI::Validator check(const std::string& expected, std::function<bool(const std::
 }
 
 bool is_whole_number(const std::string& text, std::int64_t least, std::int64_t most) {
-  const auto value = parsed<std::int64_t>(text);
+  const auto value = number_from<std::int64_t>(text);
   return value && *value >= least && *value <= most;
 }
 
@@ -44,7 +34,7 @@ constexpr double kLargest = 1e150;
 
 CLI::Validator number_check(const std::string& expected, double least, double most) {
   return check(expected, [least, most](const std::string& text) {
-    const auto value = parsed<double>(text);
+    const auto value = number_from<double>(text);
     return value && *value >= least && *value <= most;
   });
 }
@@ -73,7 +63,7 @@ CLI::Validator not_empty(const std::string& expected) {
 CLI::Validator file_called(const std::vector<std::string>& extensions) {
   return check(fmt::format("a file called {}", fmt::join(extensions, " or ")),
                [extensions](const std::string& text) {
-                 const std::string extension = lower(std::filesystem::path(text).extension().string());
+                 const std::string extension = extension_of(text);
                  return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
                });
 }

@@ -1,6 +1,5 @@
 // `headstart convert`: weights from one format to another, with an account of every tensor.
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -133,7 +132,7 @@ void add_convert(CLI::App& program, Outcome& outcome) {
           "--names",
           [options](const std::string& text) {
             const auto& destination = options->request.destination;
-            if (lower(std::filesystem::path(destination).extension().string()) != ".safetensors") {
+            if (extension_of(destination) != ".safetensors") {
               throw CLI::ValidationError(
                   "--names", fmt::format("expected a .safetensors file, the only one with a choice of names; "
                                          "received {}; leave --names out",

@@ -1,6 +1,5 @@
 // `headstart explain`: what a network looks at, and what is inside it.
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <string>
 #include <vector>
@@ -114,12 +113,11 @@ void add_map_options(CLI::App& command, ExplainCommand& options) {
 }
 
 int filter_number(const std::string& text) {
-  int filter = -1;
-  const auto* end = text.data() + text.size();
-  if (std::from_chars(text.data(), end, filter).ptr != end || filter < 0) {
+  const auto filter = number_from<int>(text);
+  if (!filter || *filter < 0) {
     throw Error(fmt::format("expected numbers of filters, such as 0,5,12; received \"{}\"", text));
   }
-  return filter;
+  return *filter;
 }
 
 void add_kind_options(CLI::App& command, ExplainCommand& options) {
@@ -170,16 +168,7 @@ void add_explain(CLI::App& program, Outcome& outcome) {
   add_kind_options(*command, *options);
   add_class_index_option(*command, options->request);
   add_precision_option(*command, options->explain.precision);
-  command
-      ->add_option_function<int>(
-          "--threads",
-          [options](int threads) {
-            options->explain.threads = threads;
-            set_engine_threads(threads);
-          },
-          "Cores to use (all)")
-      ->type_name("N")
-      ->check(whole_number(0, 4096));
+  add_threads_option(*command, options->explain.threads);
   add_no_unknown_option(*command, options->explain.accept_all);
   command->add_flag("--json", options->json, "One JSON document");
   command->footer(
@@ -190,6 +179,7 @@ void add_explain(CLI::App& program, Outcome& outcome) {
       "cam.png");
   command->callback([command, options, &outcome] {
     check_usage(*command, *options);
+    set_engine_threads(options->explain.threads);
     explain(*options, outcome);
   });
 }

@@ -1,7 +1,6 @@
 #include "explain_maps.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -23,13 +22,8 @@ constexpr std::size_t kClasses = 50;  // average maps on it, the most frequent c
 
 // "top3": 3.
 std::optional<int> top_of(const std::string& text) {
-  int top = 0;
-  const bool begins = text.starts_with("top");
-  const auto* end = text.data() + text.size();
-  if (!begins || std::from_chars(text.data() + 3, end, top).ptr != end || top < 1 || top > 20) {
-    return std::nullopt;
-  }
-  return top;
+  const auto top = text.starts_with("top") ? number_from<int>(text.substr(3)) : std::nullopt;
+  return top && *top >= 1 && *top <= 20 ? top : std::nullopt;
 }
 
 ExplainOptions explain_options(const ExplainCommand& options, const Model& model) {

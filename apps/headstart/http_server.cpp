@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -63,16 +62,8 @@ std::string media_type(const httplib::Request& request) {
   return lower(std::string_view(value).substr(0, value.find_first_of("; ")));
 }
 
-template <typename Number>
-std::optional<Number> number_of(const std::string& text) {
-  const char* const end = text.data() + text.size();
-  Number number{};
-  const auto read = std::from_chars(text.data(), end, number);
-  return read.ec == std::errc() && read.ptr == end ? std::optional(number) : std::nullopt;
-}
-
 std::optional<std::size_t> declared_length(const httplib::Request& request) {
-  return number_of<std::size_t>(request.get_header_value("Content-Length"));
+  return number_from<std::size_t>(request.get_header_value("Content-Length"));
 }
 
 enum class Body { none, declared, malformed };
@@ -352,7 +343,7 @@ void add_pictures(httplib::Server& server, Service& service, const HttpOptions& 
         }
         if (request.has_param("index")) {
           const std::string text = request.get_param_value("index");
-          const auto index = number_of<int>(text);
+          const auto index = number_from<int>(text);
           return index ? service.explain(uploads.front(), *index)
                        : refusal(400, fmt::format("expected the number of a class as index; received {}",
                                                   printable(text)));

@@ -175,9 +175,7 @@ void add_labels(CLI::App& program, Outcome& outcome) {
       ->type_name("N")
       ->check(whole_number(1, 100'000));
   command->add_option("--seed", options->labels.heads.seed, "Of the folds and heads (0)")->type_name("N");
-  command->add_option("--threads", options->labels.heads.threads, "Cores to use (all)")
-      ->type_name("N")
-      ->check(whole_number(0, 4096));
+  add_threads_option(*command, options->labels.heads.threads);
   command->add_flag("--json", options->json, "One JSON document");
   command->footer(
       "The frozen base sees every photo once (a later `train` with the same base finds that in the cache); "

@@ -1,6 +1,5 @@
 #include "model_options.h"
 
-#include <charconv>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -17,10 +16,8 @@ namespace {
 constexpr int kLargestSide = 16384;
 
 int parse_side(std::string_view text) {
-  int side = 0;
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), side);
-  const bool whole = result.ec == std::errc() && result.ptr == text.data() + text.size();
-  return whole && side <= kLargestSide ? side : 0;
+  const int side = number_from<int>(text).value_or(0);
+  return side <= kLargestSide ? side : 0;
 }
 
 // "150", "150x200" (height first) or "28x28x1" (gray).

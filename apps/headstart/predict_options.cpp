@@ -9,10 +9,17 @@
 #include "parsed_option.h"
 
 namespace headstart::app {
+
 void add_threads_option(CLI::App& command) {
   command
       .add_option_function<int>(
           "--threads", [](int threads) { set_engine_threads(threads); }, "Cores for the network (all)")
+      ->type_name("N")
+      ->check(whole_number(0, 4096));
+}
+
+void add_threads_option(CLI::App& command, int& threads) {
+  command.add_option("--threads", threads, "Cores to use (all)")
       ->type_name("N")
       ->check(whole_number(0, 4096));
 }
@@ -27,9 +34,7 @@ void add_precision_option(CLI::App& command, Precision& precision) {
 
 void add_predict_options(CLI::App& command, PredictOptions& options) {
   add_precision_option(command, options.precision);
-  command.add_option("--threads", options.threads, "Cores to use (all)")
-      ->type_name("N")
-      ->check(whole_number(0, 4096));
+  add_threads_option(command, options.threads);
 }
 
 void add_no_unknown_option(CLI::App& command, bool& accept_all) {

@@ -7,7 +7,8 @@
 
 namespace headstart::app {
 
-// --threads: takes effect while the command line is read.
+// --threads; without a place for it, it takes effect while the command line is read.
+void add_threads_option(CLI::App& command, int& threads);
 void add_threads_option(CLI::App& command);
 void add_precision_option(CLI::App& command, Precision& precision);
 // --precision, --threads.

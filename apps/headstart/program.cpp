@@ -18,6 +18,7 @@
 #include "headstart/error.h"
 #include "headstart/progress.h"
 #include "headstart/text.h"
+#include "headstart/versions.h"
 
 namespace headstart::app {
 namespace {
@@ -178,7 +179,7 @@ int run(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file beyond the size limit is an error message, not the end
   install_stop_handler();
   CLI::App program(kPurpose, "headstart");
-  program.set_version_flag("--version", "headstart " HEADSTART_VERSION);
+  program.set_version_flag("--version", "headstart " + headstart_version());
   program.footer(kExamples);
   program.get_formatter()->column_width(34);
   Outcome outcome;

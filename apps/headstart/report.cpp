@@ -13,7 +13,6 @@ namespace headstart::app {
 void add_report(CLI::App& program) {
   auto* command = program.add_subcommand("report", "Write a run's report.html and model_card.md");
   auto request = std::make_shared<ReportRequest>();
-  request->version = HEADSTART_VERSION;
   command->add_option("RUN", request->run, "Folder that train wrote")->required();
   command->add_option("DATA", request->data, "Labelled photos to measure on (those of the run)");
   add_predict_options(*command, request->predict);

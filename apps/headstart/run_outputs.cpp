@@ -32,7 +32,6 @@ void write_run_report(const TrainOptions& options, const std::string& data, cons
   }
   ReportRequest request{.run = options.out_directory,
                         .data = data,
-                        .version = HEADSTART_VERSION,
                         .seconds = result.seconds,
                         .frozen = result.frozen,
                         .validation_logits = result.validation_logits,

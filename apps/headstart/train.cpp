@@ -162,12 +162,12 @@ TrainOptions within_budget(const TrainCommand& command, const Model& model, cons
   if (command.budget == 0.0) {
     return command.train;
   }
-  const auto begun = command.train.resume ? options_of_run(command.train.out_directory) : std::nullopt;
+  const auto begun = command.train.resume ? read_run_config(command.train.out_directory) : std::nullopt;
   if (begun) {
     TrainOptions options = command.train;
-    options.head.epochs = begun->head.epochs;
-    options.fine_tune_from = begun->fine_tune_from;
-    options.cache = begun->cache;
+    options.head.epochs = begun->train.head.epochs;
+    options.fine_tune_from = begun->train.fine_tune_from;
+    options.cache = begun->train.cache;
     return with_budget_spent(std::move(options));
   }
   const auto plan = plan_costs(model, data, command.train);

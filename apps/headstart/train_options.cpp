@@ -1,6 +1,5 @@
 #include "train_options.h"
 
-#include <charconv>
 #include <sstream>
 #include <string>
 
@@ -27,14 +26,13 @@ void parse_class_weights(const std::string& text, TrainOptions& train) {
   }
   std::istringstream stream(text);
   for (std::string word; std::getline(stream, word, ',');) {
-    float weight = -1;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), weight);
-    if (error != std::errc() || end != word.data() + word.size() || !(weight >= 0)) {
+    const auto weight = number_from<float>(word);
+    if (!weight || !(*weight >= 0)) {
       throw CLI::ValidationError(
           "--class-weights",
           fmt::format("expected balanced, or one number a class (1,2.5); received {}", text));
     }
-    train.class_weights.push_back(weight);
+    train.class_weights.push_back(*weight);
   }
 }
 
@@ -219,7 +217,7 @@ void add_run_options(CLI::App& command, TrainCommand& options) {
       ->check(one_of_or_whole_number({"auto", "off"}, 0, 1000));
   command.add_option("--seed", train.seed, "Of the new layers, the order, the split (0)")->type_name("N");
   add_precision_option(command, train.precision);
-  command.add_option("--threads", train.threads, "Cores (all)")->type_name("N")->check(whole_number(0, 4096));
+  add_threads_option(command, train.threads);
   add_parsed_option(command, "--memory",
                     "For the activations of a step, beyond which parts of the forward pass run again: 4GB, "
                     "512MB (most of what is free)",

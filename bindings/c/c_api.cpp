@@ -20,6 +20,7 @@
 #include "headstart/model.h"
 #include "headstart/predict.h"
 #include "headstart/text.h"
+#include "headstart/versions.h"
 #include "serve/loaded_classifier.h"
 
 namespace {
@@ -134,4 +135,7 @@ int headstart_classify_pixels(headstart_classifier* classifier, const unsigned c
 
 const char* headstart_error(void) { return last_error.c_str(); }
 
-const char* headstart_version(void) { return HEADSTART_VERSION; }
+const char* headstart_version(void) {
+  static const std::string version = headstart::headstart_version();
+  return version.c_str();
+}

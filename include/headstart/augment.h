@@ -30,15 +30,14 @@ struct Augmentation {
   AugmentRange zoom{};                            // of each axis on its own; below 1 enlarges
   FillMode fill_mode = FillMode::nearest;
   float fill_value = 0.0F;  // of FillMode::constant, 0 to 255
-  float channel_shift =
-      0.0F;  // levels added to all channels, kept between the picture's least and greatest value
+  // Levels added to all channels, kept between the picture's least and greatest value.
+  float channel_shift = 0.0F;
   AugmentRange brightness{};                            // factor
   bool horizontal_flip = false, vertical_flip = false;  // with probability one half
 
   AugmentRange crop_area{};  // random resized crop: fraction of the area, 0 to 1 (Inception; torchvision)
-  float crop_aspect =
-      4.0F /
-      3.0F;  // its aspect ratio over the picture's: between 1 / crop_aspect and crop_aspect, log-uniform
+  // Its aspect ratio over the picture's: between 1 / crop_aspect and crop_aspect, log-uniform.
+  float crop_aspect = 4.0F / 3.0F;
   float scale = 0.0F;  // both axes together: 1 - scale to 1 + scale
   float skew = 0.0F;   // each corner moves inwards by up to this fraction of half a side, 0 to below 1
   float contrast = 0.0F, saturation = 0.0F;  // factors from 1 - x to 1 + x

@@ -27,6 +27,9 @@ struct Dataset {
   std::vector<std::string> skipped;      // hidden and non-image files; folders beside train/
 };
 
+// Of every sample, in order.
+std::vector<int> labels_of(const Dataset& dataset);
+
 // A line about files that are photos of kinds that are not read (HEIC, AVIF, TIFF, raw ones) and about
 // folders beside those of the parts; else empty.
 std::string left_out_note(const Dataset& dataset);
@@ -61,6 +64,8 @@ struct UnreadableImage {
   std::string message;
   bool passing = false;  // for want of memory: no property of the file
 };
+// "path: reason" of each.
+std::vector<std::string> unreadable_lines(const Dataset& dataset, const std::vector<UnreadableImage>& images);
 
 // One item of an epoch: the sample and the number that its random augmentation is drawn from.
 struct LoaderItem {

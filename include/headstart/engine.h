@@ -52,8 +52,8 @@ enum class BatchNormMode {
 // neither it nor an ancestor is trainable, random or watched (TrainingProgram::Options).
 struct Partition {
   std::vector<bool> frozen;  // by node id
-  std::vector<NodeId>
-      boundary;  // frozen nodes (the Input too) whose values the trainable part reads, ascending
+  // Frozen nodes, the Input too, whose values the trainable part reads; ascending.
+  std::vector<NodeId> boundary;
 };
 Partition partition(const Graph& graph, BatchNormMode batch_norm, const std::vector<NodeId>& watch = {});
 

@@ -36,8 +36,8 @@ struct ExportSummary {
   std::optional<ExportedTensor> strangeness{};  // see is_unknown
   int opset = 0, nodes = 0;
   std::uint64_t bytes = 0;
-  std::string
-      description{};  // the JSON document whose members are the file's metadata_props (docs/exporting.md)
+  // The JSON document whose members are the file's metadata_props (docs/exporting.md).
+  std::string description{};
   std::vector<std::string> notes{};  // what the file leaves out of the model
 };
 

@@ -117,8 +117,8 @@ TransposedAxis resolve_transposed(const Conv2DTranspose& op, bool vertical, std:
 // The activation inside a layer, or null.
 const Activation* activation_of(const Op& op);
 
-// Names of a trailing activation that turns logits into probabilities: a last Dense/Conv2D with activation,
-// or a last Activation layer. `logits` is the node whose pre-activation value is the logits.
+// The activation at the end of a network that turns logits into probabilities: that of a last layer with
+// weights, or of a last Activation layer.
 enum class OutputActivation { none, sigmoid, softmax };
 OutputActivation output_activation(const Graph& graph);
 
@@ -128,7 +128,6 @@ struct ParameterSpec {
     constant,
     normal,
     glorot_uniform,
-    he_normal,
     kernel_norm,  // the norm of every filter of the node's "kernel"
   };
   std::string name;  // suffix: "kernel"

@@ -238,8 +238,8 @@ struct UpSampling2D {
 };
 
 struct Add {};  // any number of inputs of one shape
-struct Multiply {
-};  // two inputs; the second may be (1, 1, C) or (C) against (H, W, C): squeeze and excitation
+// Two inputs; the second may be (1, 1, C) or (C) against (H, W, C): squeeze and excitation.
+struct Multiply {};
 struct Concatenate {};  // last axis
 
 struct Flatten {};  // (H, W, C) order, as Keras

@@ -38,9 +38,11 @@ OptimizerOptions resolve(OptimizerOptions options);
 
 // Updates parameters in place. One state tensor of a parameter's shape for each moment.
 //   sgd      v = momentum v - rate g; w += v (Nesterov: w += momentum v - rate g)
-//   rmsprop  s = rho s + (1 - rho) g^2; u = rate g / (sqrt(s) + epsilon); with momentum v = momentum v + u, w
-//   -= v; else w -= u adam     m, s as moving averages; w -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m /
-//   (sqrt(s) + epsilon) adamw    adam with weight decay
+//   rmsprop  s = rho s + (1 - rho) g^2; u = rate g / (sqrt(s) + epsilon); w -= u
+//            with momentum: v = momentum v + u; w -= v
+//   adam     m, s as moving averages
+//            w -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(s) + epsilon)
+//   adamw    adam with weight decay
 class Optimizer {
  public:
   // `trainable` names and shapes what will be updated; its values are not read.
@@ -91,8 +93,8 @@ struct Schedule {
   Kind kind = Kind::automatic;
   double warmup = 0.0;        // share of the steps over which the rate rises linearly from 0
   double final_factor = 0.0;  // cosine: where it ends
-  double gamma =
-      0.1;  // step, exponential: factor each `every` epochs; plateau: after `every` without a better one
+  // step, exponential: the factor each `every` epochs; plateau: after `every` without a better one.
+  double gamma = 0.1;
   int every = 10;
 };
 // "auto", "constant", "cosine", "step[:EVERY[:GAMMA]]", "exponential[:EVERY[:GAMMA]]", "one-cycle",

@@ -12,8 +12,8 @@ enum class LabelAction { undecided, keep, relabel, remove };
 
 // A line of a label list: the CSV path,given,suggested,score,action.
 struct LabelDecision {
-  std::string
-      path{};  // relative to the data: its folder, or the folder of its CSV; or as read_dataset has it
+  // Relative to the data: its folder, or the folder of its CSV; or as read_dataset has it.
+  std::string path{};
   std::string given{};  // the label that it has; empty: any
   std::string suggested{};
   double score = 0.0;

@@ -12,9 +12,8 @@
 namespace headstart {
 
 struct ReportRequest {
-  std::string run;        // folder with model.safetensors, history.csv and config.json
-  std::string data;       // as read_dataset takes it; empty: what config.json names
-  std::string version{};  // of the program that writes it
+  std::string run;   // folder with model.safetensors, history.csv and config.json
+  std::string data;  // as read_dataset takes it; empty: what config.json names
   PredictOptions predict{};
   // What only the training itself knows.
   std::optional<SecondsByPhase> seconds{};

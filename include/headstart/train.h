@@ -108,8 +108,15 @@ struct TrainOptions {
 // wrong types.
 std::string to_json(const TrainOptions& options);
 TrainOptions train_options_from_json(const std::string& json);
-// Of a run's config.json; nothing when the folder has none. Throws Error when it is damaged.
-std::optional<TrainOptions> options_of_run(const std::string& directory);
+// What config.json in a run's folder says.
+struct RunConfig {
+  std::string subcommand = "train";  // of the program, which wrote it
+  TrainOptions train{};              // with its `command`
+
+  bool adds_classes() const { return subcommand == "add-classes"; }
+};
+// Nothing when the folder has none. Throws Error when it is damaged.
+std::optional<RunConfig> read_run_config(const std::string& directory);
 
 // Data without a validation part as a training divided it that held one out itself (held_out.csv in its
 // folder): `run` is that folder, or the model file in it. Photos are known by their paths, or, in data that
@@ -119,8 +126,8 @@ std::optional<DatasetSplits> as_run_divided(const std::string& run, const Datase
 
 // One line of history.csv.
 struct EpochRecord {
-  int epoch = 0;        // 1-based, counted through both stages
-  std::string stage{};  // "head" or "fine_tune"
+  int epoch = 0;        // 1-based, counted through all stages
+  std::string stage{};  // "head", "fine_tune", then "fine_tune_2", ...
   double loss = 0, accuracy = 0, val_loss = 0, val_accuracy = 0;
   double learning_rate = 0;  // of the epoch's last step
   double seconds = 0;        // training and validation
@@ -128,7 +135,7 @@ struct EpochRecord {
 
 // How far an epoch is; `record` is set at its end.
 struct EpochProgress {
-  int epoch = 0, epochs = 0;  // through both stages
+  int epoch = 0, epochs = 0;  // through all stages
   int step = 0, steps = 0;
   double loss = 0, accuracy = 0;  // running means of this epoch
   double step_loss = 0;           // of the last batch

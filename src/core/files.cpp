@@ -286,6 +286,10 @@ void write_file_atomically(const std::string& path, const std::function<void(std
   replace_file(path, [&](FileDescriptor& file, const std::string&) { write_all(file, path, write); });
 }
 
+void write_file_atomically(const std::string& path, std::string_view content) {
+  write_file_atomically(path, [&](std::ostream& out) { out << content; });
+}
+
 void write_by_name_atomically(const std::string& path, const std::function<void(const std::string&)>& write) {
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {

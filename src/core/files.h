@@ -8,6 +8,7 @@
 #include <ostream>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace headstart {
@@ -40,6 +41,7 @@ void release_pages(std::span<const std::uint8_t> part);
 // (disk full, an exception in `write`) the old file stays, the temporary file is removed, and an Error is
 // thrown.
 void write_file_atomically(const std::string& path, const std::function<void(std::ostream&)>& write);
+void write_file_atomically(const std::string& path, std::string_view content);
 
 // The same for a library that writes a file by its name: `write` gets that of an empty file beside `path`. A
 // device or a pipe, which has no such file beside it, is refused.

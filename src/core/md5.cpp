@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <openssl/evp.h>
 
 #include "core/files.h"
@@ -17,11 +18,7 @@ std::string md5_of_file(const std::string& path) {
   if (EVP_Digest(file.bytes().data(), file.size(), digest.data(), nullptr, EVP_md5(), nullptr) != 1) {
     throw Error("[md5] libcrypto refused to hash");
   }
-  std::string text;
-  for (const auto byte : digest) {
-    text += fmt::format("{:02x}", byte);
-  }
-  return text;
+  return fmt::format("{:02x}", fmt::join(digest, ""));
 }
 
 }  // namespace headstart

@@ -3,6 +3,7 @@
 #include <array>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <openssl/evp.h>
 
 #include "core/files.h"
@@ -43,11 +44,7 @@ void Sha256::update_text(const std::string& text) {
 std::string Sha256::hex() {
   std::array<std::uint8_t, 32> digest{};
   check(EVP_DigestFinal_ex(state_->context.get(), digest.data(), nullptr));
-  std::string text;
-  for (const auto byte : digest) {
-    text += fmt::format("{:02x}", byte);
-  }
-  return text;
+  return fmt::format("{:02x}", fmt::join(digest, ""));
 }
 
 std::string sha256_hex(std::span<const std::uint8_t> bytes) {

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -151,6 +152,10 @@ std::string lower(std::string_view text) {
     return c < 0x80 ? static_cast<char>(std::tolower(c)) : static_cast<char>(c);
   });
   return result;
+}
+
+std::string extension_of(const std::string& path) {
+  return lower(std::filesystem::path(path).extension().string());
 }
 
 std::string plain_spelling(std::string_view text) {

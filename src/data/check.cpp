@@ -72,7 +72,7 @@ void list_unlabelled(const std::string& path, DatasetCheck& check) {
 }
 
 bool extension_fits(const std::string& path, ImageFormat format) {
-  const std::string extension = lower(fs::path(path).extension().string());
+  const std::string extension = extension_of(path);
   const auto is_one_of = [&](std::initializer_list<const char*> names) {
     return std::find(names.begin(), names.end(), extension) != names.end();
   };

@@ -29,11 +29,30 @@ DatasetSplits read_dataset(const std::string& path, const ReadingTerms& terms) {
     throw Error(
         fmt::format("[dataset] a folder of class folders or a .csv was expected; {} does not exist", path));
   }
-  if (lower(std::filesystem::path(path).extension().string()) == ".csv") {
+  if (extension_of(path) == ".csv") {
     return read_csv_dataset(path, terms.fewest_classes);
   }
   throw Error(
       fmt::format("[dataset] a folder of class folders or a .csv was expected; received the file {}", path));
+}
+
+std::vector<int> labels_of(const Dataset& dataset) {
+  std::vector<int> labels;
+  labels.reserve(dataset.samples.size());
+  for (const auto& sample : dataset.samples) {
+    labels.push_back(sample.label);
+  }
+  return labels;
+}
+
+std::vector<std::string> unreadable_lines(const Dataset& dataset,
+                                          const std::vector<UnreadableImage>& images) {
+  std::vector<std::string> lines;
+  lines.reserve(images.size());
+  for (const auto& image : images) {
+    lines.push_back(dataset.samples.at(static_cast<std::size_t>(image.sample)).path + ": " + image.message);
+  }
+  return lines;
 }
 
 std::string left_out_note(const Dataset& dataset) {
@@ -44,7 +63,7 @@ std::string left_out_note(const Dataset& dataset) {
   int count = 0;
   for (const std::string& path : dataset.skipped) {
     std::error_code ignored;
-    const std::string kind = lower(std::filesystem::path(path).extension().string());
+    const std::string kind = extension_of(path);
     if (is_left_by_system(path)) {
       continue;
     }

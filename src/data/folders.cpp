@@ -97,7 +97,7 @@ bool is_image_file(const fs::path& file) {
   if (!fs::is_regular_file(file, error)) {
     return false;
   }
-  const std::string extension = lower(file.extension().string());
+  const std::string extension = extension_of(file.string());
   if (extension.empty()) {
     return begins_as_image(file);
   }

@@ -15,13 +15,13 @@ struct LabelledFile {
   SplitRole role = SplitRole::train;
 };
 
-// Sorts and numbers the classes of the training part. `source` is named in errors: no training images, a
-// fewer classes, a class that only another part has.
+// Sorts and numbers the classes of the training part. `source` is named in errors: no training images, too
+// few classes, a class that only another part has.
 DatasetSplits splits_of(const std::vector<LabelledFile>& files, const std::string& source,
                         int fewest_classes = 2);
 
-// "train", "training", "validation", "val", "valid", "dev", "test", "testing" in any case; anything else
-// gives false.
+// Of the names that people give to folders of a part ("train", "training_set", "val", "dev", ...), in any
+// case; anything else gives false.
 bool split_role_from(const std::string& name, SplitRole& role);
 
 }  // namespace headstart

@@ -227,8 +227,8 @@ void rewrite_csv(const RelabelPlan& plan, Relabelled& result) {
         return {.drop = found->second->label.empty(), .label = found->second->label};
       });
   const std::string hash = sha256_hex({reinterpret_cast<const std::uint8_t*>(after.data()), after.size()});
-  write_file_atomically(result.undo, [&](std::ostream& out) { out << kCsvUndo << hash << '\n' << before; });
-  write_file_atomically(plan.data, [&](std::ostream& out) { out << after; });
+  write_file_atomically(result.undo, kCsvUndo + hash + '\n' + before);
+  write_file_atomically(plan.data, after);
   for (const auto& change : plan.changes) {
     count(change, result);
   }

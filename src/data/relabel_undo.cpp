@@ -106,7 +106,7 @@ Undone undo_csv(const std::string& data, const std::string& undo, std::string_vi
         "from its second line on",
         data, undo));
   }
-  write_file_atomically(data, [&](std::ostream& out) { out << before; });
+  write_file_atomically(data, before);
   return {.restored = 1};
 }
 

@@ -156,7 +156,7 @@ void MachineChoices::save() {
   try {
     std::error_code ignored;  // the writing says it too
     std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), ignored);
-    write_file_atomically(path_, [&](std::ostream& out) { out << Json(all).dump(2) << '\n'; });
+    write_file_atomically(path_, Json(all).dump(2) + '\n');
   } catch (const Error&) {
     return;  // without a place for a cache
   }

@@ -10,6 +10,7 @@
 #include "core/files.h"
 #include "data/csv.h"
 #include "data/folders.h"
+#include "evaluate/joined_splits.h"
 #include "headstart/error.h"
 #include "headstart/npy.h"
 #include "headstart/text.h"
@@ -34,33 +35,8 @@ void require_no_other_csv(const std::string& path) {
   }
 }
 
-struct Sources {
-  Dataset dataset;
-  std::vector<std::string> splits;  // one for each sample
-};
-
-void append(const Dataset& part, const std::string& split, Sources& sources) {
-  sources.dataset.samples.insert(sources.dataset.samples.end(), part.samples.begin(), part.samples.end());
-  sources.splits.resize(sources.dataset.samples.size(), split);
-}
-
-Sources labelled(const std::string& path) {
-  const DatasetSplits splits = read_dataset(path);
-  const bool divided = splits.validation || splits.test;
-  Sources sources;
-  sources.dataset.class_names = splits.train.class_names;
-  append(splits.train, divided ? "train" : "", sources);
-  if (splits.validation) {
-    append(*splits.validation, "validation", sources);
-  }
-  if (splits.test) {
-    append(*splits.test, "test", sources);
-  }
-  return sources;
-}
-
-Sources unlabelled(const std::string& path) {
-  Sources sources;
+JoinedSplits unlabelled(const std::string& path) {
+  JoinedSplits sources;
   for (const auto& file : image_files(path)) {
     sources.dataset.samples.push_back({.path = file, .label = -1, .group = ""});
   }
@@ -68,23 +44,22 @@ Sources unlabelled(const std::string& path) {
   return sources;
 }
 
-Sources find_sources(const std::string& path) {
+JoinedSplits find_sources(const std::string& path) {
   std::error_code ignored;
-  const bool has_classes = fs::is_directory(path, ignored)
-                               ? !list_folder(path).folders.empty()
-                               : lower(fs::path(path).extension().string()) == ".csv";
-  return has_classes ? labelled(path) : unlabelled(path);
+  const bool has_classes =
+      fs::is_directory(path, ignored) ? !list_folder(path).folders.empty() : extension_of(path) == ".csv";
+  return has_classes ? join_splits(read_dataset(path)) : unlabelled(path);
 }
 
 std::string rows_path(const std::string& path) { return fs::path(path).replace_extension(".csv").string(); }
 
-bool is_npy(const std::string& path) { return lower(fs::path(path).extension().string()) == ".npy"; }
+bool is_npy(const std::string& path) { return extension_of(path) == ".npy"; }
 
 }  // namespace
 
 FeatureTable extract_features(const Model& model, NodeId node, const std::string& data,
                               const PredictOptions& options, Progress& progress) {
-  const Sources sources = find_sources(data);
+  const JoinedSplits sources = find_sources(data);
   auto computed = compute_outputs(model, sources.dataset, {node}, options, progress);
   const auto& samples = sources.dataset.samples;
   FeatureTable table;
@@ -95,10 +70,7 @@ FeatureTable extract_features(const Model& model, NodeId node, const std::string
     table.labels.push_back(label < 0 ? "" : sources.dataset.class_names.at(static_cast<std::size_t>(label)));
     table.splits.push_back(sources.splits[i]);
   }
-  for (const auto& unreadable : computed.unreadable) {
-    table.unreadable.push_back(
-        fmt::format("{}: {}", samples[static_cast<std::size_t>(unreadable.sample)].path, unreadable.message));
-  }
+  table.unreadable = unreadable_lines(sources.dataset, computed.unreadable);
   if (table.paths.empty()) {
     throw Error(fmt::format("[features] expected images; none of the {} could be read{}", samples.size(),
                             table.unreadable.empty() ? "" : " (" + table.unreadable.front() + ")"));
@@ -108,7 +80,7 @@ FeatureTable extract_features(const Model& model, NodeId node, const std::string
 }
 
 void check_feature_path(const std::string& path) {
-  if (!is_npy(path) && lower(fs::path(path).extension().string()) != ".safetensors") {
+  if (!is_npy(path) && extension_of(path) != ".safetensors") {
     throw Error(fmt::format("[features] expected a file called .npy or .safetensors; received {}", path));
   }
   require_no_other_csv(rows_path(path));

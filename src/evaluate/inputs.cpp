@@ -1,28 +1,33 @@
 // What a command's path means: photos, or a split of a data set.
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "data/folders.h"
+#include "evaluate/joined_splits.h"
 #include "headstart/error.h"
 #include "headstart/predict.h"
 
 namespace headstart {
-namespace {
 
-Dataset joined(const DatasetSplits& splits) {
-  Dataset all = splits.train;
-  for (const auto* split : {&splits.validation, &splits.test}) {
-    if (*split) {
-      all.samples.insert(all.samples.end(), (*split)->samples.begin(), (*split)->samples.end());
-      all.skipped.insert(all.skipped.end(), (*split)->skipped.begin(), (*split)->skipped.end());
+JoinedSplits join_splits(const DatasetSplits& data) {
+  JoinedSplits joined{.dataset = data.train, .splits = {}};
+  const bool divided = data.validation || data.test;
+  joined.splits.assign(data.train.samples.size(), divided ? "train" : "");
+  const auto append = [&joined](const std::optional<Dataset>& part, const char* name) {
+    if (part) {
+      Dataset& all = joined.dataset;
+      all.samples.insert(all.samples.end(), part->samples.begin(), part->samples.end());
+      all.skipped.insert(all.skipped.end(), part->skipped.begin(), part->skipped.end());
+      joined.splits.resize(all.samples.size(), name);
     }
-  }
-  return all;
+  };
+  append(data.validation, "validation");
+  append(data.test, "test");
+  return joined;
 }
-
-}  // namespace
 
 std::vector<std::string> image_files(const std::string& path) {
   std::error_code ignored;
@@ -38,7 +43,7 @@ std::vector<std::string> image_files(const std::string& path) {
 
 Dataset choose_split(const DatasetSplits& splits, const std::string& name) {
   if (name == "all") {
-    return joined(splits);
+    return join_splits(splits).dataset;
   }
   if (name == "train") {
     return splits.train;

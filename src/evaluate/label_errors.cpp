@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "data/places.h"
+#include "evaluate/joined_splits.h"
 #include "headstart/check.h"
 #include "headstart/error.h"
 #include "headstart/head.h"
@@ -22,32 +23,12 @@ namespace headstart {
 namespace {
 
 // The samples that are judged together, and the split that each is from.
-struct Judged {
-  Dataset dataset;
-  std::vector<std::string> splits;
-};
-
-Judged judged_part(const DatasetSplits& data, const std::string& split) {
-  Judged judged;
-  if (split != "all") {
-    judged.dataset = choose_split(data, split);
-    judged.splits.assign(judged.dataset.samples.size(), split);
-    return judged;
+JoinedSplits judged_part(const DatasetSplits& data, const std::string& split) {
+  if (split == "all") {
+    return join_splits(data);
   }
-  const bool divided = data.validation || data.test;
-  judged.dataset = {.class_names = data.train.class_names, .samples = {}, .skipped = {}};
-  const auto append = [&judged](const Dataset& part, const std::string& name) {
-    auto& samples = judged.dataset.samples;
-    samples.insert(samples.end(), part.samples.begin(), part.samples.end());
-    judged.splits.resize(samples.size(), name);
-  };
-  append(data.train, divided ? "train" : "");
-  if (data.validation) {
-    append(*data.validation, "validation");
-  }
-  if (data.test) {
-    append(*data.test, "test");
-  }
+  JoinedSplits judged{.dataset = choose_split(data, split), .splits = {}};
+  judged.splits.assign(judged.dataset.samples.size(), split);
   return judged;
 }
 
@@ -82,14 +63,9 @@ Pooled pooled_without_cache(const Model& model, NodeId node, const Dataset& data
                             const LabelErrorOptions& options, Progress& progress) {
   auto computed = compute_outputs(
       model, dataset, {node}, {.precision = options.precision, .threads = options.heads.threads}, progress);
-  Pooled pooled{.features = std::move(computed.outputs.front()),
-                .samples = std::move(computed.samples),
-                .unreadable = {}};
-  for (const auto& image : computed.unreadable) {
-    pooled.unreadable.push_back(fmt::format(
-        "{}: {}", dataset.samples.at(static_cast<std::size_t>(image.sample)).path, image.message));
-  }
-  return pooled;
+  return {.features = std::move(computed.outputs.front()),
+          .samples = std::move(computed.samples),
+          .unreadable = unreadable_lines(dataset, computed.unreadable)};
 }
 
 Pooled pooled_features(const Model& base, const Dataset& dataset, const LabelErrorOptions& options,
@@ -119,11 +95,11 @@ Pooled pooled_features(const Model& base, const Dataset& dataset, const LabelErr
 // Row i of the features belongs to sample i and fold i.
 struct JudgedRows {
   Tensor features;
-  Judged judged;
+  JoinedSplits judged;
   std::vector<int> folds;
 };
 
-JudgedRows rows_of(Pooled pooled, const Judged& judged) {
+JudgedRows rows_of(Pooled pooled, const JoinedSplits& judged) {
   JudgedRows rows{.features = std::move(pooled.features), .judged = {}, .folds = {}};
   rows.judged.dataset.class_names = judged.dataset.class_names;
   for (const int sample : pooled.samples) {
@@ -162,20 +138,11 @@ JudgedRows without_lonely(JudgedRows rows, std::vector<std::string>& lonely) {
   return kept;
 }
 
-std::vector<int> labels_of(const Dataset& dataset) {
-  std::vector<int> labels;
-  labels.reserve(dataset.samples.size());
-  for (const auto& sample : dataset.samples) {
-    labels.push_back(sample.label);
-  }
-  return labels;
-}
-
 }  // namespace
 
 LabelErrors find_label_errors(const Model& base, const DatasetSplits& data, const LabelErrorOptions& options,
                               Progress& progress) {
-  Judged judged = judged_part(data, options.split);
+  JoinedSplits judged = judged_part(data, options.split);
   if (options.group_duplicates) {
     group_duplicates(judged.dataset, options.heads.threads, progress);
   }

@@ -1,7 +1,6 @@
 #include "headstart/predict.h"
 
 #include <algorithm>
-#include <charconv>
 #include <numeric>
 #include <span>
 #include <unordered_map>
@@ -293,11 +292,9 @@ int find_class(const Model& model, const std::string& text) {
       return static_cast<int>(found - names->begin());
     }
   }
-  int index = -1;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), index);
-  if (read.ec == std::errc() && read.ptr == text.data() + text.size() && index >= 0 &&
-      index < static_cast<int>(labels.size())) {
-    return index;
+  const auto index = number_from<int>(text);
+  if (index && *index >= 0 && *index < static_cast<int>(labels.size())) {
+    return *index;
   }
   throw Error(fmt::format("[predict] expected a class by name, or by index from 0 to {}; received {}{}",
                           labels.size() - 1, text, did_you_mean(text, labels)));
@@ -344,7 +341,8 @@ std::vector<int> most_probable_classes(const Tensor& probabilities) {
   const auto columns = static_cast<std::size_t>(probabilities.shape()[1]);
   std::vector<int> result;
   for (std::size_t first = 0; first < probabilities.values().size(); first += columns) {
-    result.push_back(ranked_classes(probabilities.values().subspan(first, columns), 1).front().index);
+    const auto row = probabilities.values().subspan(first, columns);
+    result.push_back(static_cast<int>(std::max_element(row.begin(), row.end()) - row.begin()));
   }
   return result;
 }
@@ -432,10 +430,7 @@ DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, Cla
   result.evaluation =
       measure(computed.probabilities, result.labels, class_labels(model), top,
               independent ? Loss::binary_crossentropy : Loss::sparse_categorical_crossentropy);
-  for (const auto& unreadable : computed.unreadable) {
-    result.unreadable.push_back(fmt::format(
-        "{}: {}", dataset.samples[static_cast<std::size_t>(unreadable.sample)].path, unreadable.message));
-  }
+  result.unreadable = unreadable_lines(dataset, computed.unreadable);
   return result;
 }
 

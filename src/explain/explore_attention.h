@@ -1,5 +1,4 @@
-// How much every token of an attention takes of each other one: the weights of one head, as explore keeps
-// them.
+// How much every token of an attention takes of each other one: the weights of one head.
 #pragma once
 
 #include <cstdint>

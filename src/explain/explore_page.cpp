@@ -137,7 +137,7 @@ std::string exploration_page(const Exploration& exploration) {
 
 std::int64_t write_exploration(const Exploration& exploration, const std::string& path) {
   const std::string page = exploration_page(exploration);
-  write_file_atomically(path, [&](std::ostream& out) { out << page; });
+  write_file_atomically(path, page);
   return static_cast<std::int64_t>(page.size());
 }
 

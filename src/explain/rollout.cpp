@@ -1,9 +1,8 @@
 #include "explain/rollout.h"
 
-#include <algorithm>
-#include <cmath>
 #include <variant>
 
+#include "explain/explore_attention.h"
 #include "headstart/error.h"
 
 namespace headstart {
@@ -19,52 +18,26 @@ std::vector<NodeId> attentions(const Graph& graph) {
   return found;
 }
 
-// What a token takes from each token: the softmax of its query's products with their keys, head by head.
-class Attention {
- public:
-  Attention(const Node& node, const float* values)
-      : tokens_(static_cast<std::size_t>(node.shape[0])),
-        channels_(static_cast<std::size_t>(node.shape[1])),
-        heads_(static_cast<std::size_t>(std::get<SelfAttention>(node.op).heads)),
-        values_(values) {}
-
-  // The mean of the heads for one token.
-  std::vector<double> weights(std::size_t token) const {
-    std::vector<double> mean(tokens_, 0.0), scores(tokens_);
-    for (std::size_t head = 0; head < heads_; ++head) {
-      for (std::size_t other = 0; other < tokens_; ++other) {
-        scores[other] = score(head, token, other);
-      }
-      const double largest = *std::max_element(scores.begin(), scores.end());
-      double sum = 0.0;
-      for (double& each : scores) {
-        each = std::exp(each - largest);
-        sum += each;
-      }
-      for (std::size_t other = 0; other < tokens_; ++other) {
-        mean[other] += scores[other] / (sum * static_cast<double>(heads_));
+// The row times (attention + identity) / 2, the attention being the mean of the heads.
+std::vector<double> through_block(const std::vector<double>& row, const Node& node, const float* values) {
+  const auto& op = std::get<SelfAttention>(node.op);
+  const std::size_t tokens = row.size();
+  const Shape shape{node.shape[0], 3 * node.shape[1]};
+  const Tensor input(shape, {values, static_cast<std::size_t>(element_count(shape))});
+  std::vector<double> before = row;
+  for (int head = 0; head < op.heads; ++head) {
+    const auto weights = attention_weights(op, input, head);
+    for (std::size_t token = 0; token < tokens; ++token) {
+      for (std::size_t other = 0; other < tokens; ++other) {
+        before[other] += row[token] * static_cast<double>(weights[token * tokens + other]) / op.heads;
       }
     }
-    return mean;
   }
-
-  std::size_t tokens() const { return tokens_; }
-
- private:
-  double score(std::size_t head, std::size_t token, std::size_t other) const {
-    const std::size_t depth = channels_ / heads_;
-    const float* query = values_ + token * 3 * channels_ + head * depth;
-    const float* key = values_ + other * 3 * channels_ + channels_ + head * depth;
-    double sum = 0.0;
-    for (std::size_t i = 0; i < depth; ++i) {
-      sum += static_cast<double>(query[i]) * static_cast<double>(key[i]);
-    }
-    return sum / std::sqrt(static_cast<double>(depth));
+  for (double& value : before) {
+    value /= 2.0;
   }
-
-  std::size_t tokens_, channels_, heads_;
-  const float* values_;
-};
+  return before;
+}
 
 }  // namespace
 
@@ -89,18 +62,7 @@ HeatMap attention_rollout(const Graph& graph, std::span<const float* const> valu
   std::vector<double> row(static_cast<std::size_t>(graph.node(ids.back()).shape[0]), 0.0);
   row[0] = 1.0;
   for (std::size_t block = ids.size(); block-- > 0;) {
-    const Attention attention(graph.node(ids[block]), values[block]);
-    std::vector<double> before(row.size(), 0.0);
-    for (std::size_t token = 0; token < row.size(); ++token) {
-      if (row[token] == 0.0) {
-        continue;
-      }
-      const auto weights = attention.weights(token);
-      for (std::size_t other = 0; other < row.size(); ++other) {
-        before[other] += row[token] * (weights[other] + (other == token ? 1.0 : 0.0)) / 2.0;
-      }
-    }
-    row = std::move(before);
+    row = through_block(row, graph.node(ids[block]), values[block]);
   }
   Tensor map({grid.height, grid.width});
   for (std::int64_t p = 0; p < map.size(); ++p) {

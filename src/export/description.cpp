@@ -1,5 +1,6 @@
 #include "export/description.h"
 
+#include "headstart/versions.h"
 #include "image/resize_sentence.h"
 #include "model/describe.h"
 
@@ -57,8 +58,6 @@ ordered_json port_json(const ExportedTensor& port, const ExportOptions& options,
 }
 
 }  // namespace
-
-std::string headstart_version() { return HEADSTART_VERSION; }
 
 std::string as_metadata(const ordered_json& value) {
   return value.is_string() ? value.get<std::string>()

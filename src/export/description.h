@@ -22,6 +22,4 @@ std::string describe_strangeness();
 // A text for text, JSON for everything else; bytes that are not UTF-8 are replaced.
 std::string as_metadata(const nlohmann::ordered_json& value);
 
-std::string headstart_version();
-
 }  // namespace headstart

@@ -2,7 +2,6 @@
 #include "headstart/export.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
 #include <utility>
 #include <variant>
@@ -17,6 +16,7 @@
 #include "graph/overloaded.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
+#include "headstart/versions.h"
 
 namespace headstart {
 namespace {
@@ -28,7 +28,7 @@ constexpr const char *kProbabilitiesName = "probabilities", *kLogitsName = "logi
 bool is_picture(const Shape& shape) { return shape.size() == 3 && (shape[2] == 1 || shape[2] == 3); }
 
 void check_request(const Model& model, const std::string& path, const ExportOptions& options) {
-  if (lower(std::filesystem::path(path).extension().string()) != ".onnx") {
+  if (extension_of(path) != ".onnx") {
     throw Error("[export] expected a file name ending in .onnx; received " + path);
   }
   const auto& input = model.graph.input_shape();

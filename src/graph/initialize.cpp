@@ -19,20 +19,6 @@ void fill_glorot_uniform(Tensor& tensor, const ParameterSpec& spec, Random& rand
   random.uniform(-limit, limit, tensor.values());
 }
 
-// Keras's he_normal: a normal distribution cut at two standard deviations, rescaled to the variance 2 /
-// fan_in.
-void fill_he_normal(Tensor& tensor, const ParameterSpec& spec, Random& random) {
-  constexpr float kStandardDeviationOfCutNormal = 0.87962566103423978F;
-  const float scale = std::sqrt(2.0F / static_cast<float>(spec.fan_in)) / kStandardDeviationOfCutNormal;
-  for (float& value : tensor.values()) {
-    float draw = random.normal();
-    while (std::abs(draw) > 2.0F) {
-      draw = random.normal();
-    }
-    value = draw * scale;
-  }
-}
-
 Tensor norms_of_filters(const Tensor& kernel) {
   const std::int64_t filters = kernel.shape().back();
   std::vector<double> squares(static_cast<std::size_t>(filters), 0.0);
@@ -66,9 +52,6 @@ Tensor fresh_tensor(const ParameterSpec& spec, const std::string& name, std::uin
       break;
     case ParameterSpec::Initializer::glorot_uniform:
       fill_glorot_uniform(tensor, spec, random);
-      break;
-    case ParameterSpec::Initializer::he_normal:
-      fill_he_normal(tensor, spec, random);
       break;
   }
   return tensor;

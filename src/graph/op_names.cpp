@@ -1,6 +1,5 @@
 // Keras's class names of the ops and its automatic layer names.
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -9,6 +8,7 @@
 
 #include "graph/overloaded.h"
 #include "headstart/graph.h"
+#include "headstart/text.h"
 
 namespace headstart {
 namespace {
@@ -81,10 +81,8 @@ int number_after(std::string_view name, std::string_view base) {
     return -1;
   }
   name.remove_prefix(1);
-  int number = -1;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  const bool whole = error == std::errc() && end == name.data() + name.size() && number >= 0;
-  return whole && number < std::numeric_limits<int>::max() ? number : -1;
+  const int number = number_from<int>(name).value_or(-1);
+  return number >= 0 && number < std::numeric_limits<int>::max() ? number : -1;
 }
 
 }  // namespace

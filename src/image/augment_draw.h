@@ -20,8 +20,8 @@ struct AugmentDraw {
   double shift_x = 0.0, shift_y = 0.0;  // pixels
   double zoom_x = 1.0, zoom_y = 1.0;    // Keras's zoom times `scale`
   AugmentBox crop{};
-  std::array<std::array<double, 2>, 4>
-      corners{};  // inwards, fractions of a side: top left, top right, bottom right, bottom left
+  // Inwards, fractions of a side: top left, top right, bottom right, bottom left.
+  std::array<std::array<double, 2>, 4> corners{};
   bool flip_x = false, flip_y = false;
   double channel_shift = 0.0, brightness = 1.0, contrast = 1.0, saturation = 1.0, hue = 0.0;
   std::array<double, 3> tint{1.0, 1.0, 1.0};

@@ -3,6 +3,7 @@
 #include <cctype>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "headstart/error.h"
 #include "headstart/image.h"
@@ -43,11 +44,8 @@ std::string describe_unknown(std::span<const std::uint8_t> bytes) {
   if (const auto kind = mp4_kind(bytes); !kind.empty()) {
     return kind == "a film" ? kind : kind + ", which heif-convert turns into a JPEG";
   }
-  std::string head;
-  for (const auto byte : bytes.first(std::min<std::size_t>(bytes.size(), 8))) {
-    head += fmt::format("{}{:02x}", head.empty() ? "" : " ", byte);
-  }
-  return fmt::format("{} bytes that begin with {}", bytes.size(), head);
+  const auto head = bytes.first(std::min<std::size_t>(bytes.size(), 8));
+  return fmt::format("{} bytes that begin with {:02x}", bytes.size(), fmt::join(head, " "));
 }
 
 Decoded decode_by_format(std::span<const std::uint8_t> bytes, const DecodeOptions& options) {

@@ -57,9 +57,7 @@ std::vector<std::uint8_t> encode_png(const Image& image) {
 
 void write_png(const Image& image, const std::string& path) {
   const auto png = encode_png(image);
-  write_file_atomically(path, [&png](std::ostream& out) {
-    out.write(reinterpret_cast<const char*>(png.data()), static_cast<std::streamsize>(png.size()));
-  });
+  write_file_atomically(path, {reinterpret_cast<const char*>(png.data()), png.size()});
 }
 
 }  // namespace headstart

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <type_traits>
-#include <variant>
 
 #include <fmt/format.h>
 
@@ -20,11 +18,6 @@ constexpr double kFewestBeyond = 5.0;
 
 std::size_t extent(const Tensor& tensor, std::size_t axis) {
   return static_cast<std::size_t>(tensor.shape().at(axis));
-}
-
-template <typename Layer>
-bool is(const Node& node) {
-  return std::holds_alternative<Layer>(node.op);
 }
 
 // To the nearest centroid, squared, as the covariance has it: |z - m|^2 / noise - |directions (z - m)|^2.
@@ -94,31 +87,6 @@ void require_same_size(const char* what, std::size_t count, std::size_t predicti
 }
 
 }  // namespace
-
-std::int64_t feature_channels(const Graph& graph, NodeId node) {
-  const Node& source = graph.node(node);
-  const Shape& shape = is<Flatten>(source) ? graph.node(source.inputs.at(0)).shape : source.shape;
-  return shape.empty() ? 0 : shape.back();
-}
-
-std::optional<FeatureSource> feature_source(const Graph& graph) {
-  NodeId id = graph.output();
-  while (parameter_specs(graph, id).empty()) {
-    if (graph.node(id).inputs.size() != 1) {
-      return std::nullopt;
-    }
-    id = graph.node(id).inputs.front();
-  }
-  if (graph.node(id).inputs.size() != 1) {
-    return std::nullopt;
-  }
-  id = graph.node(id).inputs.front();
-  while (is<Dropout>(graph.node(id))) {
-    id = graph.node(id).inputs.front();
-  }
-  const FeatureSource source{.node = id, .channels = feature_channels(graph, id)};
-  return is<Input>(graph.node(id)) || source.channels < 2 ? std::nullopt : std::optional(source);
-}
 
 Tensor unit_features(std::span<const float> values, std::int64_t images, std::int64_t channels) {
   Tensor features({images, channels});

@@ -1,6 +1,5 @@
 #include "headstart/convert.h"
 
-#include <filesystem>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,10 +13,6 @@
 
 namespace headstart {
 namespace {
-
-std::string extension_of(const std::string& path) {
-  return lower(std::filesystem::path(path).extension().string());
-}
 
 // A model file of ours: every parameter is its own.
 Conversion read_own_model(const ConvertRequest& request) {

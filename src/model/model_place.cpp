@@ -21,7 +21,7 @@ std::string model_file_in(const std::string& path) {
 }
 
 bool is_foreign_weight_file(const std::string& path) {
-  const std::string extension = lower(std::filesystem::path(path).extension().string());
+  const std::string extension = extension_of(path);
   constexpr std::string_view kExtensions[] = {".h5", ".keras", ".pth",  ".pt",
                                               ".th", ".json",  ".onnx", ".zip"};
   return std::find(std::begin(kExtensions), std::end(kExtensions), extension) != std::end(kExtensions);

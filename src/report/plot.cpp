@@ -1,6 +1,5 @@
 #include "headstart/plot.h"
 
-#include <charconv>
 #include <filesystem>
 #include <string_view>
 
@@ -28,13 +27,11 @@ constexpr std::string_view kColumns = "epoch,stage,loss,accuracy,val_loss,val_ac
 
 template <typename Number>
 Number number_of(const std::string& text, const std::string& path) {
-  Number value{};
-  const auto end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, value);
-  if (parsed.ec != std::errc() || parsed.ptr != end) {
+  const auto value = number_from<Number>(text);
+  if (!value) {
     refuse(path, "\"" + text + "\" in place of a number");
   }
-  return value;
+  return *value;
 }
 
 EpochRecord record_of(const std::vector<std::string>& row, const std::string& path) {
@@ -51,9 +48,9 @@ EpochRecord record_of(const std::vector<std::string>& row, const std::string& pa
 
 // As .svg or .png, by the path.
 void write_drawing(const Drawing& drawing, const std::string& path) {
-  const std::string extension = lower(fs::path(path).extension().string());
+  const std::string extension = extension_of(path);
   if (extension == ".svg") {
-    write_file_atomically(path, [&](std::ostream& out) { out << svg_document(drawing); });
+    write_file_atomically(path, svg_document(drawing));
   } else if (extension == ".png") {
     constexpr double kScale = 2.0;
     write_drawing_png(drawing, kScale, path);

@@ -99,9 +99,7 @@ void write_drawing_png(const Drawing& drawing, double scale, const std::string& 
   check(cairo_status(context.get()));
   std::vector<char> bytes;
   check(cairo_surface_write_to_png_stream(surface.get(), append, &bytes));
-  write_file_atomically(path, [&bytes](std::ostream& out) {
-    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  });
+  write_file_atomically(path, {bytes.data(), bytes.size()});
 }
 
 }  // namespace headstart

@@ -54,7 +54,7 @@ bool same_place(const std::string& a, const std::string& b) {
 
 Measured read_data(const std::string& run, const std::string& path, const RunConfig& config) {
   const TrainOptions& options = config.train;
-  Measured measured{.own = same_place(path, value_of(config.command, "data", ""))};
+  Measured measured{.own = same_place(path, value_of(config.train.command, "data", ""))};
   measured.splits =
       config.adds_classes() ? read_dataset(path, ReadingTerms{.fewest_classes = 1}) : read_dataset(path);
   measured.held_out = "photos of their own, apart from the training photos";
@@ -220,7 +220,7 @@ std::string without_photos(const Evaluation& evaluation) {
 
 void add_measurement(const ReportRequest& request, const RunConfig& config, const Model& model,
                      RunReport& report, Progress& progress) {
-  const std::string path = request.data.empty() ? value_of(config.command, "data", "") : request.data;
+  const std::string path = request.data.empty() ? value_of(config.train.command, "data", "") : request.data;
   if (request.data.empty() && !fs::exists(path)) {
     report.measured_on = fmt::format(
         "Without a measurement: the data of the run ({}) are not there any more; `headstart report RUN DATA` "
@@ -250,7 +250,13 @@ void add_measurement(const ReportRequest& request, const RunConfig& config, cons
 
 WrittenReport write_report(const ReportRequest& asked, Progress& progress) {
   ReportRequest request = asked;
-  const RunConfig config = read_config(request.run);
+  const auto found = read_run_config(request.run);
+  if (!found) {
+    throw Error(fmt::format(
+        "[report] the folder of a run (train --out) was expected; received {}, which has no config.json",
+        request.run));
+  }
+  const RunConfig& config = *found;
   const Model model = load_model((fs::path(request.run) / "model.safetensors").string());
   if (request.predict.precision == Precision::automatic && !model.ranges.empty()) {
     request.predict.precision = config.train.precision;  // int8, in which the best epoch was chosen
@@ -261,11 +267,11 @@ WrittenReport write_report(const ReportRequest& asked, Progress& progress) {
   add_measurement(request, config, model, report, progress);
   add_frozen(config, model, request.frozen, report);
   add_seconds(request.seconds, report);
-  report.versions = {{"Headstart", request.version}, {"oneDNN", onednn_version()}};
+  report.versions = {{"Headstart", headstart_version()}, {"oneDNN", onednn_version()}};
   report.command = command_line(config, request.run);
   const auto write = [&](const char* name, const std::string& text) {
     std::string path = (fs::path(request.run) / name).string();
-    write_file_atomically(path, [&](std::ostream& out) { out << text; });
+    write_file_atomically(path, text);
     return path;
   };
   return {.page = write("report.html", report_html(report)),

@@ -5,22 +5,17 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
-#include "core/files.h"
-#include "headstart/error.h"
 #include "headstart/optimizer.h"
 #include "headstart/summary.h"
 #include "headstart/text.h"
 #include "headstart/zoo.h"
 #include "image/resize_sentence.h"
-#include "weights/safe_json.h"
 
 namespace headstart {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 std::string shell_quoted(const std::string& text) {
   constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:,=+@%";
@@ -73,8 +68,8 @@ std::string weights_of(const RunConfig& config, const Model& model) {
     return "none: it began with random values";
   }
   const std::string file = fs::path(weights).filename().string();
-  const bool published = is_zoo_name(value_of(config.command, "base", "")) &&
-                         value_of(config.command, "weights", "imagenet") == "imagenet";
+  const bool published = is_zoo_name(value_of(config.train.command, "base", "")) &&
+                         value_of(config.train.command, "weights", "imagenet") == "imagenet";
   const bool torch = value_of(model.provenance, "flavour", "keras") == "torch";
   return published ? fmt::format("ImageNet, as {} publishes them ({})", torch ? "torchvision" : "Keras", file)
                    : file;
@@ -109,25 +104,6 @@ void add_photo_counts(const DatasetSplits& splits, RunReport& report) {
 
 }  // namespace
 
-RunConfig read_config(const std::string& run) {
-  constexpr std::uint64_t kMaximumBytes = std::uint64_t{1} << 24;
-  const std::string path = (fs::path(run) / "config.json").string();
-  if (!fs::exists(path)) {
-    throw Error(fmt::format("[report] the folder of a run (train --out) was expected; there is no {}", path));
-  }
-  const auto bytes = read_file(path, kMaximumBytes);
-  const json document = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, "report");
-  const json& command = json_member(document, "command", "report");
-  RunConfig config{.train = train_options_from_json(json_member(document, "train", "report").dump())};
-  for (const auto& [key, value] : command.items()) {
-    config.command[key] = json_string(command, key.c_str(), "report");
-  }
-  if (document.contains("subcommand")) {
-    config.subcommand = json_string(document, "subcommand", "report");
-  }
-  return config;
-}
-
 std::string value_of(const std::map<std::string, std::string>& values, const std::string& key,
                      const std::string& otherwise) {
   const auto found = values.find(key);
@@ -137,10 +113,10 @@ std::string value_of(const std::map<std::string, std::string>& values, const std
 std::string command_line(const RunConfig& config, const std::string& run) {
   std::string line = "headstart " + config.subcommand;
   if (config.adds_classes()) {
-    line += fmt::format(" {}", shell_quoted(value_of(config.command, "model", "MODEL")));
+    line += fmt::format(" {}", shell_quoted(value_of(config.train.command, "model", "MODEL")));
   }
-  line += fmt::format(" {}", shell_quoted(value_of(config.command, "data", "DATA")));
-  for (const auto& [key, value] : config.command) {
+  line += fmt::format(" {}", shell_quoted(value_of(config.train.command, "data", "DATA")));
+  for (const auto& [key, value] : config.train.command) {
     if (key != "data" && key != "model") {
       line += value == "true" ? " --" + key : fmt::format(" --{} {}", key, shell_quoted(value));
     }
@@ -155,13 +131,13 @@ std::string last_name(const std::string& path) {
 }
 
 std::string base_of(const RunConfig& config, const Model& model) {
-  return value_of(config.command, "base", value_of(model.provenance, "architecture", "a network"));
+  return value_of(config.train.command, "base", value_of(model.provenance, "architecture", "a network"));
 }
 
 void add_run(const RunConfig& config, const Model& model, RunReport& report) {
   const auto& history = report.curves.history;
   const auto& shape = model.graph.input_shape();
-  report.facts = {{"data", value_of(config.command, "data", "tensors in memory")},
+  report.facts = {{"data", value_of(config.train.command, "data", "tensors in memory")},
                   {"classes", fmt::format("{}", fmt::join(model.class_names, ", "))},
                   {"base", base_of(config, model)},
                   {"weights", weights_of(config, model)},
@@ -176,7 +152,7 @@ void add_run(const RunConfig& config, const Model& model, RunReport& report) {
                   {"batch size", std::to_string(config.train.batch_size)},
                   {"augmentation", config.train.augmentation == Augmentation{}
                                        ? "none"
-                                       : value_of(config.command, "augment", "single options")},
+                                       : value_of(config.train.command, "augment", "single options")},
                   {"seed", std::to_string(config.train.seed)}};
   if (const TrainOptions& train = config.train; !train.fine_tune_from.empty()) {
     report.facts.push_back(
@@ -197,7 +173,7 @@ void add_run(const RunConfig& config, const Model& model, RunReport& report) {
     report.facts.insert(
         report.facts.begin() + 2,
         {"classes added", fmt::format("{}, to {}", value_of(model.provenance, "classes_added", "?"),
-                                      value_of(config.command, "model", "a model in memory"))});
+                                      value_of(config.train.command, "model", "a model in memory"))});
   }
 }
 

@@ -1,4 +1,4 @@
-// What a run's folder says about the run: its configuration, and the facts of a report that need no photos.
+// The facts of a report that need no photos.
 #pragma once
 
 #include <map>
@@ -12,17 +12,6 @@
 #include "report/run_report.h"
 
 namespace headstart {
-
-struct RunConfig {
-  std::string subcommand = "train";
-  std::map<std::string, std::string> command{};
-  TrainOptions train{};
-
-  bool adds_classes() const { return subcommand == "add-classes"; }
-};
-
-// Throws Error for a folder that is no run.
-RunConfig read_config(const std::string& run);
 
 std::string value_of(const std::map<std::string, std::string>& values, const std::string& key,
                      const std::string& otherwise);

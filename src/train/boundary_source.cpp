@@ -5,8 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include <fmt/format.h>
-
 namespace headstart {
 namespace {
 
@@ -50,10 +48,7 @@ class TableSource : public BoundarySource {
     for (std::size_t row = 0; row < table_.samples.size(); ++row) {
       row_of_[static_cast<std::size_t>(table_.samples[row])] = static_cast<int>(row);
     }
-    labels_.clear();
-    for (const Sample& sample : dataset.samples) {
-      labels_.push_back(sample.label);
-    }
+    labels_ = labels_of(dataset);
   }
 
   // Null for a sample that could not be read.
@@ -89,10 +84,8 @@ class LiveSource : public BoundarySource {
       : dataset_(dataset),
         loader_options_(std::move(options.loader)),
         program_(graph, parameters, options.program),
-        unreadable_(unreadable) {
-    for (const Sample& sample : dataset.samples) {
-      labels_.push_back(sample.label);
-    }
+        unreadable_(unreadable),
+        labels_(labels_of(dataset)) {
     Shape shape = graph.input_shape();
     shape.insert(shape.begin(), program_.batch());
     padded_ = Tensor(shape);
@@ -109,7 +102,7 @@ class LiveSource : public BoundarySource {
   const BoundaryBatch* next() override {
     decoded_ = loader_->next();
     if (!decoded_ || decoded_->labels.empty()) {
-      note_unreadable();
+      note_unreadable(unreadable_lines(dataset_, loader_->unreadable()), unreadable_);
       loader_.reset();
       return nullptr;
     }
@@ -125,16 +118,6 @@ class LiveSource : public BoundarySource {
   }
 
  private:
-  void note_unreadable() {
-    for (const UnreadableImage& image : loader_->unreadable()) {
-      const std::string line =
-          fmt::format("{}: {}", dataset_.samples[static_cast<std::size_t>(image.sample)].path, image.message);
-      if (std::find(unreadable_.begin(), unreadable_.end(), line) == unreadable_.end()) {
-        unreadable_.push_back(line);
-      }
-    }
-  }
-
   const Dataset& dataset_;
   LoaderOptions loader_options_;
   BoundaryProgram program_;
@@ -147,6 +130,14 @@ class LiveSource : public BoundarySource {
 };
 
 }  // namespace
+
+void note_unreadable(const std::vector<std::string>& lines, std::vector<std::string>& named) {
+  for (const std::string& line : lines) {
+    if (std::find(named.begin(), named.end(), line) == named.end()) {
+      named.push_back(line);
+    }
+  }
+}
 
 std::unique_ptr<BoundarySource> make_table_source(BoundaryTable table, int batch, const Dataset* dataset) {
   return std::make_unique<TableSource>(std::move(table), batch, dataset);

@@ -44,6 +44,9 @@ struct BoundaryTable {
 std::unique_ptr<BoundarySource> make_table_source(BoundaryTable table, int batch,
                                                   const Dataset* dataset = nullptr);
 
+// Adds those of `lines` that are not named yet.
+void note_unreadable(const std::vector<std::string>& lines, std::vector<std::string>& named);
+
 struct LiveSourceOptions {
   LoaderOptions loader{};
   BoundaryProgram::Options program{};

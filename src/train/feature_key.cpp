@@ -8,8 +8,8 @@
 #include "graph/ancestors.h"
 #include "graph/serialize.h"
 #include "headstart/error.h"
-#include "train/augmentation_json.h"
 #include "train/features.h"
+#include "train/options_json.h"
 
 namespace headstart {
 namespace {
@@ -68,7 +68,7 @@ std::string feature_key(const Graph& graph, const Parameters& parameters,
     }
   }
   if (options.augmentation != Augmentation{}) {
-    hash.update_text(augmentation_to_json(options.augmentation));
+    hash.update_text(to_json(options.augmentation));
     hash.update_text(std::to_string(options.seed));
   }
   return hash.hex();

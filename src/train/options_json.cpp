@@ -1,167 +1,212 @@
-// TrainOptions as JSON, both ways, from one list of fields.
-#include <string>
+// TrainOptions and Augmentation as JSON, both ways, from one list of fields.
+#include "train/options_json.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "headstart/error.h"
 #include "headstart/text.h"
 #include "headstart/train.h"
-#include "train/augmentation_json.h"
 
 namespace headstart {
 namespace {
 
 using nlohmann::json;
 
-constexpr const char* kTrainingMode = "training";
-constexpr const char* kFrozenMode = "frozen";
-
-json optimizer_json(const OptimizerOptions& o) {
-  return {{"kind", to_string(o.kind)},
-          {"learning_rate", o.learning_rate},
-          {"momentum", o.momentum},
-          {"nesterov", o.nesterov},
-          {"rho", o.rho},
-          {"beta_1", o.beta_1},
-          {"beta_2", o.beta_2},
-          {"epsilon", o.epsilon},
-          {"decay", o.decay},
-          {"weight_decay", o.weight_decay},
-          {"clip_norm", o.clip_norm}};
+void visit_fields(auto& archive, OptimizerOptions& o) {
+  archive("kind", o.kind);
+  archive("learning_rate", o.learning_rate);
+  archive("momentum", o.momentum);
+  archive("nesterov", o.nesterov);
+  archive("rho", o.rho);
+  archive("beta_1", o.beta_1);
+  archive("beta_2", o.beta_2);
+  archive("epsilon", o.epsilon);
+  archive("decay", o.decay);
+  archive("weight_decay", o.weight_decay);
+  archive("clip_norm", o.clip_norm);
 }
 
-OptimizerOptions optimizer_of(const json& j) {
-  return {.kind = optimizer_from(j.at("kind").get<std::string>()),
-          .learning_rate = j.at("learning_rate").get<double>(),
-          .momentum = j.at("momentum").get<double>(),
-          .nesterov = j.at("nesterov").get<bool>(),
-          .rho = j.at("rho").get<double>(),
-          .beta_1 = j.at("beta_1").get<double>(),
-          .beta_2 = j.at("beta_2").get<double>(),
-          .epsilon = j.at("epsilon").get<double>(),
-          .decay = j.at("decay").get<double>(),
-          .weight_decay = j.at("weight_decay").get<double>(),
-          .clip_norm = j.at("clip_norm").get<double>()};
+void visit_fields(auto& archive, StageOptions& s) {
+  archive("epochs", s.epochs);
+  archive("optimizer", s.optimizer);
+  archive("schedule", s.schedule);
+  archive("batch_norm", s.batch_norm);
+  archive("head_learning_rate", s.head_learning_rate);
+  archive("layer_decay", s.layer_decay);
 }
 
-json stage_json(const StageOptions& stage) {
-  return {{"epochs", stage.epochs},
-          {"optimizer", optimizer_json(stage.optimizer)},
-          {"schedule", to_string(stage.schedule)},
-          {"batch_norm", stage.batch_norm == BatchNormMode::training ? kTrainingMode : kFrozenMode},
-          {"head_learning_rate", stage.head_learning_rate},
-          {"layer_decay", stage.layer_decay}};
+void visit_fields(auto& archive, Augmentation& a) {
+  archive("rotation", a.rotation);
+  archive("width_shift", a.width_shift);
+  archive("height_shift", a.height_shift);
+  archive("shear", a.shear);
+  archive("zoom", a.zoom);
+  archive("fill_mode", a.fill_mode);
+  archive("fill_value", a.fill_value);
+  archive("channel_shift", a.channel_shift);
+  archive("brightness", a.brightness);
+  archive("horizontal_flip", a.horizontal_flip);
+  archive("vertical_flip", a.vertical_flip);
+  archive("crop_area", a.crop_area);
+  archive("crop_aspect", a.crop_aspect);
+  archive("scale", a.scale);
+  archive("skew", a.skew);
+  archive("contrast", a.contrast);
+  archive("saturation", a.saturation);
+  archive("hue", a.hue);
+  archive("tint", a.tint);
+  archive("blur", a.blur);
+  archive("erase", a.erase);
+  archive("policy", a.policy);
+  archive("rand_operations", a.rand_operations);
+  archive("rand_magnitude", a.rand_magnitude);
 }
 
-StageOptions stage_of(const json& j) {
-  const auto mode = j.at("batch_norm").get<std::string>();
-  if (mode != kTrainingMode && mode != kFrozenMode) {
-    throw Error(
-        fmt::format("[config] batch_norm is {} or {}; received {}", kTrainingMode, kFrozenMode, mode));
+void visit_fields(auto& archive, TrainOptions& t) {
+  archive("head", t.head);
+  archive("fine_tune_from", t.fine_tune_from);
+  archive("fine_tune", t.fine_tune);
+  archive("loss", t.loss);
+  archive("batch_size", t.batch_size);
+  archive("accumulate", t.accumulate);
+  archive("steps_per_epoch", t.steps_per_epoch);
+  archive("validation_steps", t.validation_steps);
+  archive("seed", t.seed);
+  archive("precision", t.precision);
+  archive("cache", t.cache);
+  archive("augmentation", t.augmentation);
+  archive("cached_views", t.cached_views);
+  archive("label_smoothing", t.label_smoothing);
+  archive("mixup", t.mixup);
+  archive("cutmix", t.cutmix);
+  archive("monitor", t.monitor);
+  archive("patience", t.patience);
+  archive("average_decay", t.average_decay);
+  archive("balanced_class_weights", t.balanced_class_weights);
+  archive("class_weights", t.class_weights);
+  archive("balanced_sampling", t.balanced_sampling);
+  archive("logit_adjustment", t.logit_adjustment);
+  archive("validation_fraction", t.validation_fraction);
+  archive("accepted_share", t.accepted_share);
+  archive("strict", t.strict);
+}
+
+// By value.
+std::vector<std::string> words_of(AugmentPolicy) { return {"none", "rand-augment", "trivial-augment"}; }
+std::vector<std::string> words_of(BatchNormMode) { return {"frozen", "training"}; }
+std::vector<std::string> words_of(CacheMode) { return {"auto", "off"}; }
+std::vector<std::string> words_of(Monitor) { return {"val_accuracy", "val_loss"}; }
+
+template <typename Field>
+concept HasWords = requires(Field field) {
+  words_of(field);
+};
+template <typename Field>
+concept HasFields = requires(json& archive, Field& field) {
+  visit_fields(archive, field);
+};
+
+json json_of(const std::optional<Loss>& loss) { return loss ? to_string(*loss) : ""; }
+json json_of(const AugmentRange& range) { return {range.low, range.high}; }
+template <typename Field>
+json json_of(const Field& field);
+
+struct FieldWriter {
+  json object = json::object();
+  void operator()(const char* key, const auto& field) { object[key] = json_of(field); }
+};
+
+template <typename Field>
+json json_of(const Field& field) {
+  if constexpr (HasFields<Field>) {
+    Field copy = field;
+    FieldWriter writer;
+    visit_fields(writer, copy);
+    return writer.object;
+  } else if constexpr (HasWords<Field>) {
+    return words_of(field).at(static_cast<std::size_t>(field));
+  } else if constexpr (requires { to_string(field); }) {
+    return to_string(field);
+  } else {
+    return field;
   }
-  return {.epochs = j.at("epochs").get<int>(),
-          .optimizer = optimizer_of(j.at("optimizer")),
-          .schedule = schedule_from(j.at("schedule").get<std::string>()),
-          .batch_norm = mode == kTrainingMode ? BatchNormMode::training : BatchNormMode::frozen,
-          .head_learning_rate = j.at("head_learning_rate").get<double>(),
-          .layer_decay = j.at("layer_decay").get<double>()};
 }
 
-json to_json_value(const TrainOptions& options) {
-  return {{"head", stage_json(options.head)},
-          {"fine_tune_from", options.fine_tune_from},
-          {"fine_tune", stage_json(options.fine_tune)},
-          {"loss", options.loss ? to_string(*options.loss) : ""},
-          {"batch_size", options.batch_size},
-          {"accumulate", options.accumulate},
-          {"steps_per_epoch", options.steps_per_epoch},
-          {"validation_steps", options.validation_steps},
-          {"seed", options.seed},
-          {"precision", to_string(options.precision)},
-          {"cache", options.cache == CacheMode::automatic ? "auto" : "off"},
-          {"augmentation", json::parse(augmentation_to_json(options.augmentation))},
-          {"cached_views", options.cached_views},
-          {"label_smoothing", options.label_smoothing},
-          {"mixup", options.mixup},
-          {"cutmix", options.cutmix},
-          {"monitor", options.monitor == Monitor::val_accuracy ? "val_accuracy" : "val_loss"},
-          {"patience", options.patience},
-          {"average_decay", options.average_decay},
-          {"balanced_class_weights", options.balanced_class_weights},
-          {"class_weights", options.class_weights},
-          {"balanced_sampling", options.balanced_sampling},
-          {"logit_adjustment", options.logit_adjustment},
-          {"validation_fraction", options.validation_fraction},
-          {"accepted_share", options.accepted_share},
-          {"strict", options.strict}};
+void parse_field(const std::string& text, OptimizerKind& kind) { kind = optimizer_from(text); }
+void parse_field(const std::string& text, Schedule& schedule) { schedule = schedule_from(text); }
+void parse_field(const std::string& text, Precision& precision) { precision = precision_from(text); }
+void parse_field(const std::string& text, FillMode& mode) { mode = fill_mode_from(text); }
+void parse_field(const std::string& text, std::optional<Loss>& loss) {
+  loss = text.empty() ? std::nullopt : std::optional(loss_from(text));
 }
 
-bool is_one_of(const json& j, const char* key, const char* yes, const char* no) {
-  const auto word = j.at(key).get<std::string>();
-  if (word != yes && word != no) {
-    throw Error(fmt::format("[config] {} is {} or {}; received {}", key, yes, no, word));
-  }
-  return word == yes;
+void read_field(const char*, const json& value, AugmentRange& range) {
+  range = {value.at(0).get<float>(), value.at(1).get<float>()};
 }
+template <typename Field>
+void read_field(const char* key, const json& value, Field& field);
 
-void refuse_unknown_keys(const json& given, const json& known, const std::string& where) {
-  std::vector<std::string> names;
-  for (const auto& [key, value] : known.items()) {
-    names.push_back(key);
-  }
-  for (const auto& [key, value] : given.items()) {
-    if (!known.contains(key)) {
-      throw Error(fmt::format("[config] {} has no \"{}\"{}", where, key, did_you_mean(key, names)));
+// Takes what is there out of the object, so that what remains is unknown; what is left out keeps its default.
+struct FieldReader {
+  json object;
+  std::vector<std::string> known{};
+  void operator()(const char* key, auto& field) {
+    known.emplace_back(key);
+    if (object.contains(key)) {
+      read_field(key, object.at(key), field);
+      object.erase(key);
     }
-    if (value.is_object()) {
-      refuse_unknown_keys(value, known.at(key), key);
+  }
+};
+
+template <typename Field>
+void read_field(const char* key, const json& value, Field& field) {
+  if constexpr (HasFields<Field>) {
+    if (!value.is_object()) {
+      throw Error(fmt::format("[config] expected {} as a JSON object; received another value", key));
     }
+    FieldReader reader{.object = value};
+    visit_fields(reader, field);
+    if (!reader.object.empty()) {
+      const std::string unknown = reader.object.begin().key();
+      throw Error(
+          fmt::format("[config] {} has no \"{}\"{}", key, unknown, did_you_mean(unknown, reader.known)));
+    }
+  } else if constexpr (HasWords<Field>) {
+    const auto word = value.get<std::string>();
+    const auto words = words_of(field);
+    const auto found = std::find(words.begin(), words.end(), word);
+    if (found == words.end()) {
+      throw Error(fmt::format("[config] {} is {}; received {}", key, fmt::join(words, " or "), word));
+    }
+    field = static_cast<Field>(found - words.begin());
+  } else if constexpr (requires { parse_field(std::string(), field); }) {
+    parse_field(value.get<std::string>(), field);
+  } else {
+    value.get_to(field);
   }
 }
 
 }  // namespace
 
-std::string to_json(const TrainOptions& options) { return to_json_value(options).dump(2); }
+std::string to_json(const Augmentation& augmentation) { return json_of(augmentation).dump(); }
+
+std::string to_json(const TrainOptions& options) { return json_of(options).dump(2); }
 
 TrainOptions train_options_from_json(const std::string& text) {
   try {
-    // What is left out keeps its default.
-    json j = to_json_value({});
-    const json given = json::parse(text);
-    refuse_unknown_keys(given, j, "the training options");
-    j.merge_patch(given);
     TrainOptions options;
-    options.head = stage_of(j.at("head"));
-    options.fine_tune_from = j.at("fine_tune_from").get<std::string>();
-    options.fine_tune = stage_of(j.at("fine_tune"));
-    if (const auto loss = j.at("loss").get<std::string>(); !loss.empty()) {
-      options.loss = loss_from(loss);
-    }
-    options.batch_size = j.at("batch_size").get<int>();
-    options.accumulate = j.at("accumulate").get<int>();
-    options.steps_per_epoch = j.at("steps_per_epoch").get<int>();
-    options.validation_steps = j.at("validation_steps").get<int>();
-    options.seed = j.at("seed").get<std::uint64_t>();
-    options.precision = precision_from(j.at("precision").get<std::string>());
-    options.cache = is_one_of(j, "cache", "auto", "off") ? CacheMode::automatic : CacheMode::off;
-    options.monitor =
-        is_one_of(j, "monitor", "val_accuracy", "val_loss") ? Monitor::val_accuracy : Monitor::val_loss;
-    options.augmentation = augmentation_from_json(j.at("augmentation").dump());
-    options.cached_views = j.at("cached_views").get<int>();
-    options.label_smoothing = j.at("label_smoothing").get<double>();
-    options.mixup = j.at("mixup").get<double>();
-    options.cutmix = j.at("cutmix").get<double>();
-    options.patience = j.at("patience").get<int>();
-    options.average_decay = j.at("average_decay").get<double>();
-    options.balanced_class_weights = j.at("balanced_class_weights").get<bool>();
-    options.class_weights = j.at("class_weights").get<std::vector<float>>();
-    options.balanced_sampling = j.at("balanced_sampling").get<bool>();
-    options.logit_adjustment = j.at("logit_adjustment").get<double>();
-    options.validation_fraction = j.at("validation_fraction").get<double>();
-    options.accepted_share = j.at("accepted_share").get<double>();
-    options.strict = j.at("strict").get<bool>();
+    read_field("the training options", json::parse(text), options);
+    check_augmentation(options.augmentation);
     return options;
   } catch (const json::exception& error) {
     throw Error(

@@ -17,6 +17,7 @@
 #include "data/csv.h"
 #include "headstart/error.h"
 #include "weights/ranges_json.h"
+#include "weights/safe_json.h"
 #include "weights/safetensors.h"
 
 namespace headstart {
@@ -229,8 +230,7 @@ FileLock lock_run_folder(const std::string& directory) {
 void write_config(const std::string& directory, const TrainOptions& options, const std::string& subcommand) {
   const json config = {
       {"subcommand", subcommand}, {"command", options.command}, {"train", json::parse(to_json(options))}};
-  write_file_atomically((fs::path(directory) / kConfig).string(),
-                        [&](std::ostream& out) { out << config.dump(2) << "\n"; });
+  write_file_atomically((fs::path(directory) / kConfig).string(), config.dump(2) + "\n");
 }
 
 void write_held_out(const std::string& directory, const Dataset* held_out) {
@@ -298,17 +298,24 @@ std::optional<DatasetSplits> as_run_divided(const std::string& run, const Datase
   return divided.validation->samples.empty() ? std::nullopt : std::optional(std::move(divided));
 }
 
-std::optional<TrainOptions> options_of_run(const std::string& directory) {
+std::optional<RunConfig> read_run_config(const std::string& directory) {
+  constexpr const char* kTag = "config";
+  constexpr std::uint64_t kMaximumBytes = std::uint64_t{1} << 24;
   const std::string path = (fs::path(directory) / kConfig).string();
   if (!fs::exists(path)) {
     return std::nullopt;
   }
-  const auto bytes = read_file(path);
-  const json config = json::parse(bytes.begin(), bytes.end(), nullptr, false);
-  if (!config.is_object() || !config.contains("train")) {
-    throw Error(fmt::format("[config] expected the config.json of a run; received {}", path));
+  const auto bytes = read_file(path, kMaximumBytes);
+  const json document = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, kTag);
+  RunConfig config{.train = train_options_from_json(json_member(document, "train", kTag).dump())};
+  const json& command = json_member(document, "command", kTag);
+  for (const auto& [key, value] : command.items()) {
+    config.train.command[key] = json_string(command, key.c_str(), kTag);
   }
-  return train_options_from_json(config["train"].dump());
+  if (document.contains("subcommand")) {
+    config.subcommand = json_string(document, "subcommand", kTag);
+  }
+  return config;
 }
 
 std::string model_path(const std::string& directory) {

@@ -39,7 +39,7 @@ void save_checkpoint(const std::string& directory, const RunState& state, const 
 // Empty when there is none.
 std::optional<RunState> load_checkpoint(const std::string& directory, const std::string& fingerprint);
 
-// held_out.csv: the paths of the photos that the training held out itself; nothing: it held none out.
+// held_out.csv: paths and hashes of the photos that the training held out itself; null: it held none out.
 void write_held_out(const std::string& directory, const Dataset* held_out);
 // Where a run that has no model yet writes its held_out.csv and config.json: its folder, unless the model of
 // an earlier run lies there, which those of that run describe. Then they wait in checkpoint/.

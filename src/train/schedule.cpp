@@ -1,6 +1,5 @@
 // What multiplies the learning rate at a step: warm-up, then the schedule's curve.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <numbers>
 #include <string_view>
@@ -26,12 +25,11 @@ constexpr NamedKind kScheduleKinds[] = {
     {"plateau", Schedule::Kind::plateau}};
 
 double number(const std::string& text, const std::string& whole) {
-  double value = 0.0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) {
+  const auto value = number_from<double>(text);
+  if (!value || !std::isfinite(*value)) {
     throw Error(fmt::format("[schedule] expected a number in \"{}\"; received \"{}\"", whole, text));
   }
-  return value;
+  return *value;
 }
 
 bool has_steps(Schedule::Kind kind) {

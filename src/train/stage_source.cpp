@@ -1,6 +1,5 @@
 #include "train/stage_source.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -8,17 +7,6 @@
 #include "train/features.h"
 
 namespace headstart {
-namespace {
-
-void note_unreadable(const std::vector<std::string>& lines, std::vector<std::string>& named) {
-  for (const std::string& line : lines) {
-    if (std::find(named.begin(), named.end(), line) == named.end()) {
-      named.push_back(line);
-    }
-  }
-}
-
-}  // namespace
 
 std::unique_ptr<BoundarySource> make_stage_source(Session& session, const Split& split, const Partition& cut,
                                                   const StageSourceOptions& options) {

@@ -31,14 +31,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::vector<int> labels_of(const Split& split) {
-  if (split.memory != nullptr) {
-    return split.memory->labels;
-  }
-  std::vector<int> labels;
-  for (const Sample& sample : split.files->samples) {
-    labels.push_back(sample.label);
-  }
-  return labels;
+  return split.memory != nullptr ? split.memory->labels : labels_of(*split.files);
 }
 
 void check_labels(const Graph& graph, const std::vector<int>& labels) {
@@ -54,7 +47,7 @@ void check_labels(const Graph& graph, const std::vector<int>& labels) {
 }
 
 void check_labels(const Graph& graph, const Dataset& data) {
-  const auto labels = labels_of({.files = &data});
+  const auto labels = labels_of(data);
   check_labels(graph, labels);
   const auto names = static_cast<int>(data.class_names.size());
   if (const auto largest = std::max_element(labels.begin(), labels.end());

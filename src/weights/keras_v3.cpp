@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <map>
 #include <vector>
 
+#include "headstart/text.h"
 #include "weights/keras_config.h"
 #include "weights/safe_json.h"
 
@@ -27,15 +27,8 @@ std::optional<Address> layers_group(Hdf5File& h5, Address model) {
 // "conv2d_10" after "conv2d_9".
 std::pair<std::string, int> stem_and_number(const std::string& name) {
   const auto at = name.rfind('_');
-  int number = 0;
-  if (at != std::string::npos) {
-    const auto* end = name.data() + name.size();
-    const auto [rest, error] = std::from_chars(name.data() + at + 1, end, number);
-    if (error == std::errc{} && rest == end) {
-      return {name.substr(0, at), number};
-    }
-  }
-  return {name, 0};
+  const auto number = at == std::string::npos ? std::nullopt : number_from<int>(name.substr(at + 1));
+  return number ? std::pair(name.substr(0, at), *number) : std::pair(name, 0);
 }
 
 // The layers of a model's config by the name of their group: the class in snake case, counted.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <set>
 #include <string_view>
@@ -110,11 +109,8 @@ std::optional<AutomaticName> automatic_name(std::string_view name) {
       return AutomaticName{stem, 0};
     }
     if (name.starts_with(stem) && name[stem.size()] == '_') {
-      AutomaticName result{stem, 0};
-      const auto* end = name.data() + name.size();
-      const auto [rest, error] = std::from_chars(name.data() + stem.size() + 1, end, result.number);
-      if (error == std::errc{} && rest == end) {
-        return result;
+      if (const auto number = number_from<int>(name.substr(stem.size() + 1))) {
+        return AutomaticName{stem, *number};
       }
     }
   }

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <optional>
 
+#include "headstart/text.h"
 #include "weights/element_type.h"
 #include "weights/protobuf.h"
 
@@ -166,15 +166,13 @@ std::optional<ElementType> float_type(std::int64_t type) {
   }
 }
 
-std::uint64_t number_from(std::string_view text, std::uint64_t otherwise) {
-  std::uint64_t value = otherwise;
-  const auto* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
-  if (!text.empty() && (error != std::errc{} || rest != end)) {
+std::uint64_t place_from(std::string_view text, std::uint64_t otherwise) {
+  const auto value = number_from<std::uint64_t>(text);
+  if (!text.empty() && !value) {
     throw Error(fmt::format("[{}] expected a number as offset or length of external data; received {}",
                             kOnnxTag, text.substr(0, 100)));
   }
-  return value;
+  return value.value_or(otherwise);
 }
 
 void check_size(const OnnxTensor& tensor, std::uint64_t bytes) {
@@ -250,8 +248,8 @@ Tensor OnnxTensors::read_external(const OnnxTensor& tensor) {
     found = externals_.emplace(location, External{std::move(file), size}).first;
   }
   auto& [file, budget] = found->second;
-  const auto offset = number_from(tensor.external_offset, 0);
-  const auto length = number_from(tensor.external_length, file.size - std::min(offset, file.size));
+  const auto offset = place_from(tensor.external_offset, 0);
+  const auto length = place_from(tensor.external_length, file.size - std::min(offset, file.size));
   check_size(tensor, length);
   if (length > budget) {
     throw Error(fmt::format("[{}] the tensors take more bytes of {} than it has; it is damaged", kOnnxTag,

@@ -20,14 +20,14 @@ enum class WeightLayout {
 
 struct SourceWeight {
   std::string key;  // in WeightFile::tensors
-  std::string
-      kind;  // "kernel", "gamma", ...; empty where the file does not say (Keras 1): then the position counts
+  // "kernel", "gamma", ...; empty where the file does not say (Keras 1): then the position counts.
+  std::string kind;
   const Tensor* tensor = nullptr;
 };
 
 struct SourceLayer {
-  std::string
-      group;         // name of the Keras layer group it stands in ("vgg16" of a nested model), else as `name`
+  // Name of the Keras layer group it stands in ("vgg16" of a nested model), else as `name`.
+  std::string group;
   std::string name;  // "block1_conv1", "layer1.0.bn1"
   std::vector<SourceWeight> weights{};
   std::uint64_t place = 0;         // in the network (weights/places.h); 0: not known

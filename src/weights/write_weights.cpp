@@ -1,5 +1,4 @@
 // Writes parameters in the format that the file's extension says.
-#include <filesystem>
 
 #include "headstart/error.h"
 #include "headstart/text.h"
@@ -13,7 +12,7 @@ namespace headstart {
 void write_weights(const Graph& graph, const Parameters& parameters, const std::string& path,
                    TensorNames names) {
   check_parameters(graph, parameters);
-  const auto extension = lower(std::filesystem::path(path).extension().string());
+  const auto extension = extension_of(path);
   if (extension == ".safetensors" && names == TensorNames::torch) {
     write_safetensors(path, torch_state_dict(graph, parameters), {{"format", "pt"}});
   } else if (extension == ".safetensors") {

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include <unistd.h>
 #include <nlohmann/json.hpp>
 
 #include <gtest/gtest.h>
@@ -54,11 +53,6 @@ bool has_keys(const json& object, const std::vector<const char*>& keys) {
     }
   }
   return true;
-}
-
-std::string text_of(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 // Well-formed, self-contained, with its sections.

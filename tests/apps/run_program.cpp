@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 namespace headstart::test {
-namespace {
-
 std::string text_of(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
 }
+
+namespace {
 
 [[noreturn]] void become_program(const std::vector<std::string>& arguments,
                                  const std::filesystem::path& folder, const std::string& cache) {
@@ -39,11 +39,6 @@ std::string text_of(const std::filesystem::path& path) {
   ::_exit(127);
 }
 
-std::filesystem::path fresh_folder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "headstart_apps.XXXXXX").string();
-  return ::mkdtemp(pattern.data());
-}
-
 pid_t started(const std::vector<std::string>& arguments, const std::filesystem::path& folder,
               const std::string& cache) {
   const pid_t child = ::fork();
@@ -58,23 +53,19 @@ int status_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }  // namespace
 
 ProgramResult run_program(const std::vector<std::string>& arguments, const std::string& cache) {
-  const auto folder = fresh_folder();
+  const TemporaryFolder folder;
   int status = 0;
-  ::waitpid(started(arguments, folder, cache), &status, 0);
-  ProgramResult result{
-      .status = status_of(status), .output = text_of(folder / "out"), .errors = text_of(folder / "err")};
-  std::filesystem::remove_all(folder);
-  return result;
+  ::waitpid(started(arguments, folder.path(), cache), &status, 0);
+  return {.status = status_of(status), .output = text_of(folder / "out"), .errors = text_of(folder / "err")};
 }
 
 RunningProgram::RunningProgram(const std::vector<std::string>& arguments)
-    : folder_(fresh_folder()), child_(started(arguments, folder_, "")) {}
+    : child_(started(arguments, folder_.path(), "")) {}
 
 RunningProgram::~RunningProgram() {
   if (!ended()) {
     end(SIGKILL);
   }
-  std::filesystem::remove_all(folder_);
 }
 
 std::string RunningProgram::errors() const { return text_of(folder_ / "err"); }

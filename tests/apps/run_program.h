@@ -8,6 +8,8 @@
 
 #include <sys/types.h>
 
+#include "support/temporary_folder.h"
+
 namespace headstart::test {
 
 struct ProgramResult {
@@ -18,6 +20,8 @@ struct ProgramResult {
 // Runs `headstart` with the arguments; nothing of the user's caches is seen. `cache`: a folder that is kept
 // as its cache, else an empty one is made and removed.
 ProgramResult run_program(const std::vector<std::string>& arguments, const std::string& cache = "");
+
+std::string text_of(const std::filesystem::path& file);
 
 // The same while it runs; killed when the object goes.
 class RunningProgram {
@@ -36,7 +40,7 @@ class RunningProgram {
  private:
   bool ended();
 
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
   pid_t child_;
   std::optional<int> status_{};
 };

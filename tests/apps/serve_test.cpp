@@ -23,6 +23,7 @@
 #include "headstart/zoo.h"
 #include "run_program.h"
 #include "support/formula.h"
+#include "support/temporary_folder.h"
 
 namespace headstart::test {
 namespace {
@@ -34,8 +35,6 @@ using Files = httplib::MultipartFormDataItems;
 class SmallModel {
  public:
   SmallModel() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "headstart_serve.XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
     Model model;
     const auto& which = architecture("mobilenet");
     model.graph = build_architecture(which, {.height = 32, .width = 32, .alpha = 0.25, .classes = 3});
@@ -44,15 +43,12 @@ class SmallModel {
     model.class_names = {"red", "green", "blue"};
     save_model(model, path());
   }
-  SmallModel(const SmallModel&) = delete;
-  SmallModel& operator=(const SmallModel&) = delete;
-  ~SmallModel() { std::filesystem::remove_all(folder_); }
 
-  std::string path() const { return (folder_ / "model.safetensors").string(); }
-  const std::filesystem::path& folder() const { return folder_; }
+  std::string path() const { return folder_ / "model.safetensors"; }
+  const std::filesystem::path& folder() const { return folder_.path(); }
 
  private:
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
 };
 
 std::string png(int key) {

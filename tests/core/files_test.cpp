@@ -17,6 +17,7 @@
 
 #include "headstart/error.h"
 #include "headstart/progress.h"
+#include "support/error_message.h"
 #include "support/file_size_limit.h"
 #include "support/temporary_folder.h"
 
@@ -38,15 +39,6 @@ class FilesTest : public testing::Test {
   test::TemporaryFolder directory_;
 };
 
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no Error";
-}
-
 TEST_F(FilesTest, WritesAndReadsBack) {
   std::string content(1'000'003, 'x');
   for (std::size_t i = 0; i < content.size(); ++i) {
@@ -65,12 +57,13 @@ TEST_F(FilesTest, WritesAndReadsBack) {
 }
 
 TEST_F(FilesTest, ReadRefusesMissingDirectoryAndTooLarge) {
-  EXPECT_NE(message_of([&] { read_file(path("none")); }).find(path("none") + ": No such file"),
+  EXPECT_NE(test::message_of([&] { read_file(path("none")); }).find(path("none") + ": No such file"),
             std::string::npos);
-  EXPECT_NE(message_of([&] { read_file(directory_.path().string()); }).find("directory"), std::string::npos);
+  EXPECT_NE(test::message_of([&] { read_file(directory_.path().string()); }).find("directory"),
+            std::string::npos);
   std::ofstream(path("five")) << "12345";
   EXPECT_EQ(read_file(path("five"), 5).size(), 5U);
-  EXPECT_NE(message_of([&] { read_file(path("five"), 4); }).find("larger than the 4 bytes"),
+  EXPECT_NE(test::message_of([&] { read_file(path("five"), 4); }).find("larger than the 4 bytes"),
             std::string::npos);
 }
 
@@ -91,14 +84,14 @@ TEST_F(FilesTest, TheWaitForAPipeEndsWithTheSignalToStop) {
     std::this_thread::sleep_for(std::chrono::milliseconds(150));
     request_stop(true);
   });
-  EXPECT_NE(message_of([&] { read_file(path("pipe")); }).find("signal to stop"), std::string::npos);
+  EXPECT_NE(test::message_of([&] { read_file(path("pipe")); }).find("signal to stop"), std::string::npos);
   signal.join();
   request_stop(false);
 }
 
 TEST_F(FilesTest, MapRefusesAPipeAtOnce) {
   ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
-  const auto message = message_of([&] { MappedFile{path("pipe")}; });
+  const auto message = test::message_of([&] { MappedFile{path("pipe")}; });
   EXPECT_NE(message.find("expected a regular file; received the pipe " + path("pipe")), std::string::npos)
       << message;
 }
@@ -128,8 +121,8 @@ TEST_F(FilesTest, FullDiskKeepsTheOldFile) {
   std::string message;
   {
     const test::FileSizeLimit limit(4096);
-    message =
-        message_of([&] { write_file_atomically(path("model"), [&](std::ostream& out) { out << content; }); });
+    message = test::message_of(
+        [&] { write_file_atomically(path("model"), [&](std::ostream& out) { out << content; }); });
   }
   EXPECT_NE(message.find("cannot write " + path("model") + ": File too large"), std::string::npos) << message;
   EXPECT_EQ(text_of(path("model")), "old");
@@ -172,9 +165,9 @@ TEST_F(FilesTest, WritesByNameAsByStream) {
   std::ofstream(path("real")) << "old";
   ::chmod(path("real").c_str(), 0640);
   std::filesystem::create_symlink("real", path("link"));
-  EXPECT_EQ(
-      message_of([&] { write_by_name_atomically(path("link"), [](const auto&) { throw Error("full"); }); }),
-      "full");
+  EXPECT_EQ(test::message_of(
+                [&] { write_by_name_atomically(path("link"), [](const auto&) { throw Error("full"); }); }),
+            "full");
   EXPECT_EQ(text_of(path("real")), "old");
   write_by_name_atomically(path("link"), [](const std::string& name) { std::ofstream(name) << "new"; });
   EXPECT_TRUE(std::filesystem::is_symlink(path("link")));
@@ -187,13 +180,14 @@ TEST_F(FilesTest, WritesByNameAsByStream) {
 
 TEST_F(FilesTest, DevicesAreWrittenNotReplaced) {
   write_file_atomically("/dev/null", [](std::ostream& out) { out << "gone"; });
-  const auto message = message_of([] { write_by_name_atomically("/dev/null", [](const auto&) {}); });
+  const auto message = test::message_of([] { write_by_name_atomically("/dev/null", [](const auto&) {}); });
   EXPECT_NE(message.find("the device /dev/null"), std::string::npos) << message;
   EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
 }
 
 TEST_F(FilesTest, UnwritableFolderIsNamed) {
-  const auto message = message_of([&] { write_file_atomically(path("no/model"), [](std::ostream&) {}); });
+  const auto message =
+      test::message_of([&] { write_file_atomically(path("no/model"), [](std::ostream&) {}); });
   EXPECT_NE(message.find(path("no/model") + ": No such file"), std::string::npos) << message;
 }
 
@@ -204,7 +198,7 @@ TEST_F(FilesTest, APrivateDirectoryIsOfThisUserAlone) {
   EXPECT_EQ(status.st_mode & 0777U, 0700U);
   make_private_directory(path("fresh"));
   const auto expect_refused = [&](const std::string& name) {
-    const auto message = message_of([&] { make_private_directory(path(name)); });
+    const auto message = test::message_of([&] { make_private_directory(path(name)); });
     EXPECT_NE(message.find("HEADSTART_CACHE"), std::string::npos) << name << ": " << message;
   };
   std::filesystem::create_directory_symlink(path("fresh"), path("link"));
@@ -230,8 +224,8 @@ TEST_F(FilesTest, WithoutAHomeTheCacheIsAPrivateDirectory) {
       }
       ::setuid(kNobodyKnown);
       std::string found;
-      const auto message = message_of([&] { found = cache_directory(); });
-      ::_exit(message != "no Error" ? 1 : found == path("headstart-54321") ? 0 : 2);
+      const auto message = test::message_of([&] { found = cache_directory(); });
+      ::_exit(message != "no error" ? 1 : found == path("headstart-54321") ? 0 : 2);
     }
     int status = -1;
     ::waitpid(child, &status, 0);

@@ -82,5 +82,18 @@ TEST(Bytes, AreReadAndWrittenAsPeopleDo) {
 
 TEST(Lower, LeavesOtherAlphabetsAlone) { EXPECT_EQ(lower("Samoyed \xC3\x89"), "samoyed \xC3\x89"); }
 
+TEST(NumberFrom, IsTheWholeText) {
+  EXPECT_EQ(number_from<int>("12"), 12);
+  EXPECT_EQ(number_from<float>("-0.5"), -0.5F);
+  for (const char* text : {"", "12a", " 12", "1.5", "99999999999"}) {
+    EXPECT_EQ(number_from<int>(text), std::nullopt) << text;
+  }
+}
+
+TEST(ExtensionOf, IsInLowerCaseWithItsDot) {
+  EXPECT_EQ(extension_of("photos.old/Cat.JPEG"), ".jpeg");
+  EXPECT_EQ(extension_of("photos.old/cat"), "");
+}
+
 }  // namespace
 }  // namespace headstart

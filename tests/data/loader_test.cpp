@@ -1,8 +1,5 @@
 // The loader's order, its treatment of unreadable images, and its threads.
-#include <unistd.h>
-
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <new>
 
@@ -11,11 +8,10 @@
 
 #include "headstart/dataset.h"
 #include "headstart/error.h"
+#include "support/temporary_folder.h"
 
 namespace headstart {
 namespace {
-
-namespace fs = std::filesystem;
 
 // A flat 24-bit BMP of 3x2 pixels.
 void write_flat_picture(const std::string& path, std::uint8_t value) {
@@ -36,9 +32,6 @@ void write_flat_picture(const std::string& path, std::uint8_t value) {
 class LoaderTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / fmt::format("headstart_loader_{}", ::getpid());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
     dataset_.class_names = {"even", "odd"};
     for (int i = 0; i < 40; ++i) {
       const std::string path = folder_ / fmt::format("{}.bmp", i);
@@ -47,7 +40,6 @@ class LoaderTest : public testing::Test {
       items_.push_back({i, 100 + i});
     }
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   void break_samples(const std::vector<int>& broken) {
     for (const int sample : broken) {
@@ -62,7 +54,7 @@ class LoaderTest : public testing::Test {
             .batches_ahead = 2};
   }
 
-  fs::path folder_;
+  test::TemporaryFolder folder_;
   Dataset dataset_;
   std::vector<LoaderItem> items_;
 };

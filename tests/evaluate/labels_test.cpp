@@ -5,10 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <set>
-
-#include <unistd.h>
 
 #include <gtest/gtest.h>
 
@@ -19,6 +16,7 @@
 #include "headstart/split.h"
 #include "headstart/train.h"
 #include "support/paths.h"
+#include "support/temporary_folder.h"
 
 namespace headstart {
 namespace {
@@ -275,16 +273,9 @@ class CountingObserver : public TrainObserver {
 
 class LabelErrorsOfPhotos : public testing::Test {
  protected:
-  LabelErrorsOfPhotos() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "headstart_labels.XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    ::setenv("HEADSTART_CACHE", folder_.c_str(), 1);
-  }
-  ~LabelErrorsOfPhotos() override {
-    ::unsetenv("HEADSTART_CACHE");
-    std::filesystem::remove_all(folder_);
-  }
-  std::filesystem::path folder_;
+  LabelErrorsOfPhotos() { ::setenv("HEADSTART_CACHE", folder_.path().c_str(), 1); }
+  ~LabelErrorsOfPhotos() override { ::unsetenv("HEADSTART_CACHE"); }
+  test::TemporaryFolder folder_;
 };
 
 TEST_F(LabelErrorsOfPhotos, FindsSwappedLabelsAndSharesTheCacheWithTraining) {

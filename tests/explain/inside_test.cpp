@@ -5,8 +5,6 @@
 #include <span>
 #include <string>
 
-#include <unistd.h>
-
 #include <gtest/gtest.h>
 
 #include "explain/before_activation.h"
@@ -16,6 +14,7 @@
 #include "headstart/predict.h"
 #include "headstart/zoo.h"
 #include "support/formula.h"
+#include "support/temporary_folder.h"
 
 namespace headstart {
 namespace {
@@ -191,31 +190,28 @@ TEST(Maximize, IncreasesAFilterAndAClassAndRepeats) {
 class WithPhotos : public testing::Test {
  protected:
   WithPhotos() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "headstart_explain.XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
     for (int i = 0; i < 3; ++i) {
       write("red", i, plain(static_cast<std::uint8_t>(200 + 10 * i), 10));
       write("blue", i, plain(10, static_cast<std::uint8_t>(200 + 10 * i)));
     }
   }
-  ~WithPhotos() override { std::filesystem::remove_all(folder_); }
 
   void write(const std::string& label, int index, const Image& image) const {
     std::filesystem::create_directories(folder_ / label);
     write_png(image, photo(label, index));
   }
   std::string photo(const std::string& label, int index) const {
-    return (folder_ / label / (std::to_string(index) + ".png")).string();
+    return folder_ / (label + "/" + std::to_string(index) + ".png");
   }
 
-  std::filesystem::path folder_;
+  test::TemporaryFolder folder_;
 };
 
 TEST_F(WithPhotos, NeighboursAreThoseOfTheSameColour) {
   const Model model = network("mobilenet", 32, 2);
   Progress silent;
   const auto found =
-      nearest_photos(model, photo("red", 1), read_dataset(folder_.string()).train, "", 3, {}, silent);
+      nearest_photos(model, photo("red", 1), read_dataset(folder_.path().string()).train, "", 3, {}, silent);
   ASSERT_EQ(found.size(), 3U);
   EXPECT_EQ(found.front().path, photo("red", 1));
   EXPECT_NEAR(found.front().similarity, 1.0F, 1e-4F);
@@ -226,7 +222,7 @@ TEST_F(WithPhotos, NeighboursAreThoseOfTheSameColour) {
 
 TEST_F(WithPhotos, GradientsVanishBelowALayerOfZeros) {
   Model model = network("cnn_150", 46, 2);
-  const Dataset dataset = read_dataset(folder_.string()).train;
+  const Dataset dataset = read_dataset(folder_.path().string()).train;
   const auto before = layer_gradients(model, dataset, 6, 0.1);
   EXPECT_EQ(before.images, 6);
   ASSERT_EQ(before.layers.size(), 6U);
@@ -246,7 +242,7 @@ TEST_F(WithPhotos, GradientsVanishBelowALayerOfZeros) {
 TEST_F(WithPhotos, GradientsAreOfTheNetworkAsItPredicts) {
   Model model = network("cnn_150_dropout", 46, 2);
   model.class_names = {"red", "blue"};  // in another order than the data's
-  Dataset dataset = read_dataset(folder_.string()).train;
+  Dataset dataset = read_dataset(folder_.path().string()).train;
   Progress silent;
   const auto loss = evaluate(model, dataset, {.precision = Precision::f32}, silent).evaluation.loss;
   const auto images = static_cast<int>(dataset.samples.size());

@@ -13,6 +13,7 @@
 #include "exported.h"
 #include "headstart/error.h"
 #include "headstart/weights.h"
+#include "support/temporary_folder.h"
 #include "weights/protobuf.h"
 
 namespace headstart::test {
@@ -49,25 +50,24 @@ void expect_same_parameters(const Graph& graph, const Parameters& original, cons
 }
 
 TEST(Export, KeepsTheParametersOfEveryOp) {
-  const ExportFolder folder;
+  const TemporaryFolder folder;
   for (const auto& each : reference::all_cases()) {
     if (each.name.starts_with("weight_norm")) {  // written as the product of their two factors
       continue;
     }
     SCOPED_TRACE(each.name);
-    export_case(each, folder.path("model.onnx"));
-    expect_same_parameters(each.graph, reference::random_parameters(each.graph, 3),
-                           folder.path("model.onnx"));
+    export_case(each, folder / "model.onnx");
+    expect_same_parameters(each.graph, reference::random_parameters(each.graph, 3), folder / "model.onnx");
   }
 }
 
 TEST(Export, KeepsTheParametersOfNetworks) {
-  const ExportFolder folder;
+  const TemporaryFolder folder;
   for (const auto& row : family_members()) {
     SCOPED_TRACE(row.name);
     const Model model = random_network(row);
-    export_onnx(model, folder.path("model.onnx"));
-    expect_same_parameters(model.graph, model.parameters, folder.path("model.onnx"));
+    export_onnx(model, folder / "model.onnx");
+    expect_same_parameters(model.graph, model.parameters, folder / "model.onnx");
   }
 }
 
@@ -89,21 +89,21 @@ std::map<std::string, std::string> metadata_of(const std::string& path) {
 }
 
 TEST(Export, SaysWhatItsUserNeedsToKnow) {
-  const ExportFolder folder;
+  const TemporaryFolder folder;
   Model model = small_classifier(3, Activation::Kind::softmax);
   model.class_ids = {"n1", "n2", "n3"};
   model.temperature = 1.5;
   model.preprocessing.fit = ResizeFit::crop;
   model.preprocessing.resize_to = 9;
   model.provenance = {{"weights", "tests"}, {"architecture", "lenet5"}};
-  const auto summary = export_onnx(model, folder.path("model.onnx"));
+  const auto summary = export_onnx(model, folder / "model.onnx");
   EXPECT_EQ(summary.input.name, "image");
   EXPECT_EQ(summary.input.shape, (Shape{3, 8, 6}));
   EXPECT_EQ(summary.output.name, "probabilities");
   EXPECT_EQ(summary.output.shape, (Shape{3}));
   EXPECT_TRUE(summary.notes.empty());
-  EXPECT_EQ(summary.bytes, std::filesystem::file_size(folder.path("model.onnx")));
-  const auto metadata = metadata_of(folder.path("model.onnx"));
+  EXPECT_EQ(summary.bytes, std::filesystem::file_size(folder / "model.onnx"));
+  const auto metadata = metadata_of(folder / "model.onnx");
   EXPECT_EQ(metadata.at("class_names"), R"(["class 0","class 1","class 2"])");
   EXPECT_EQ(metadata.at("class_ids"), R"(["n1","n2","n3"])");
   EXPECT_EQ(metadata.at("temperature"), "1.5");
@@ -123,19 +123,19 @@ TEST(Export, SaysWhatItsUserNeedsToKnow) {
 }
 
 TEST(Export, SaysThatInt8IsLeftOut) {
-  const ExportFolder folder;
+  const TemporaryFolder folder;
   Model model = small_classifier(3, Activation::Kind::linear);
   model.ranges["pool"] = {.low = 0.0F, .high = 1.0F};
-  const auto notes = export_onnx(model, folder.path("model.onnx")).notes;
+  const auto notes = export_onnx(model, folder / "model.onnx").notes;
   ASSERT_EQ(notes.size(), 1U);
   EXPECT_NE(notes[0].find("int8"), std::string::npos);
 }
 
 TEST(Export, SaysHowStrangeAPictureIsUnlessItIsNotWanted) {
-  const ExportFolder folder;
+  const TemporaryFolder folder;
   Model model = small_classifier(3, Activation::Kind::softmax);
   accept_at_random(model, {0.5, 1.0, 2.0});
-  const auto with = export_onnx(model, folder.path("with.onnx"));
+  const auto with = export_onnx(model, folder / "with.onnx");
   ASSERT_TRUE(with.strangeness);
   EXPECT_EQ(with.strangeness->name, "strangeness");
   const auto document = json::parse(with.description);
@@ -143,8 +143,8 @@ TEST(Export, SaysHowStrangeAPictureIsUnlessItIsNotWanted) {
   EXPECT_EQ(document["strangeness"]["unknown_above"], 1.0);
   EXPECT_EQ(document["strangeness"]["accepted_share"], 0.99);
   EXPECT_TRUE(with.notes.empty());
-  expect_same_parameters(model.graph, model.parameters, folder.path("with.onnx"));
-  const auto without = export_onnx(model, folder.path("without.onnx"), {.unknown = false});
+  expect_same_parameters(model.graph, model.parameters, folder / "with.onnx");
+  const auto without = export_onnx(model, folder / "without.onnx", {.unknown = false});
   EXPECT_FALSE(without.strangeness);
   EXPECT_LT(without.nodes, with.nodes);
   ASSERT_EQ(without.notes.size(), 1U);
@@ -152,10 +152,10 @@ TEST(Export, SaysHowStrangeAPictureIsUnlessItIsNotWanted) {
 }
 
 TEST(Export, NamesTheLayoutAndTheInputThatWereAskedFor) {
-  const ExportFolder folder;
+  const TemporaryFolder folder;
   const Model model = small_classifier(1, Activation::Kind::sigmoid);
   const auto summary =
-      export_onnx(model, folder.path("model.onnx"),
+      export_onnx(model, folder / "model.onnx",
                   {.logits = true, .preprocessing = false, .layout = ImageLayout::channels_last});
   EXPECT_EQ(summary.input.name, "input");
   EXPECT_EQ(summary.input.shape, (Shape{8, 6, 3}));
@@ -175,42 +175,42 @@ void expect_refused(const Model& model, const std::string& path, const ExportOpt
 }
 
 TEST(Export, RefusesWhatItCannotWrite) {
-  const ExportFolder folder;
+  const TemporaryFolder folder;
   Model model = small_classifier(3, Activation::Kind::sigmoid);
-  expect_refused(model, folder.path("model.pb"), {}, "ending in .onnx");
-  expect_refused(model, folder.path("no/such/folder.onnx"), {}, "no/such/folder.onnx");
+  expect_refused(model, folder / "model.pb", {}, "ending in .onnx");
+  expect_refused(model, folder / "no/such/folder.onnx", {}, "no/such/folder.onnx");
   model.temperature = 2.0;
-  expect_refused(model, folder.path("model.onnx"), {}, "independent sigmoids");
+  expect_refused(model, folder / "model.onnx", {}, "independent sigmoids");
   model.temperature = 1.0;
   model.preprocessing.height = 9;
-  expect_refused(model, folder.path("model.onnx"), {}, "leave the preprocessing out");
+  expect_refused(model, folder / "model.onnx", {}, "leave the preprocessing out");
   model.graph.set_output(model.graph.require("pool") - 1);
-  expect_refused(model, folder.path("model.onnx"), {.logits = true, .preprocessing = false}, "classifier");
+  expect_refused(model, folder / "model.onnx", {.logits = true, .preprocessing = false}, "classifier");
 }
 
 TEST(Export, RefusesTwoGigabytesAndLeavesNothing) {
-  const ExportFolder folder;
+  const TemporaryFolder folder;
   OnnxDocument document{.name = "large"};
   const std::function<Tensor()> never = []() -> Tensor { throw Error("[test] was computed"); };
   document.constants.push_back({.name = "kernel", .shape = {1 << 15, 1 << 14}, .values = never});
   try {
-    write_onnx(document, folder.path("large.onnx"));
+    write_onnx(document, folder / "large.onnx");
     ADD_FAILURE() << "nothing was refused";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("2 GB"), std::string::npos) << error.what();
   }
-  EXPECT_FALSE(std::filesystem::exists(folder.path("large.onnx")));
+  EXPECT_FALSE(std::filesystem::exists(folder / "large.onnx"));
 }
 
 TEST(Export, LeavesTheOldFileWhenAParameterCannotBeMade) {
-  const ExportFolder folder;
-  export_onnx(small_classifier(3, Activation::Kind::softmax), folder.path("model.onnx"));
-  const auto before = read_file(folder.path("model.onnx"));
+  const TemporaryFolder folder;
+  export_onnx(small_classifier(3, Activation::Kind::softmax), folder / "model.onnx");
+  const auto before = read_file(folder / "model.onnx");
   OnnxDocument document{.name = "broken"};
   document.constants.push_back(
       {.name = "kernel", .shape = {2}, .values = std::function<Tensor()>([] { return Tensor({3}); })});
-  EXPECT_THROW(write_onnx(document, folder.path("model.onnx")), Error);
-  EXPECT_EQ(read_file(folder.path("model.onnx")), before);
+  EXPECT_THROW(write_onnx(document, folder / "model.onnx"), Error);
+  EXPECT_EQ(read_file(folder / "model.onnx"), before);
 }
 
 }  // namespace

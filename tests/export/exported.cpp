@@ -16,11 +16,6 @@
 
 namespace headstart::test {
 
-ExportFolder::ExportFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "headstart_export.XXXXXX").string();
-  path_ = ::mkdtemp(pattern.data());
-}
-
 Tensor channels_first(Tensor tensor) {
   const Shape from = tensor.shape();
   if (from.size() != 4) {

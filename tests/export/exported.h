@@ -1,7 +1,6 @@
 // Models for other runtimes to compute, with what Headstart computes itself.
 #pragma once
 
-#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,19 +15,6 @@ namespace headstart::test {
 
 // Of the greatest output: sums are in another order, and some exponentials approximations.
 inline constexpr double kTolerance = 1e-4;
-
-// A folder of its own for a test, removed with it.
-class ExportFolder {
- public:
-  ExportFolder();
-  ~ExportFolder() { std::filesystem::remove_all(path_); }
-  ExportFolder(const ExportFolder&) = delete;
-  ExportFolder& operator=(const ExportFolder&) = delete;
-  std::string path(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 // What a runtime is to compute: `expected` of `input`, both in the layout of the exported file.
 struct Comparison {

@@ -24,6 +24,7 @@
 #include "headstart/predict.h"
 #include "headstart/progress.h"
 #include "support/paths.h"
+#include "support/temporary_folder.h"
 
 namespace headstart::test {
 namespace {
@@ -43,9 +44,9 @@ class OnnxRuntime : public testing::Test {
   }
 
   void add(const std::string& name, const std::function<Comparison(const std::string& path)>& exported) {
-    auto comparison = exported(folder_.path(name + ".onnx"));
-    std::ofstream(folder_.path(name + ".shape")) << nlohmann::json(comparison.input.shape());
-    std::ofstream(folder_.path(name + ".input"), std::ios::binary)
+    auto comparison = exported(folder_ / name + ".onnx");
+    std::ofstream(folder_ / name + ".shape") << nlohmann::json(comparison.input.shape());
+    std::ofstream(folder_ / name + ".input", std::ios::binary)
         .write(reinterpret_cast<const char*>(comparison.input.data()),
                static_cast<std::streamsize>(comparison.input.values().size_bytes()));
     expected_.insert_or_assign(name, std::move(comparison));
@@ -54,7 +55,7 @@ class OnnxRuntime : public testing::Test {
   // Runs and removes what was added; the worst difference.
   double run() {
     const auto command =
-        "node " + data_path("../tools/onnx_runtime.mjs") + " " + peers() + " " + folder_.path("");
+        "node " + data_path("../tools/onnx_runtime.mjs") + " " + peers() + " " + folder_ / "";
     std::FILE* pipe = ::popen(command.c_str(), "r");
     std::string said;
     std::array<char, 4096> part{};
@@ -73,14 +74,14 @@ class OnnxRuntime : public testing::Test {
             << line_of(said, name);
       }
       for (const char* extension : {".onnx", ".shape", ".input", ".output", ".strangeness"}) {
-        std::filesystem::remove(folder_.path(name + extension));
+        std::filesystem::remove(folder_ / name + extension);
       }
     }
     expected_.clear();
     return worst;
   }
 
-  ExportFolder folder_;
+  TemporaryFolder folder_;
 
  private:
   static std::string line_of(const std::string& said, const std::string& name) {
@@ -89,7 +90,7 @@ class OnnxRuntime : public testing::Test {
   }
 
   std::vector<float> values_of(const std::string& name) const {
-    std::ifstream file(folder_.path(name), std::ios::binary | std::ios::ate);
+    std::ifstream file(folder_ / name, std::ios::binary | std::ios::ate);
     std::vector<float> values(file ? static_cast<std::size_t>(file.tellg()) / sizeof(float) : 0);
     file.seekg(0);
     file.read(reinterpret_cast<char*>(values.data()),

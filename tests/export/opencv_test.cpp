@@ -9,6 +9,7 @@
 #include <opencv2/dnn.hpp>
 
 #include "exported.h"
+#include "support/temporary_folder.h"
 
 namespace headstart::test {
 namespace {
@@ -72,10 +73,10 @@ void expect_the_same(const std::string& name, const std::string& path, const Com
 class OpenCvOps : public testing::TestWithParam<reference::Case> {};
 
 TEST_P(OpenCvOps, ComputesTheSame) {
-  const ExportFolder folder;
+  const TemporaryFolder folder;
   reference::Case which = GetParam();
   which.batch = 1;  // OpenCV 4.6 is wrong about broadcasting for more
-  expect_the_same(which.name, folder.path("model.onnx"), export_case(which, folder.path("model.onnx")));
+  expect_the_same(which.name, folder / "model.onnx", export_case(which, folder / "model.onnx"));
 }
 
 std::string case_name(const testing::TestParamInfo<reference::Case>& info) { return info.param.name; }
@@ -84,9 +85,9 @@ INSTANTIATE_TEST_SUITE_P(Export, OpenCvOps, testing::ValuesIn(reference::all_cas
 class OpenCvNetworks : public testing::TestWithParam<Architecture> {};
 
 TEST_P(OpenCvNetworks, ComputesTheSame) {
-  const ExportFolder folder;
-  const auto comparison = export_network(random_network(GetParam()), folder.path("model.onnx"), 1);
-  expect_the_same(GetParam().name, folder.path("model.onnx"), comparison);
+  const TemporaryFolder folder;
+  const auto comparison = export_network(random_network(GetParam()), folder / "model.onnx", 1);
+  expect_the_same(GetParam().name, folder / "model.onnx", comparison);
 }
 
 INSTANTIATE_TEST_SUITE_P(Export, OpenCvNetworks, testing::ValuesIn(family_members()), network_name);
@@ -106,9 +107,9 @@ Model classifier(const Dense& last, int channels = 3) {
 }
 
 void expect_probabilities(const Model& model, const ExportOptions& options = {}) {
-  const ExportFolder folder;
-  const auto comparison = export_probabilities(model, folder.path("model.onnx"), options);
-  EXPECT_LE(relative_difference(run_opencv(folder.path("model.onnx"), comparison.input), comparison.expected),
+  const TemporaryFolder folder;
+  const auto comparison = export_probabilities(model, folder / "model.onnx", options);
+  EXPECT_LE(relative_difference(run_opencv(folder / "model.onnx", comparison.input), comparison.expected),
             kTolerance);
 }
 
@@ -141,10 +142,10 @@ TEST(OpenCvInput, BecomesGrayWhereTheNetworkWantsIt) { expect_probabilities(clas
 TEST(OpenCvOutput, TellsHowStrangeAPictureIs) {
   const auto expect = [](Model model, const std::vector<double>& limits, const ExportOptions& options) {
     accept_at_random(model, limits);
-    const ExportFolder folder;
-    const auto comparison = export_probabilities(model, folder.path("model.onnx"), options, 1);
+    const TemporaryFolder folder;
+    const auto comparison = export_probabilities(model, folder / "model.onnx", options, 1);
     const auto run = [&](const char* name) {
-      return run_opencv(folder.path("model.onnx"), comparison.input, name);
+      return run_opencv(folder / "model.onnx", comparison.input, name);
     };
     EXPECT_LE(relative_difference(run("strangeness"), comparison.strangeness), kTolerance);
     EXPECT_LE(relative_difference(run(options.logits ? "logits" : "probabilities"), comparison.expected),

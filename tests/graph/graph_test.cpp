@@ -5,6 +5,7 @@
 
 #include "headstart/error.h"
 #include "headstart/summary.h"
+#include "support/error_message.h"
 
 namespace headstart {
 namespace {
@@ -25,15 +26,6 @@ Graph classifier() {
   x = graph.add("flatten", Flatten{}, x);
   graph.add("dense", Dense{.units = 1, .activation = {Activation::Kind::sigmoid}}, x);
   return graph;
-}
-
-std::string message_of(const auto& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 TEST(Graph, NestKeepsTheScope) {
@@ -93,9 +85,10 @@ TEST(Graph, NestsItself) {
 
 TEST(Graph, BadNodesAreErrorsThatNameTheLayer) {
   Graph graph = small_base();
-  EXPECT_NE(message_of([&] { graph.add("block2_bn", Flatten{}, 0); }).find("block2_bn"), std::string::npos);
-  EXPECT_NE(message_of([&] { graph.add("late", Flatten{}, 9); }).find("late"), std::string::npos);
-  EXPECT_NE(message_of([&] { graph.add("fc", Dense{.units = 0}, 0); }).find("fc"), std::string::npos);
+  EXPECT_NE(test::message_of([&] { graph.add("block2_bn", Flatten{}, 0); }).find("block2_bn"),
+            std::string::npos);
+  EXPECT_NE(test::message_of([&] { graph.add("late", Flatten{}, 9); }).find("late"), std::string::npos);
+  EXPECT_NE(test::message_of([&] { graph.add("fc", Dense{.units = 0}, 0); }).find("fc"), std::string::npos);
   EXPECT_THROW(graph.add("input_2", Input{{3}}, std::vector<NodeId>{}), Error);
   EXPECT_THROW(Graph().add("flatten", Flatten{}, std::vector<NodeId>{}), Error);
   EXPECT_EQ(graph.nodes().size(), 4U);
@@ -109,7 +102,7 @@ TEST(Graph, HugeShapesAreErrors) {
 
 TEST(Graph, RequireOffersNearNames) {
   const Graph graph = classifier();
-  EXPECT_NE(message_of([&] { graph.require("block2_conv"); }).find("block2_conv1"), std::string::npos);
+  EXPECT_NE(test::message_of([&] { graph.require("block2_conv"); }).find("block2_conv1"), std::string::npos);
   EXPECT_THROW(Graph(graph).set_trainable_from("blok2"), Error);
 }
 

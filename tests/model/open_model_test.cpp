@@ -10,7 +10,9 @@
 #include "headstart/head.h"
 #include "headstart/open_model.h"
 #include "headstart/weights.h"
+#include "support/error_message.h"
 #include "support/paths.h"
+#include "support/temporary_folder.h"
 
 namespace headstart::test {
 namespace {
@@ -19,19 +21,14 @@ namespace fs = std::filesystem;
 
 class OpenModelFiles : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("headstart_open_" + std::to_string(::getpid()));
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string path(const std::string& name) const { return folder_ / name; }
   std::string written(const std::string& name, const std::string& text) const {
     std::ofstream(path(name)) << text;
     return path(name);
   }
 
  private:
-  fs::path folder_;
+  TemporaryFolder folder_;
 };
 
 // A small network of the zoo.
@@ -55,12 +52,7 @@ ModelRequest only(const std::string& model) {
 }
 
 std::string error_of(const ModelRequest& request) {
-  try {
-    open(request);
-  } catch (const Error& problem) {
-    return problem.what();
-  }
-  return "no error";
+  return message_of([&] { open(request); });
 }
 
 // Both of Keras's NASNets are called so.

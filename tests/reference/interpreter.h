@@ -38,10 +38,10 @@ Trace forward(const Graph& graph, const ParameterArrays& parameters, const Array
               const Options& options = {});
 
 struct Gradients {
-  ParameterArrays
-      parameters;  // of all but moving statistics, of every node that the output depends on, trainable or not
-  std::vector<Array>
-      values;  // by node; the gradient of its value, empty when the output does not depend on it
+  // Of all but moving statistics, of every node that the output depends on, trainable or not.
+  ParameterArrays parameters;
+  // By node; the gradient of its value, empty when the output does not depend on it.
+  std::vector<Array> values;
 };
 // `diff_output` is the gradient of the graph's output.
 Gradients backward(const Graph& graph, const ParameterArrays& parameters, const Trace& trace,

@@ -151,23 +151,14 @@ TEST(KnownPhotos, CalibrationSetsLimitsWithAndWithoutThoseOfTheTraining) {
             std::string::npos);
 }
 
-// Every `step`-th sample of the classes.
-Dataset thinned(const Dataset& dataset, std::size_t step) {
-  Dataset thin{.class_names = dataset.class_names, .samples = {}, .skipped = {}};
-  for (std::size_t i = 0; i < dataset.samples.size(); i += step) {
-    thin.samples.push_back(dataset.samples[i]);
-  }
-  return thin;
-}
-
 TEST(SharedData, FlowersAreNeitherCatsNorDogs) {
   HEADSTART_NEEDS_SHARED();
   const test::TemporaryFolder folder;
   ::setenv("HEADSTART_CACHE", (folder / "cache").c_str(), 1);
   DatasetSplits data = read_dataset(test::shared_path("data/cats_vs_dogs"));
-  const Dataset fresh = thinned(*data.validation, 9);
-  data.train = thinned(data.train, 8);
-  data.validation = thinned(*data.validation, 10);
+  const Dataset fresh = test::thinned(*data.validation, 9);
+  data.train = test::thinned(data.train, 8);
+  data.validation = test::thinned(*data.validation, 10);
   Progress quiet;
   const Model base =
       open_model({.model = "mobilenet_v2",
@@ -183,7 +174,7 @@ TEST(SharedData, FlowersAreNeitherCatsNorDogs) {
   options.accepted_share = 0.95;
   const Model trained = train(std::move(model), data, options, silent).model;
   ::unsetenv("HEADSTART_CACHE");
-  const auto flowers = thinned(read_dataset(test::shared_path("data/flowers")).train, 40);
+  const auto flowers = test::thinned(read_dataset(test::shared_path("data/flowers")).train, 40);
   std::vector<std::string> strangers;
   for (const auto& sample : flowers.samples) {
     strangers.push_back(sample.path);

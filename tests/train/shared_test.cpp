@@ -9,18 +9,10 @@
 #include "headstart/zoo.h"
 #include "support/paths.h"
 #include "support/temporary_folder.h"
+#include "tiny.h"
 
 namespace headstart {
 namespace {
-
-// Every `step`-th sample.
-Dataset thinned(const Dataset& dataset, std::size_t step) {
-  Dataset thin{.class_names = dataset.class_names, .samples = {}, .skipped = {}};
-  for (std::size_t i = 0; i < dataset.samples.size(); i += step) {
-    thin.samples.push_back(dataset.samples[i]);
-  }
-  return thin;
-}
 
 Model mobilenet_v2_with_head() {
   const Architecture& architecture = headstart::architecture("mobilenet_v2");
@@ -44,8 +36,8 @@ TEST(SharedData, HundredPhotosMakeAGoodClassifier) {
   const test::TemporaryFolder folder;
   ::setenv("HEADSTART_CACHE", (folder / "cache").c_str(), 1);
   DatasetSplits data = read_dataset(test::shared_path("data/cats_vs_dogs"));
-  data.train = thinned(data.train, 20);
-  data.validation = thinned(*data.validation, 20);
+  data.train = test::thinned(data.train, 20);
+  data.validation = test::thinned(*data.validation, 20);
   TrainObserver silent;
   const TrainResult result = train(mobilenet_v2_with_head(), data, {}, silent);
   ::unsetenv("HEADSTART_CACHE");

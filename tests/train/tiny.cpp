@@ -81,6 +81,14 @@ void write_tiny_images(const std::filesystem::path& folder, int count, int class
   }
 }
 
+Dataset thinned(const Dataset& dataset, std::size_t step) {
+  Dataset thin{.class_names = dataset.class_names, .samples = {}, .skipped = {}};
+  for (std::size_t i = 0; i < dataset.samples.size(); i += step) {
+    thin.samples.push_back(dataset.samples[i]);
+  }
+  return thin;
+}
+
 std::vector<char> bytes_of_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};

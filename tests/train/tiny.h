@@ -25,6 +25,9 @@ MemoryDataset tiny_images(int count, int classes, std::uint64_t key);
 // The same as PNG files in class folders under `folder`.
 void write_tiny_images(const std::filesystem::path& folder, int count, int classes, std::uint64_t key);
 
+// Every `step`-th sample.
+Dataset thinned(const Dataset& dataset, std::size_t step);
+
 std::vector<char> bytes_of_file(const std::string& path);
 
 // Asks for a stop after a number of steps of the whole run.

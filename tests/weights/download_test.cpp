@@ -12,6 +12,7 @@
 #include "core/sha256.h"
 #include "headstart/weights.h"
 #include "headstart/zoo.h"
+#include "support/temporary_folder.h"
 #include "weights/http_server.h"
 #include "weights/weight_bytes.h"
 
@@ -53,20 +54,15 @@ class InterruptingProgress : public Progress {
 class Download : public testing::Test {
  protected:
   void SetUp() override {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::temp_directory_path() / (std::string("headstart_download_") + test->name());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
     for (const auto* name :
          {"KERAS_HOME", "TORCH_HOME", "HF_HOME", "http_proxy", "HTTP_PROXY", "all_proxy"}) {
       ::unsetenv(name);
     }
-    ::setenv("HOME", folder_.c_str(), 1);
+    ::setenv("HOME", folder_.path().c_str(), 1);
     ::setenv("HEADSTART_CACHE", (folder_ / "cache").c_str(), 1);
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
-  fs::path cached() const { return folder_ / "cache" / "weights" / "weights.bin"; }
+  fs::path cached() const { return folder_ / "cache/weights/weights.bin"; }
   WeightSource source() const { return {server_.url(), "weights.bin", sha256_of(content_)}; }
   void put(const fs::path& path, const std::string& text) {
     fs::create_directories(path.parent_path());
@@ -79,7 +75,7 @@ class Download : public testing::Test {
 
   const std::string content_ = content_of(300'000);
   HttpServer server_{content_};
-  fs::path folder_;
+  TemporaryFolder folder_;
   RecordingProgress progress_;
 };
 
@@ -96,7 +92,8 @@ TEST_F(Download, FetchesOnceAndThenUsesTheCache) {
 
 TEST_F(Download, ResumesWhereTheConnectionBroke) {
   server_.behave({.cut_after = 100'000});
-  EXPECT_TRUE(says(error_of([&] { fetch_weights(source(), progress_); }), "put it at " + cached().string()));
+  EXPECT_TRUE(
+      says(message_of([&] { fetch_weights(source(), progress_); }), "put it at " + cached().string()));
   EXPECT_EQ(fs::file_size(cached().string() + ".part"), 100'000U);
   EXPECT_FALSE(fs::exists(cached()));
   server_.behave({});
@@ -133,7 +130,7 @@ TEST_F(Download, TwoAtATimeFetchOnce) {
 TEST_F(Download, AnotherLengthThanTheServersIsNotKept) {
   const WeightSource unchecked{server_.url(), "weights.bin", ""};
   InterruptingProgress progress([&] { std::ofstream(cached().string() + ".part", std::ios::app) << "more"; });
-  EXPECT_TRUE(says(error_of([&] { fetch_weights(unchecked, progress); }), "expected 300000 bytes"));
+  EXPECT_TRUE(says(message_of([&] { fetch_weights(unchecked, progress); }), "expected 300000 bytes"));
   EXPECT_FALSE(fs::exists(cached()));
   EXPECT_FALSE(fs::exists(cached().string() + ".part"));
 }
@@ -141,7 +138,7 @@ TEST_F(Download, AnotherLengthThanTheServersIsNotKept) {
 TEST_F(Download, DiscardsAWrongFile) {
   auto wrong = source();
   wrong.checksum[0] = wrong.checksum[0] == '0' ? '1' : '0';
-  EXPECT_TRUE(says(error_of([&] { fetch_weights(wrong, progress_); }), "expected the checksum"));
+  EXPECT_TRUE(says(message_of([&] { fetch_weights(wrong, progress_); }), "expected the checksum"));
   EXPECT_FALSE(fs::exists(cached()));
   EXPECT_FALSE(fs::exists(cached().string() + ".part"));
 }
@@ -154,22 +151,23 @@ TEST_F(Download, ADamagedPartIsNotKept) {
 
 TEST_F(Download, TellsWhichFileToPutWhere) {
   server_.behave({.status = 404});
-  EXPECT_TRUE(says(error_of([&] { fetch_weights(source(), progress_); }), "put it at " + cached().string()));
+  EXPECT_TRUE(
+      says(message_of([&] { fetch_weights(source(), progress_); }), "put it at " + cached().string()));
   const WeightSource nowhere{"http://127.0.0.1:1/weights.bin", "weights.bin", ""};
-  EXPECT_TRUE(says(error_of([&] { fetch_weights(nowhere, progress_); }), "put it at " + cached().string()));
+  EXPECT_TRUE(says(message_of([&] { fetch_weights(nowhere, progress_); }), "put it at " + cached().string()));
   EXPECT_FALSE(fs::exists(cached().string() + ".part"));
 }
 
 TEST_F(Download, LocalFilesAreNotUrls) {
   put(folder_ / "secret", "secret");
-  const WeightSource local{"file://" + (folder_ / "secret").string(), "weights.bin", ""};
+  const WeightSource local{"file://" + (folder_ / "secret"), "weights.bin", ""};
   EXPECT_THROW(fetch_weights(local, progress_), Error);
 }
 
 TEST_F(Download, LooksInTheCachesOfOthers) {
   for (const auto* place : {".keras/models", ".cache/torch/hub/checkpoints",
                             ".cache/huggingface/hub/models--timm--net/snapshots/0123abcd"}) {
-    const auto path = folder_ / place / "weights.bin";
+    const auto path = folder_.path() / place / "weights.bin";
     put(path, content_.substr(1));  // a damaged one is passed over
     EXPECT_EQ(find_cached_weights(source()), std::nullopt) << place;
     put(path, content_);

@@ -151,12 +151,13 @@ TEST(KerasConfig, FunctionalInsideFunctional) {
 }
 
 TEST(KerasConfig, LayersAreUsedOnce) {
-  EXPECT_TRUE(says(error_of([] { graph_from_keras_config(nested_base(2)); }), "used once"));
+  EXPECT_TRUE(says(message_of([] { graph_from_keras_config(nested_base(2)); }), "used once"));
   const std::string twice = R"([[["in",0,0,{}]],[["in",0,0,{}]]])";
-  EXPECT_TRUE(says(error_of([&] { graph_from_keras_config(nested_base(1, twice)); }), "used several times"));
+  EXPECT_TRUE(
+      says(message_of([&] { graph_from_keras_config(nested_base(1, twice)); }), "used several times"));
   auto plain = kBranched;
   plain.replace(plain.find(R"(["sum",0)"), 8, R"(["sum",1)");
-  EXPECT_TRUE(says(error_of([&] { graph_from_keras_config(plain); }), "used once"));
+  EXPECT_TRUE(says(message_of([&] { graph_from_keras_config(plain); }), "used once"));
 }
 
 std::vector<std::string> names_of(const Graph& graph) {
@@ -241,7 +242,7 @@ TEST(KerasConfig, ReadsEveryLayerThatHeadstartHas) {
 
 TEST(KerasConfig, NamesWhatItDoesNotUnderstand) {
   const auto error = [](const std::string& layers) {
-    return error_of([&] { graph_from_keras_config(sequential("s", layers)); });
+    return message_of([&] { graph_from_keras_config(sequential("s", layers)); });
   };
   const auto input = layer("InputLayer", "in", R"("batch_input_shape":[null,8,8,3])") + ",";
   EXPECT_TRUE(
@@ -255,12 +256,12 @@ TEST(KerasConfig, NamesWhatItDoesNotUnderstand) {
   EXPECT_TRUE(
       says(error(input + layer("Dense", "d", R"("units":1,"activation":"hard_sigmoid")")), "hard_sigmoid"));
   EXPECT_TRUE(says(error(layer("Dense", "d", R"("units":1)")), "expected the input shape"));
-  EXPECT_TRUE(
-      says(error_of([] { graph_from_keras_config(R"({"class_name":"MyModel","config":{}})"); }), "MyModel"));
-  EXPECT_NE(error_of([] { graph_from_keras_config("[]"); }), "no error");
+  EXPECT_TRUE(says(message_of([] { graph_from_keras_config(R"({"class_name":"MyModel","config":{}})"); }),
+                   "MyModel"));
+  EXPECT_NE(message_of([] { graph_from_keras_config("[]"); }), "no error");
   std::string loop = kBranched;
   loop.replace(loop.find(R"([["in",0,0,{}]])"), 15, R"([["bn",0,0,{}]])");
-  EXPECT_TRUE(says(error_of([&] { graph_from_keras_config(loop); }), "lead nowhere"));
+  EXPECT_TRUE(says(message_of([&] { graph_from_keras_config(loop); }), "lead nowhere"));
 }
 
 TEST(KerasConfig, MobileNetOfTheSharedFileEqualsTheZoos) {
@@ -290,7 +291,7 @@ TEST(KerasConfig, AWholeModelOpensByItsPathAlone) {
 }
 
 TEST(KerasConfig, WeightsAloneAreNoModel) {
-  EXPECT_TRUE(says(error_of([] { graph_of(read_bytes(golden("fixed.h5"))); }), "weights alone"));
+  EXPECT_TRUE(says(message_of([] { graph_of(read_bytes(golden("fixed.h5"))); }), "weights alone"));
 }
 
 }  // namespace

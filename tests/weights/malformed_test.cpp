@@ -15,7 +15,7 @@ namespace headstart::test {
 namespace {
 
 std::string error_reading(const Bytes& bytes, const Folder& siblings = {}) {
-  return error_of([&] { read_bytes(bytes, "file", siblings); });
+  return message_of([&] { read_bytes(bytes, "file", siblings); });
 }
 
 long peak_kilobytes() {
@@ -97,7 +97,7 @@ TEST(MalformedTfjs, IsAnErrorThatSaysWhy) {
 // --- pickles ---
 
 std::string error_of_pickle(const std::string& program) {
-  return error_of([&] { read_pickle(to_bytes(program)); });
+  return message_of([&] { read_pickle(to_bytes(program)); });
 }
 
 TEST(MalformedPickle, NothingButTheAllowedGlobals) {
@@ -304,7 +304,7 @@ TEST(PeakMemory, HeadersThatClaimTheWorldDoNotAllocate) {
   for (std::size_t i = keys_end > 400 ? keys_end - 400 : 0; i + 8 < keys_end; ++i) {
     auto bytes = legacy;
     put64(bytes, i, std::uint64_t{1} << 60);
-    error_of([&] { read_bytes(bytes); });
+    message_of([&] { read_bytes(bytes); });
   }
   EXPECT_LT(peak_kilobytes() - before, 50'000);
 }

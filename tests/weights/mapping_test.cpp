@@ -259,7 +259,7 @@ TEST(MapTorch, LayoutsAndNames) {
   const auto with = [&](const char* name, float value) {
     WeightFile damaged = file;
     damaged.tensors.at(name)[2] = value;
-    return error_of([&] { map_weights(graph, damaged); });
+    return message_of([&] { map_weights(graph, damaged); });
   };
   EXPECT_TRUE(says(with("module.features.0.weight", std::nanf("")), "expected numbers in"));
   EXPECT_TRUE(says(with("module.features.1.running_var", -1.0F), "expected variances in"));
@@ -425,7 +425,7 @@ TEST(MapReport, SaysWhatDiffersForAnotherArchitecture) {
             std::vector<std::string>{"first/kernel: expected (3, 3, 3, 3), received (5, 5, 3, 3)"});
   EXPECT_EQ(lenient.report.missing, (std::vector<std::string>{"second/kernel", "second/bias", "dense/bias"}));
   EXPECT_EQ(lenient.report.unused, std::vector<std::string>{"other/other/gamma:0"});
-  const auto message = error_of([&] { map_weights(graph, file); });
+  const auto message = message_of([&] { map_weights(graph, file); });
   EXPECT_TRUE(says(message, "1 differ (first/kernel: expected (3, 3, 3, 3), received (5, 5, 3, 3))"));
   EXPECT_TRUE(says(message, "3 are missing (second/kernel, second/bias, dense/bias)"));
 }
@@ -436,7 +436,7 @@ TEST(MapReport, ABiasThatTheGraphLacksIsAnotherNetwork) {
   graph.add("conv", Conv2D{.filters = 3, .use_bias = false}, id);
   auto file = keras_file();
   add_layer(file, "conv", {{"conv/kernel:0", ramp({1, 1, 3, 3})}, {"conv/bias:0", ramp({3})}});
-  EXPECT_TRUE(says(error_of([&] { map_weights(graph, file); }), "expected no such parameter"));
+  EXPECT_TRUE(says(message_of([&] { map_weights(graph, file); }), "expected no such parameter"));
 }
 
 TEST(MapReport, AFileWithoutATopDoesNotFillOne) {
@@ -507,8 +507,8 @@ INSTANTIATE_TEST_SUITE_P(Formats, RoundTrip, testing::Values(".h5", ".safetensor
 TEST(WriteWeights, RefusesOtherExtensionsAndUnwritableFolders) {
   const auto graph = small_graph();
   const auto parameters = initialize(graph, 1);
-  EXPECT_TRUE(
-      says(error_of([&] { write_weights(graph, parameters, "weights.npz"); }), ".safetensors, .h5 or .pth"));
+  EXPECT_TRUE(says(message_of([&] { write_weights(graph, parameters, "weights.npz"); }),
+                   ".safetensors, .h5 or .pth"));
   EXPECT_THROW(write_weights(graph, parameters, "/nowhere/weights.h5"), Error);
   EXPECT_THROW(write_weights(graph, parameters, "/nowhere/weights.safetensors"), Error);
 }

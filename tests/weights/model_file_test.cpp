@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "headstart/model.h"
+#include "support/temporary_folder.h"
 #include "weights/safetensors.h"
 #include "weights/weight_bytes.h"
 #include "weights/weight_file.h"
@@ -41,25 +42,17 @@ Model small_model() {
 
 class ModelFile : public testing::Test {
  protected:
-  void SetUp() override {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::temp_directory_path() / (std::string("headstart_model_file_") + test->name());
-    std::filesystem::create_directories(folder_);
-    path_ = (folder_ / "model.safetensors").string();
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   // The Error of loading the file of small_model() with its metadata changed.
   std::string error_with(const std::function<void(std::map<std::string, std::string>&)>& change) {
     save_model(small_model(), path_);
     auto file = read_safetensors(exact_copy(load(path_)));
     change(file.metadata);
     write_safetensors(path_, file.tensors, file.metadata);
-    return error_of([&] { load_model(path_); });
+    return message_of([&] { load_model(path_); });
   }
 
-  std::filesystem::path folder_;
-  std::string path_;
+  TemporaryFolder folder_;
+  std::string path_ = folder_ / "model.safetensors";
 };
 
 TEST_F(ModelFile, BringsEverythingBack) {
@@ -103,7 +96,7 @@ TEST_F(ModelFile, FailedSaveLeavesTheOldFile) {
   broken.parameters = {};
   EXPECT_THROW(save_model(broken, path_), Error);
   EXPECT_EQ(load(path_), before);
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1);
 }
 
 TEST_F(ModelFile, SavesNothingThatItWouldNotLoad) {
@@ -164,9 +157,9 @@ TEST_F(ModelFile, RefusesParametersThatDoNotFitTheGraph) {
   auto file = read_safetensors(exact_copy(load(path_)));
   file.tensors.insert("extra", Tensor({1}));
   write_safetensors(path_, file.tensors, file.metadata);
-  EXPECT_TRUE(says(error_of([&] { load_model(path_); }), "the file holds 9"));
+  EXPECT_TRUE(says(message_of([&] { load_model(path_); }), "the file holds 9"));
   write_safetensors(path_, {}, file.metadata);
-  EXPECT_TRUE(says(error_of([&] { load_model(path_); }), "conv/kernel is missing"));
+  EXPECT_TRUE(says(message_of([&] { load_model(path_); }), "conv/kernel is missing"));
 }
 
 // small_model's dense layer reads 2 x 2 positions of 2 channels.
@@ -209,7 +202,7 @@ TEST_F(ModelFile, RefusesHostileLimits) {
     auto file = read_safetensors(exact_copy(written));
     change(file);
     write_safetensors(path_, file.tensors, file.metadata);
-    return says(error_of([&] { load_model(path_); }), "[model]");
+    return says(message_of([&] { load_model(path_); }), "[model]");
   };
   const auto replaced = [&](const std::string& from, const std::string& to) {
     return refused([&](Safetensors& file) {

@@ -176,7 +176,7 @@ TEST(OnnxPlaces, APlaceOfTwoLayersIsRefused) {
       file.layers.back().kinds.emplace_back(kind);
     }
   }
-  EXPECT_TRUE(says(error_of([&] { map_weights(graph, file); }),
+  EXPECT_TRUE(says(message_of([&] { map_weights(graph, file); }),
                    "a: expected one layer of the file in its place; received 2, for 2 of the network"));
   file.layers[0].name = "a";
   file.layers[1].name = "b";

@@ -131,7 +131,7 @@ TEST(Onnx, AnotherNetworkIsRefused) {
   Graph graph("other");
   const auto x = graph.add("input", Input{{8, 8, 3}}, std::vector<NodeId>{});
   graph.add("conv", Conv2D{.filters = 7, .kernel = {3, 3}}, x);
-  EXPECT_TRUE(says(error_of([&] { map_weights(graph, net_file("folded.onnx")); }), "2 are missing"));
+  EXPECT_TRUE(says(message_of([&] { map_weights(graph, net_file("folded.onnx")); }), "2 are missing"));
 }
 
 // --- files made by hand ---
@@ -184,12 +184,12 @@ TEST(OnnxByHand, MatricesAsRawBytesAsFloatsAndInAnExternalFile) {
     EXPECT_EQ(mapped.parameters.at("dense/kernel")[1], 2.0F);
   }
   for (const auto* path : {"../w.bin", "/etc/passwd"}) {
-    EXPECT_TRUE(says(error_of([&] { read_bytes(to_bytes(gemm_model(matrix(location(path)))), "a.onnx"); }),
+    EXPECT_TRUE(says(message_of([&] { read_bytes(to_bytes(gemm_model(matrix(location(path)))), "a.onnx"); }),
                      "inside the model's folder"));
   }
-  EXPECT_TRUE(
-      says(error_of([&] { read_bytes(to_bytes(gemm_model(matrix(location("no.bin")))), "a.onnx", folder); }),
-           "no.bin"));
+  EXPECT_TRUE(says(
+      message_of([&] { read_bytes(to_bytes(gemm_model(matrix(location("no.bin")))), "a.onnx", folder); }),
+      "no.bin"));
 }
 
 TEST(OnnxByHand, AnotherEpsilonIsAnotherVariance) {
@@ -233,7 +233,7 @@ TEST(OnnxByHand, WeightsInConstantNodes) {
 
 TEST(OnnxByHand, SaysWhatIsWrong) {
   const auto message = [](const std::string& bytes, const std::string& name = "a.onnx") {
-    return error_of([&] { read_bytes(to_bytes(bytes), name); });
+    return message_of([&] { read_bytes(to_bytes(bytes), name); });
   };
   EXPECT_TRUE(says(message(gemm_model(matrix(field(9, "abc")))), "needs 8 bytes; received 3"));
   EXPECT_TRUE(says(message(model_of("")), "expected weights in the model; received none"));
@@ -253,7 +253,7 @@ TEST(OnnxByHand, ManyNodesOrInitializersAreRefused) {
     for (int i = 0; i <= 1'000'000; ++i) {
       graph += field(part, "");
     }
-    return error_of([&] { read_bytes(to_bytes(model_of(graph)), "a.onnx"); });
+    return message_of([&] { read_bytes(to_bytes(model_of(graph)), "a.onnx"); });
   };
   EXPECT_TRUE(says(message_for(1), "up to 1000000 nodes"));
   EXPECT_TRUE(says(message_for(5), "up to 1000000 initializers"));

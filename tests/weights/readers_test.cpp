@@ -76,7 +76,7 @@ TEST(KerasH5, KnowsTheanoKernelsByTheFilesName) {
 }
 
 TEST(KerasH5, NamesWhatItDoesNotRead) {
-  EXPECT_TRUE(says(error_of([] { read_bytes(golden("compressed.h5")); }), "h5repack -f NONE"));
+  EXPECT_TRUE(says(message_of([] { read_bytes(golden("compressed.h5")); }), "h5repack -f NONE"));
 }
 
 TEST(KerasV3, NamesLayersByTheirAttribute) {
@@ -101,7 +101,7 @@ TEST(KerasV3, ReadsTheBitsOfBfloat16) {
   const auto attribute = std::search(bytes.begin(), bytes.end(), type.begin(), type.end());
   ASSERT_NE(attribute, bytes.end());
   *attribute = 'B';
-  EXPECT_TRUE(says(error_of([&] { read_bytes(bytes); }), "received opaque data"));
+  EXPECT_TRUE(says(message_of([&] { read_bytes(bytes); }), "received opaque data"));
 }
 
 TEST(KerasV3, TheArchiveBringsNamesAndTheGraph) {
@@ -149,7 +149,7 @@ INSTANTIATE_TEST_SUITE_P(Variants, TorchFile,
                                          std::pair{"legacy_checkpoint.pth", "module."}));
 
 TEST(Torch, RefusesAPickledModuleByName) {
-  EXPECT_TRUE(says(error_of([] { read_bytes(golden("whole_module.pth")); }),
+  EXPECT_TRUE(says(message_of([] { read_bytes(golden("whole_module.pth")); }),
                    "torch.nn.modules.container.Sequential"));
 }
 
@@ -236,30 +236,30 @@ TEST(Tfjs, JoinsShardsAndDequantises) {
 
 TEST(Tfjs, SaysWhichShardIsShortOrMissing) {
   const Folder folder{{"a.bin", Bytes(6)}, {"b.bin", {0, 0}}, {"c.bin", Bytes(8)}};
-  EXPECT_TRUE(says(error_of([&] { read_bytes(to_bytes(kManifest), "model.json", folder); }),
+  EXPECT_TRUE(says(message_of([&] { read_bytes(to_bytes(kManifest), "model.json", folder); }),
                    "expected 11 bytes of weights in a.bin, b.bin; received 8"));
-  EXPECT_TRUE(says(error_of([] { read_bytes(to_bytes(kManifest), "model.json", {}); }), "a.bin"));
+  EXPECT_TRUE(says(message_of([] { read_bytes(to_bytes(kManifest), "model.json", {}); }), "a.bin"));
 }
 
 TEST(Tfjs, KeepsToTheModelsFolder) {
   for (const auto* path : {"../a.bin", "/etc/passwd", "x/../../a.bin", ""}) {
     const auto manifest = std::string(R"({"weightsManifest":[{"paths":[")") + path + R"("],"weights":[]}]})";
     EXPECT_TRUE(
-        says(error_of([&] { read_bytes(to_bytes(manifest), "model.json"); }), "inside the model's folder"))
+        says(message_of([&] { read_bytes(to_bytes(manifest), "model.json"); }), "inside the model's folder"))
         << path;
   }
 }
 
 TEST(Tfjs, ExplainsAGraphModel) {
-  EXPECT_TRUE(says(error_of([] { read_bytes(to_bytes(R"({"format":"graph-model"})")); }), "graph-model"));
+  EXPECT_TRUE(says(message_of([] { read_bytes(to_bytes(R"({"format":"graph-model"})")); }), "graph-model"));
 }
 
 TEST(AnyFile, OtherContentIsAnErrorWithThePath) {
   const auto path = data_path("weights/whole_module.pth");
-  EXPECT_TRUE(says(error_of([&] { read_weight_file(path); }), path));
-  EXPECT_TRUE(says(error_of([] { read_bytes(to_bytes("hello, world")); }), "received other content"));
-  EXPECT_TRUE(says(error_of([] { read_bytes({}); }), "received other content"));
-  EXPECT_TRUE(says(error_of([] { read_weight_file("/nowhere/weights.h5"); }), "/nowhere/weights.h5"));
+  EXPECT_TRUE(says(message_of([&] { read_weight_file(path); }), path));
+  EXPECT_TRUE(says(message_of([] { read_bytes(to_bytes("hello, world")); }), "received other content"));
+  EXPECT_TRUE(says(message_of([] { read_bytes({}); }), "received other content"));
+  EXPECT_TRUE(says(message_of([] { read_weight_file("/nowhere/weights.h5"); }), "/nowhere/weights.h5"));
 }
 
 }  // namespace

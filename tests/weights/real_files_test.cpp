@@ -89,7 +89,7 @@ TEST(RealFiles, H5ToSafetensorsAndBackIsBitEqual) {
 
 TEST(RealFiles, AnotherArchitectureIsRefusedWithASummary) {
   HEADSTART_NEEDS_SHARED();
-  const auto message = error_of([] { mapped(network("vgg16", false), kMobileNetH5); });
+  const auto message = message_of([] { mapped(network("vgg16", false), kMobileNetH5); });
   EXPECT_TRUE(says(message, "expected the parameters of vgg16"));
   EXPECT_LT(message.size(), 1000U);
   EXPECT_THROW(mapped(network("mobilenet", true, 0.5), kMobileNetH5), Error);

@@ -84,7 +84,7 @@ TEST(TeachableMachine, AZipInAZipIsRefused) {
   auto* archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
   add_to_zip(archive, "model.h5", inner);
   ASSERT_EQ(zip_close(archive), 0);
-  EXPECT_TRUE(says(error_of([&] { read_weight_file(path); }), "received another archive"));
+  EXPECT_TRUE(says(message_of([&] { read_weight_file(path); }), "received another archive"));
   fs::remove(path);
 }
 

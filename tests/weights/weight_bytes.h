@@ -13,6 +13,7 @@
 
 #include "core/files.h"
 #include "headstart/weights.h"
+#include "support/error_message.h"
 #include "support/paths.h"
 #include "weights/weight_file.h"
 
@@ -56,17 +57,6 @@ inline Bytes safetensors_bytes(std::string_view header, std::size_t data_size) {
     text += static_cast<char>(i);
   }
   return to_bytes(text);
-}
-
-// The message of the Error that `body` throws; "no error" without one.
-template <typename Body>
-std::string error_of(Body body) {
-  try {
-    body();
-  } catch (const Error& problem) {
-    return problem.what();
-  }
-  return "no error";
 }
 
 inline testing::AssertionResult says(const std::string& message, const std::string& part) {

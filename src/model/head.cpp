@@ -2,7 +2,6 @@
 #include "headstart/head.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -37,12 +36,11 @@ bool is_number(const std::string& text) {
 }
 
 int whole_number(const Layer& layer, const std::string& text, const std::string& expected) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < 1 || value > 1'000'000) {
+  const auto value = number_from<int>(text);
+  if (!value || *value < 1 || *value > 1'000'000) {
     refuse(layer, expected);
   }
-  return value;
+  return *value;
 }
 
 Activation activation(const Layer& layer, const std::string& name) {
@@ -231,13 +229,11 @@ Op activation_layer(Layer& layer, const Shape&) {
 Op dropout(Layer& layer, const Shape&) {
   const std::string form = "dropout:RATE with a rate in [0, 1)";
   require_arguments(layer, 1, 1, form);
-  const std::string& text = layer.arguments[0];
-  float rate = 0.0F;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
-  if (error != std::errc{} || end != text.data() + text.size() || !(rate >= 0.0F && rate < 1.0F)) {
+  const auto rate = number_from<float>(layer.arguments[0]);
+  if (!rate || !(*rate >= 0.0F && *rate < 1.0F)) {
     refuse(layer, form);
   }
-  return Dropout{.rate = rate};
+  return Dropout{.rate = *rate};
 }
 
 template <typename LayerOp>
