@@ -106,7 +106,20 @@ bool is_one_of(const json& j, const char* key, const char* yes, const char* no) 
   return word == yes;
 }
 
-void refuse_unknown_keys(const json& given, const json& known, const std::string& where) {
+// What the library would turn into another value without a word: 2.5 into 2, true into 1, 1e12 into what is
+// left of it.
+void require_type(const json& given, const json& known, const std::string& key) {
+  const bool fits = known.is_number_float()      ? given.is_number()
+                    : known.is_number_unsigned() ? given.is_number_unsigned()
+                    : known.is_number()          ? given.is_number_integer() && given == given.get<int>()
+                                                 : given.type() == known.type();
+  if (!fits) {
+    throw Error(fmt::format("[config] expected for \"{}\" something like {}; received {}", key, known.dump(),
+                            given.dump()));
+  }
+}
+
+void refuse_unfit(const json& given, const json& known, const std::string& where) {
   std::vector<std::string> names;
   for (const auto& [key, value] : known.items()) {
     names.push_back(key);
@@ -115,8 +128,9 @@ void refuse_unknown_keys(const json& given, const json& known, const std::string
     if (!known.contains(key)) {
       throw Error(fmt::format("[config] {} has no \"{}\"{}", where, key, did_you_mean(key, names)));
     }
+    require_type(value, known.at(key), key);
     if (value.is_object()) {
-      refuse_unknown_keys(value, known.at(key), key);
+      refuse_unfit(value, known.at(key), key);
     }
   }
 }
@@ -130,7 +144,7 @@ TrainOptions train_options_from_json(const std::string& text) {
     // What is left out keeps its default.
     json j = to_json_value({});
     const json given = json::parse(text);
-    refuse_unknown_keys(given, j, "the training options");
+    refuse_unfit(given, j, "the training options");
     j.merge_patch(given);
     TrainOptions options;
     options.head = stage_of(j.at("head"));
