@@ -213,7 +213,6 @@ void begin_stage(Session& session, int stage) {
   state.stage = stage;
   state.stage_done = false;
   state.stage_epochs_done = 0;
-  state.stage_step = 0;
   state.epochs_since_best = 0;
   state.plateaus = 0;
   state.epochs_on_plateau = 0;
