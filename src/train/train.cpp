@@ -270,6 +270,7 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
   require_images(train_split);
   require_images(validation_split);
   model.acceptance.reset();  // of other classes, or of the network before this training
+  model.temperature = 1.0;
   TrainResult result;
   Session session{.model = model,
                   .train_split = train_split,
