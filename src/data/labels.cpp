@@ -79,6 +79,20 @@ DatasetSplits splits_of(const std::vector<LabelledFile>& files, const std::strin
   return splits;
 }
 
+std::vector<std::size_t> class_sizes(const Dataset& dataset) {
+  std::vector<std::size_t> sizes(dataset.class_names.size());
+  for (const auto& sample : dataset.samples) {
+    const auto label = static_cast<std::size_t>(sample.label);
+    if (label >= sizes.size()) {
+      throw Error(fmt::format(
+          "[dataset] labels from 0 to below {} were expected; received {} ({}); label it, or leave it out",
+          sizes.size(), sample.label, sample.path));
+    }
+    ++sizes[label];
+  }
+  return sizes;
+}
+
 bool split_role_from(const std::string& name, SplitRole& role) {
   constexpr std::array<std::pair<const char*, SplitRole>, 14> kNames{
       {{"train", SplitRole::train},
