@@ -121,6 +121,26 @@ def make_others():
          append_images=[inverted.quantize(16)], duration=100)
 
 
+def make_tiffs():
+    rgb = Image.fromarray(pattern(24, 16))
+    save("rgb.tiff", rgb, compression="tiff_lzw")
+    save("deflate.tiff", rgb, compression="tiff_adobe_deflate")
+    save("gray.tiff", rgb.convert("L"))
+    save("palette.tiff", rgb.quantize(16))
+    save("cmyk.tiff", rgb.convert("CMYK"), np.asarray(rgb.convert("CMYK").convert("RGB")))
+    wide = (np.arange(24 * 16, dtype=np.uint32).reshape(16, 24) * 170).astype(np.uint16)
+    save("gray16.tiff", Image.fromarray(wide), np.stack([(wide >> 8).astype(np.uint8)] * 3, axis=2))
+    rgba = Image.fromarray(np.dstack([pattern(24, 16), (np.arange(24 * 16).reshape(16, 24) % 256).astype(np.uint8)]))
+    save("rgba.tiff", rgba, over_white(rgba))
+    save("jpeg.tiff", Image.fromarray(smooth(24, 16)), compression="jpeg", quality=95)
+    turned = np.ascontiguousarray(pattern(24, 16).transpose(1, 0, 2)[::-1])
+    save("orientation.tiff", Image.fromarray(turned), pattern(24, 16), tiffinfo={274: 6})
+    inverted = Image.fromarray(255 - pattern(24, 16))
+    save("pages.tiff", rgb, pattern(24, 16), save_all=True, append_images=[inverted])
+    preview = Image.fromarray(pattern(24, 16))
+    preview.save(OUT / "preview.tiff", tiffinfo={254: 1})  # as raw photos begin: a reduced picture
+
+
 def make_tones():
     """Darkened, so that stretching and flattening have something to do."""
     image = Image.fromarray((pattern(40, 30) // 2 + 20).astype(np.uint8))
@@ -152,6 +172,7 @@ if __name__ == "__main__":
     make_jpegs()
     make_pngs()
     make_others()
+    make_tiffs()
     make_tones()
     make_bomb()
     files = list(OUT.iterdir())

@@ -29,7 +29,7 @@ Json answers_json(const RightAnswers& answers) {
 }
 
 void print_added(const AddClassesCommand& command, const AddedClasses& added) {
-  const std::string model = command.options.train.out_directory + "/model.safetensors";
+  const std::string model = file_of_run(command.options.train, "model.safetensors");
   if (command.json) {
     print_json({{"model", model},
                 {"classes", added.result.model.class_names},

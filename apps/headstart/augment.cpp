@@ -24,6 +24,7 @@ struct GridOptions {
 };
 
 void write_grid(const GridOptions& options) {
+  keep_photos({options.image}, options.output);
   const Augmentation augmentation = augmentation_of(options.augment);
   const Preprocessing size{.height = options.size, .width = options.size};
   const Image photo = fit_image(read_image(options.image, decode_options_for(size)), size);

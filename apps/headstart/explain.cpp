@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "explain_maps.h"
 #include "explain_network.h"
+#include "headstart/engine.h"
 #include "headstart/error.h"
 #include "headstart/progress.h"
 #include "headstart/text.h"
@@ -107,7 +108,8 @@ void add_map_options(CLI::App& command, ExplainCommand& options) {
       ->type_name("0..1")
       ->check(number_between(0.0, 1.0));
   command.add_option("--heatmap", options.heatmap, "The maps as numbers from 0 to 1, (pictures, h, w)")
-      ->type_name("FILE.npy");
+      ->type_name("FILE.npy")
+      ->check(file_called({".npy"}));
 }
 
 int filter_number(const std::string& text) {
@@ -146,7 +148,8 @@ void add_kind_options(CLI::App& command, ExplainCommand& options) {
       ->type_name("N")
       ->check(whole_number(1, 100'000));
   command.add_option("--lr", options.learning_rate, "gradients: the rate that the update is told for (0.01)")
-      ->type_name("RATE");
+      ->type_name("RATE")
+      ->check(positive_number());
 }
 
 }  // namespace
@@ -176,6 +179,7 @@ void add_explain(CLI::App& program, Outcome& outcome) {
       "cam.png");
   command->callback([command, options, &outcome] {
     check_usage(*command, *options);
+    set_engine_threads(options->explain.threads);
     explain(*options, outcome);
   });
 }

@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include "headstart/error.h"
 #include "headstart/npy.h"
 #include "headstart/text.h"
 #include "output.h"
@@ -36,6 +35,10 @@ ExplainOptions explain_options(const ExplainCommand& options, const Model& model
     explain.classes = chosen_classes(model, options.classes);
   }
   return explain;
+}
+
+bool any_read(const std::vector<Explanation>& explanations) {
+  return std::ranges::any_of(explanations, [](const Explanation& each) { return each.error.empty(); });
 }
 
 SheetText sheet_text(const Model& model, const ExplainOptions& explain) {
@@ -76,9 +79,6 @@ void write_heat_maps(const std::vector<Explanation>& explanations, const std::st
       maps.push_back(&each.map.values);
     }
   }
-  if (maps.empty()) {
-    throw Error("[explain] expected a heat map to write; received pictures that could not be read");
-  }
   const Shape& shape = maps.front()->shape();
   Tensor all({static_cast<std::int64_t>(maps.size()), shape[0], shape[1]});
   for (std::size_t i = 0; i < maps.size(); ++i) {
@@ -106,9 +106,6 @@ std::vector<CaptionedPicture> overlay_cells(const ExplainCommand& options, const
     if (shown.size() < kShownMaps && !explanation.classes.empty()) {
       shown.push_back(explanation);
     }
-  }
-  if (shown.empty()) {
-    throw Error("[explain] expected pictures; none could be read");
   }
   auto pictures = evidence_thumbnails(shown, model.preprocessing, kSheetSide, options.overlay);
   std::vector<CaptionedPicture> cells;
@@ -148,7 +145,7 @@ void write_contact_sheet(const ExplainCommand& options, const Model& model, cons
   const auto title = fmt::format("{}: {} of {} pictures", text.method, overlays.size(), explanations.size());
   std::vector<Image> sheets{contact_sheet(overlays, kColumns, kSheetSide, title)};
   if (const auto averages = average_cells(options, text, classes); !averages.empty()) {
-    sheets.push_back(contact_sheet(averages, kColumns, kSheetSide, "Average map of each predicted class"));
+    sheets.push_back(contact_sheet(averages, kColumns, kSheetSide, "Average map of each class"));
   }
   write_png(stacked(sheets), options.output);
 }
@@ -195,7 +192,7 @@ void print_results(const ExplainCommand& options, const Model& model, const Shee
     }
     print_json({{"model", options.request.model},
                 {"method", text.method},
-                {"out", options.output},
+                {"out", any_read(explanations) ? Json(options.output) : Json()},
                 {"images", images},
                 {"classes", averages}});
     return;
@@ -226,6 +223,8 @@ void explain_maps(const ExplainCommand& options, const Model& model, Progress& p
   const SheetText text = sheet_text(model, explain);
   note_nameless(model, progress);
   const auto paths = image_files(options.data);
+  keep_photos(paths, options.output);
+  keep_photos(paths, options.heatmap);
   std::vector<Explanation> explanations(paths.size());
   explain_files(model, paths, explain, progress, [&](std::size_t picture, Explanation explanation) {
     explanations[picture] = std::move(explanation);
@@ -238,22 +237,22 @@ void explain_maps(const ExplainCommand& options, const Model& model, Progress& p
     say_zero_maps(text, explanation, progress);
   }
   std::error_code ignored;
-  const bool folder = std::filesystem::is_directory(options.data, ignored);
   std::vector<ClassEvidence> classes;
-  if (folder) {
+  const bool read = any_read(explanations);
+  if (read && std::filesystem::is_directory(options.data, ignored)) {
     classes = evidence_by_class(explanations);
     report_classes(text, classes, progress);
     write_contact_sheet(options, model, text, explanations, classes);
-  } else if (explanations.front().error.empty()) {
+  } else if (read) {
     const Explanation& explanation = explanations.front();
     write_png(explanation_sheet(read_image(explanation.path), explanation, text, model.preprocessing,
                                 options.overlay),
               options.output);
   }
-  if (!options.heatmap.empty() && (outcome.exit_status == 0 || folder)) {
+  if (read && !options.heatmap.empty()) {
     write_heat_maps(explanations, options.heatmap);
   }
-  if (outcome.exit_status == 0 || options.json || folder) {
+  if (read || options.json) {
     print_results(options, model, text, explanations, classes);
   }
 }

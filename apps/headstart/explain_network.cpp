@@ -8,6 +8,7 @@
 #include "headstart/explain_network.h"
 #include "headstart/text.h"
 #include "output.h"
+#include "photo_output.h"
 
 namespace headstart::app {
 namespace {
@@ -49,6 +50,7 @@ void explain_filters(const ExplainCommand& options, const Model& model) {
 
 void explain_activations(const ExplainCommand& options, const Model& model) {
   constexpr int kSide = 112, kColumns = 8;
+  keep_photos({options.data}, options.output);
   const Image photo = read_image(options.data);
   const auto layers = feature_maps(model, photo, names_of(options.layer), count_or(options, 16));
   std::vector<Image> sheets;
@@ -106,6 +108,7 @@ void explain_maximize(const ExplainCommand& options, const Model& model, Progres
 
 void explain_neighbours(const ExplainCommand& options, const Model& model, Progress& progress) {
   constexpr int kSide = 160;
+  keep_photos({options.data}, options.output);
   const DatasetSplits splits = read_dataset(options.train_data);
   const auto neighbours =
       nearest_photos(model, options.data, splits.train, options.layer, count_or(options, 8),

@@ -14,6 +14,7 @@
 #include "headstart/progress.h"
 #include "model_options.h"
 #include "output.h"
+#include "photo_output.h"
 #include "predict_options.h"
 
 namespace headstart::app {
@@ -41,6 +42,7 @@ Json layers_json(const Exploration& exploration) {
 }
 
 void explore_photo(const ExploreCommand& command) {
+  keep_photos({command.image}, command.output);
   const auto progress = make_console_progress();
   Model model = open_model(command.request, *progress);
   const Image photo = read_image(command.image, decode_options_for(model.preprocessing));
@@ -76,7 +78,9 @@ void add_explore(CLI::App& program) {
   auto options = std::make_shared<ExploreCommand>();
   add_model_options(*command, options->request);
   command->add_option("IMAGE", options->image, "The photo")->required();
-  command->add_option("--out", options->output, "Where the page goes (explore.html)")->type_name("FILE.html");
+  command->add_option("--out", options->output, "Where the page goes (explore.html)")
+      ->type_name("FILE.html")
+      ->check(file_called({".html", ".htm"}));
   command
       ->add_option("--class", options->class_name,
                    "Whose logit the gradients are of (the most probable class)")

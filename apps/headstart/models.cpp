@@ -14,9 +14,22 @@ namespace {
 
 constexpr std::int64_t kBytesPerParameter = 4;
 
-bool is_cached(const Architecture& row) {
-  const auto source = official_weights(row.name, 1.0, row.input_size, true, row.flavour);
-  return source && find_cached_weights(*source);
+// Keras has a file for the whole network and one without its top, which is all that `train` needs.
+struct CachedFiles {
+  bool whole = false, no_top = false;
+};
+
+CachedFiles cached_files(const Architecture& row) {
+  const auto whole = official_weights(row.name, 1.0, row.input_size, true, row.flavour);
+  const auto no_top = official_weights(row.name, 1.0, row.input_size, false, row.flavour);
+  CachedFiles cached{.whole = whole && find_cached_weights(*whole)};
+  cached.no_top = no_top == whole ? cached.whole : no_top && find_cached_weights(*no_top);
+  return cached;
+}
+
+std::string cached_text(const Architecture& row) {
+  const CachedFiles cached = cached_files(row);
+  return cached.whole ? "cached" : cached.no_top ? "cached, no top" : "-";
 }
 
 std::string percent(const std::optional<double>& value) {
@@ -36,6 +49,7 @@ std::string flavour_name(const Architecture& row) {
 void print_models_json() {
   Json list = Json::array();
   for (const auto& row : architectures()) {
+    const CachedFiles cached = cached_files(row);
     list.push_back({{"name", row.name},
                     {"flavour", flavour_name(row)},
                     {"parameters", row.parameters},
@@ -44,7 +58,8 @@ void print_models_json() {
                     {"input_size", row.input_size},
                     {"top1", optional_json(row.top1)},
                     {"top5", optional_json(row.top5)},
-                    {"cached", is_cached(row)}});
+                    {"cached", cached.whole},
+                    {"cached_no_top", cached.no_top}});
   }
   print_json(list);
 }
@@ -56,7 +71,7 @@ void print_models_table() {
                     row.depth ? fmt::format("{}", *row.depth) : "-",
                     fmt::format("{:.1f} MB", static_cast<double>(row.parameters * kBytesPerParameter) / 1e6),
                     fmt::format("{0}x{0}x{1}", row.input_size, row.channels), percent(row.top1),
-                    percent(row.top5), is_cached(row) ? "cached" : "-"});
+                    percent(row.top5), cached_text(row)});
   }
   print_table({{"name", Align::left},
                {"flavour", Align::left},
@@ -82,7 +97,8 @@ void add_models(CLI::App& program) {
       "but\n"
       "not everywhere); a network that the table did not have shows -. Parameters are the published "
       "figures:\n"
-      "torchvision's leave out the statistics of norms, which `summary` counts as Keras does.\n\nExample:\n  "
+      "torchvision's leave out the statistics of norms, which `summary` counts as Keras does. Of weights\n"
+      "`cached, no top` are those that `train` needs, not `predict`.\n\nExample:\n  "
       "headstart models");
   command->callback([json] { *json ? print_models_json() : print_models_table(); });
 }

@@ -1,5 +1,6 @@
 #include "run_outputs.h"
 
+#include <filesystem>
 #include <string>
 
 #include "headstart/error.h"
@@ -18,6 +19,10 @@ void EventObserver::epoch_ends(const EpochProgress& progress) {
                                {"val_accuracy", record.val_accuracy},
                                {"lr", record.learning_rate}});
   }
+}
+
+std::string file_of_run(const TrainOptions& options, const std::string& name) {
+  return (std::filesystem::path(options.out_directory) / name).string();
 }
 
 void write_run_report(const TrainOptions& options, const std::string& data, const TrainResult& result,

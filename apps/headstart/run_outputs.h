@@ -24,6 +24,9 @@ class EventObserver : public TrainObserver {
   EventWriter writer_;
 };
 
+// The path of a file in --out.
+std::string file_of_run(const TrainOptions& options, const std::string& name);
+
 // RUN/report.html and RUN/model_card.md; a run is not lost for a report that cannot be written: the observer
 // hears why. Nothing for a run without an epoch.
 void write_run_report(const TrainOptions& options, const std::string& data, const TrainResult& result,

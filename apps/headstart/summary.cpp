@@ -15,7 +15,7 @@ namespace {
 
 struct SummaryOptions {
   ModelRequest request{};
-  std::string head, freeze = "all";
+  std::string head, freeze;  // freeze: empty where nothing is said
   bool expand = false;
   bool json = false;
 };
@@ -73,12 +73,23 @@ Model with_new_head(const SummaryOptions& options) {
   model = describe_model(request);
   const Graph base = is_zoo_name(request.model) ? model.graph : without_head(model).graph;
   model.graph = attach_head(base, head);
-  freeze_base(model.graph, base.name(), options.freeze);
+  freeze_base(model.graph, base.name(), options.freeze.empty() ? "all" : options.freeze);
+  return model;
+}
+
+// The network as it is, or a base frozen without a head.
+Model without_new_head(const SummaryOptions& options) {
+  Model model = describe_model(options.request);
+  if (options.freeze == "all") {
+    model.graph.set_all_trainable(false);
+  } else if (!options.freeze.empty()) {
+    freeze_base(model.graph, "", options.freeze);
+  }
   return model;
 }
 
 void print_summary(const SummaryOptions& options) {
-  const Model model = options.head.empty() ? describe_model(options.request) : with_new_head(options);
+  const Model model = options.head.empty() ? without_new_head(options) : with_new_head(options);
   const Summary summary =
       summarize(model.graph, options.expand ? NestedModels::expanded : NestedModels::collapsed);
   if (options.json) {
@@ -104,14 +115,14 @@ void add_summary(CLI::App& program) {
       ->type_name("LAYERS");
   command
       ->add_option("--freeze", options->freeze,
-                   "With --head: all of the base, none, or what comes before a layer (all)")
-      ->type_name("all|none|NAME")
-      ->needs("--head");
+                   "all, none, or what comes before a layer; with --head: of the base (all)")
+      ->type_name("all|none|NAME");
   command->add_flag("--expand", options->expand, "The layers of a nested base in place of one row for it");
   command->add_flag("--json", options->json, "One JSON document");
   command->footer(
       "Examples:\n"
       "  headstart summary vgg16 --no-top --input-size 150\n"
+      "  headstart summary inception_v3 --no-top --freeze all\n"
       "  headstart summary vgg16 --input-size 150 --head flatten,dense:256:relu,dense\n"
       "  headstart summary none --input-size 28x28x1 --classes 10 \\\n"
       "      --head conv:8:5:same,maxpool,dropout:0.25,flatten,dense:256:relu,dense");

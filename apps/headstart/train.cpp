@@ -2,6 +2,7 @@
 #include "headstart/train.h"
 
 #include <charconv>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -64,7 +65,7 @@ void print_result(const TrainCommand& command, const TrainResult& result) {
     return;
   }
   const EpochRecord& best = result.history.at(static_cast<std::size_t>(result.best_epoch - 1));
-  const std::string model = command.train.out_directory + "/model.safetensors";
+  const std::string model = file_of_run(command.train, "model.safetensors");
   if (command.json) {
     print_json({{"model", model},
                 {"epochs", result.history.size()},
@@ -87,9 +88,9 @@ void run_rate_finder(const TrainCommand& command, const Model& model, const Data
     outcome.exit_status = 1;
     return;
   }
-  const std::string path = command.train.out_directory + "/learning_rates.csv";
+  const std::string path = file_of_run(command.train, "learning_rates.csv");
   write_rate_curve(curve, path);
-  const std::string plot = command.train.out_directory + "/learning_rates.png";
+  const std::string plot = file_of_run(command.train, "learning_rates.png");
   plot_rates(curve, plot);
   if (command.json) {
     print_json({{"suggestion", curve.suggestion == 0.0 ? Json() : Json(curve.suggestion)},
@@ -185,6 +186,19 @@ TrainOptions within_budget(const TrainCommand& command, const Model& model, cons
   return with_budget_spent(*chosen);
 }
 
+// For config.json: what of the network follows from no option is written down as well.
+std::map<std::string, std::string> with_network_defaults(std::map<std::string, std::string> given,
+                                                         const TrainCommand& command) {
+  given.try_emplace("head", command.head);
+  if (command.base.model != "none") {
+    given.try_emplace("freeze", command.freeze);
+  }
+  if (is_zoo_name(command.base.model)) {
+    given.try_emplace("weights", "imagenet");
+  }
+  return given;
+}
+
 void run_train(const TrainCommand& command, Outcome& outcome) {
   const DatasetSplits data = read_dataset(command.data);
   TrainConsole console;
@@ -243,7 +257,7 @@ void add_train(CLI::App& program, Outcome& outcome) {
     }
     require_options(*command, options->plan ? std::vector<std::string>{"DATA", "--base"}
                                             : std::vector<std::string>{"DATA", "--base", "--out"});
-    options->train.command = given_options(*command);
+    options->train.command = with_network_defaults(given_options(*command), *options);
     refuse_idle_options(*command, *options);
     finish_train_options(*options);
     run_train(*options, outcome);

@@ -126,6 +126,9 @@ void add_optimizer_options(CLI::App& command, TrainOptions& train) {
       ->type_name("M")
       ->check(number_between(0.0, 1.0));
   command.add_flag("--nesterov", optimizer.nesterov, "With sgd and momentum");
+  command.add_option("--decay", optimizer.decay, "Of the rate, as in Keras 2: rate / (1 + D * steps) (0)")
+      ->type_name("D")
+      ->check(number_from_zero());
   command
       .add_option("--weight-decay", optimizer.weight_decay,
                   "Decoupled, on kernels (auto 1 for a new head; adamw 0.004, else 0)")

@@ -30,8 +30,9 @@ typedef struct headstart_answer {
   int is_unknown;     // 1: the photo is unlike those of the classes; 0 also where the model cannot tell
 } headstart_answer;
 
-// `image` is the bytes of a JPEG, PNG, WebP, BMP or GIF file, `size` of them. `probabilities`, one for every
-// class, may be NULL, and so may `answer`. Returns 0, or -1 for what is no such image.
+// `image` is the bytes of a JPEG, PNG, WebP, BMP, GIF or TIFF file, `size` of them.
+// `probabilities`, one for every class, may be NULL, and so may `answer`. Returns 0, or -1 for what is no
+// such image.
 int headstart_classify(headstart_classifier* classifier, const void* image, size_t size, float* probabilities,
                        headstart_answer* answer);
 // `rgb` is height * width pixels of three bytes, row by row from the top.

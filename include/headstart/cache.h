@@ -18,7 +18,7 @@ struct CacheEntry {
 
 // $HEADSTART_CACHE, else $XDG_CACHE_HOME/headstart, else ~/.cache/headstart.
 std::string cache_folder();
-// The most that the features may take: 20 GB, or what they take now and half of the free disk.
+// The most that the features may take: 20 GiB, or what they take now and half of the free disk.
 std::int64_t feature_cache_limit();
 // Largest first; empty when there is no cache yet.
 std::vector<CacheEntry> cache_entries();

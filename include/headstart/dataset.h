@@ -47,7 +47,8 @@ DatasetSplits read_dataset(const std::string& path);
 struct SplitFractions {
   double train = 0.8, validation = 0.2, test = 0.0;
 };
-// Stratified, deterministic in the seed.
+// Stratified, deterministic in the seed. Throws Error for fractions that sum to more than 1 or leave nothing
+// to train on, and for a sample without a label.
 DatasetSplits split_dataset(const Dataset& dataset, const SplitFractions& fractions, std::uint64_t seed);
 
 // One batch in the order asked for. Unreadable images are left out of the batch and reported.

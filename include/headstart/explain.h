@@ -56,7 +56,8 @@ struct ExplainOptions {
   int top = 1;
   int square = 0;  // side of the gray square of `occlusion` in the input's pixels; 0: a quarter of its side
   Precision precision = Precision::automatic;
-  int threads = 0;  // 0: all cores
+  // Of what lies below the layer; 0: all cores. The rest, and occlusion, take set_engine_threads's.
+  int threads = 0;
   // Nothing is unknown, although the model has limits (Model::acceptance).
   bool accept_all = false;
 };

@@ -57,7 +57,7 @@ struct Exploration {
   std::string photo_name{};
 };
 
-// Throws Error for a class the network does not have.
+// Throws Error for a class the network does not have, and when stop_requested().
 Exploration explore(Model model, const Image& photo, const ExploreOptions& options, Progress& progress);
 
 // One HTML document that needs nothing else. Values are rounded to 24 bits (relative error below 2^-16).

@@ -16,8 +16,8 @@ struct Image {
   std::vector<std::uint8_t> pixels;  // RGB, row-major, height * width * 3
 };
 
-enum class ImageFormat { unknown, jpeg, png, webp, bmp, gif };
-// By content, never by extension.
+enum class ImageFormat { unknown, jpeg, png, webp, bmp, gif, tiff };
+// By content, never by extension. A raw photo may be told as a TIFF, which it is inside.
 ImageFormat image_format(std::span<const std::uint8_t> bytes);
 
 struct DecodeOptions {
@@ -29,7 +29,8 @@ struct DecodeOptions {
 };
 
 // EXIF orientation is applied; alpha is composed over white; gray, palette, CMYK and 16-bit become 8-bit RGB;
-// the first frame of a GIF. Throws Error that says what is wrong (truncated, not an image, too large).
+// the first frame of a GIF, the first page of a TIFF. Throws Error that says what is wrong (truncated, not an
+// image, too large).
 Image decode_image(std::span<const std::uint8_t> bytes, const DecodeOptions& options = {});
 Image read_image(const std::string& path, const DecodeOptions& options = {});
 

@@ -22,7 +22,7 @@ struct RateCurve {
 };
 
 // A hundred steps of the head stage with its optimizer, the rate rising from 1e-7 to 10. The model is not
-// changed and nothing is written. Throws Error as train() does.
+// changed and nothing is written. Throws Error as train() does, and without a head stage.
 RateCurve find_learning_rate(const Model& model, const DatasetSplits& data, const TrainOptions& options,
                              TrainObserver& observer);
 RateCurve find_learning_rate(const Model& model, const MemorySplits& data, const TrainOptions& options,

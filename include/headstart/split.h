@@ -14,11 +14,12 @@ namespace headstart {
 struct SplitCounts {
   int train = 0, validation = 0, test = 0;
 };
-// As split_dataset by fractions. Throws Error naming a class that has too few images.
+// As split_dataset by fractions. Throws Error as it does, and naming a class that has too few images.
 DatasetSplits split_by_count(const Dataset& dataset, const SplitCounts& counts, std::uint64_t seed);
 
 // Cross-validation: the fold, 0 to folds - 1, of each sample. Every class is spread evenly over the folds,
-// samples of a group are in the same one; deterministic. Throws Error for fewer than two folds.
+// samples of a group are in the same one; deterministic. Throws Error for fewer than two folds and for a
+// sample without a label.
 std::vector<int> stratified_folds(const Dataset& dataset, int folds, std::uint64_t seed);
 
 // Class folders as read_dataset takes them (all parts joined), or a flat folder of files named after their
@@ -34,8 +35,8 @@ enum class FileTransfer { copy, hard_link };  // hard_link copies where the file
 
 // directory/train/CLASS/FILE and so on, and directory/manifest.csv with the columns
 // path,split,label,group,sha256 (paths relative to it), which read_dataset takes too. Never overwrites:
-// throws Error when `directory` exists and is not empty. Equal file names of one class get a number. Returns
-// the number of files written.
+// throws Error when `directory` exists and is not empty, or a sample has no label. Equal file names of one
+// class get a number. Returns the number of files written.
 std::int64_t write_split_folders(const DatasetSplits& splits, const std::string& directory,
                                  FileTransfer transfer);
 

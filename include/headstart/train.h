@@ -192,10 +192,10 @@ struct TrainResult {
 };
 
 // Trains `model` on files (decoded with model.preprocessing) or on tensors. Class names are taken over from
-// the data when the model has none. Polls stop_requested(): the step is finished, the best model so far
-// stays, `interrupted` is set. Throws Error when the loss is not a number (the best model so far stays on
-// disk), when the output is no vector of class scores, when labels and outputs do not fit, when every image
-// is unreadable.
+// the data when the model has none; what was fitted to its old parameters (temperature, acceptance) is
+// dropped. Polls stop_requested(): the step is finished, the best model so far stays, `interrupted` is set.
+// Throws Error when the loss is not a number (the best model so far stays on disk), when the output is no
+// vector of class scores, when labels and outputs do not fit, when every image is unreadable.
 TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& options,
                   TrainObserver& observer);
 TrainResult train(Model model, const MemorySplits& data, const TrainOptions& options,

@@ -87,6 +87,8 @@ bool extension_fits(const std::string& path, ImageFormat format) {
       return is_one_of({"", ".bmp", ".dib"});
     case ImageFormat::gif:
       return is_one_of({"", ".gif"});
+    case ImageFormat::tiff:
+      return is_one_of({"", ".tif", ".tiff"});
     case ImageFormat::unknown:
       break;
   }

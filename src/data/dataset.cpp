@@ -56,9 +56,8 @@ std::vector<std::string> unreadable_lines(const Dataset& dataset,
 }
 
 std::string left_out_note(const Dataset& dataset) {
-  static const std::set<std::string> photos{".heic", ".heif", ".hif", ".avif", ".tif", ".tiff",
-                                            ".jxl",  ".jp2",  ".psd", ".dng",  ".cr2", ".cr3",
-                                            ".nef",  ".arw",  ".orf", ".rw2"};
+  static const std::set<std::string> photos{".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".psd",
+                                            ".dng",  ".cr2",  ".cr3", ".nef",  ".arw", ".orf", ".rw2"};
   std::map<std::string, int> kinds;
   std::vector<std::string> folders;
   int count = 0;

@@ -18,8 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<const char*, 9> kExtensions{".jpg",  ".jpeg", ".jpe", ".jfif", ".png",
-                                                 ".webp", ".bmp",  ".dib", ".gif"};
+constexpr std::array<const char*, 11> kExtensions{".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp",
+                                                  ".bmp", ".dib",  ".gif", ".tif",  ".tiff"};
 
 void sort_bytewise(std::vector<fs::path>& paths) {
   std::sort(paths.begin(), paths.end(),

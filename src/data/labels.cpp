@@ -24,8 +24,8 @@ std::vector<std::string> classes_of(const std::vector<LabelledFile>& files, cons
   }
   if (names.empty()) {
     throw Error(fmt::format(
-        "[dataset] labelled pictures were expected; received none in {}; put them in one folder a class, "
-        "or a line each in a CSV",
+        "[dataset] labelled pictures were expected; received none in {}; put them in one folder a class "
+        "(`headstart split` does, of photos called cat.0.jpg), or a line each in a CSV",
         source));
   }
   if (static_cast<int>(names.size()) < fewest_classes) {
@@ -77,6 +77,20 @@ DatasetSplits splits_of(const std::vector<LabelledFile>& files, const std::strin
     }
   }
   return splits;
+}
+
+std::vector<std::size_t> class_sizes(const Dataset& dataset) {
+  std::vector<std::size_t> sizes(dataset.class_names.size());
+  for (const auto& sample : dataset.samples) {
+    const auto label = static_cast<std::size_t>(sample.label);
+    if (label >= sizes.size()) {
+      throw Error(fmt::format(
+          "[dataset] labels from 0 to below {} were expected; received {} ({}); label it, or leave it out",
+          sizes.size(), sample.label, sample.path));
+    }
+    ++sizes[label];
+  }
+  return sizes;
 }
 
 bool split_role_from(const std::string& name, SplitRole& role) {

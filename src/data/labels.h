@@ -20,6 +20,9 @@ struct LabelledFile {
 DatasetSplits splits_of(const std::vector<LabelledFile>& files, const std::string& source,
                         int fewest_classes = 2);
 
+// The samples of each class. Throws Error for one whose label names no class.
+std::vector<std::size_t> class_sizes(const Dataset& dataset);
+
 // Of the names that people give to folders of a part ("train", "training_set", "val", "dev", ...), in any
 // case; anything else gives false.
 bool split_role_from(const std::string& name, SplitRole& role);

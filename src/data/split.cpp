@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/random.h"
+#include "data/labels.h"
 #include "headstart/dataset.h"
 #include "headstart/error.h"
 #include "headstart/split.h"
@@ -63,10 +64,7 @@ PartCounts apportion(std::size_t count, const PartCounts& fractions) {
 
 // Places still open, by class and part.
 std::vector<PartCounts> open_places(const Dataset& dataset, const PartCounts& fractions) {
-  std::vector<std::size_t> counts(dataset.class_names.size());
-  for (const auto& sample : dataset.samples) {
-    ++counts.at(static_cast<std::size_t>(sample.label));
-  }
+  const auto counts = class_sizes(dataset);
   std::vector<PartCounts> open;
   open.reserve(counts.size());
   for (const auto count : counts) {
@@ -164,12 +162,10 @@ DatasetSplits split_by_count(const Dataset& dataset, const SplitCounts& counts, 
     throw Error(fmt::format("[split] counts a class, train at least 1, were expected; received {}, {}, {}",
                             counts.train, counts.validation, counts.test));
   }
-  const std::int64_t needed = std::int64_t{counts.train} + counts.validation + counts.test;
-  std::vector<std::int64_t> available(dataset.class_names.size());
-  for (const auto& sample : dataset.samples) {
-    ++available.at(static_cast<std::size_t>(sample.label));
-  }
+  const auto needed = static_cast<std::size_t>(std::int64_t{counts.train} + counts.validation + counts.test);
+  const auto available = class_sizes(dataset);
   std::vector<PartCounts> open;
+  open.reserve(available.size());
   for (std::size_t label = 0; label < available.size(); ++label) {
     if (available[label] < needed) {
       throw Error(

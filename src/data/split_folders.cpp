@@ -88,6 +88,7 @@ struct WrittenFile {
 
 void write_part(const Dataset& part, const fs::path& folder, FileTransfer transfer,
                 std::vector<WrittenFile>& written) {
+  class_sizes(part);  // refuses samples without a class
   std::set<std::string> taken;
   for (const auto& name : part.class_names) {
     std::error_code error;

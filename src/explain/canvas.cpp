@@ -9,6 +9,20 @@
 #include "headstart/text.h"
 
 namespace headstart {
+namespace {
+
+void choose_font(cairo_t* context, double size) {
+  cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+  cairo_set_font_size(context, size);
+}
+
+double advance(cairo_t* context, const std::string& line) {
+  cairo_text_extents_t extents{};
+  cairo_text_extents(context, line.c_str(), &extents);
+  return extents.x_advance;
+}
+
+}  // namespace
 
 struct Canvas::Surface {
   Surface(int width, int height)
@@ -64,15 +78,9 @@ void Canvas::fill(const Rectangle& area, const Colour& colour) {
 void Canvas::text(const std::string& line, const Rectangle& area, double size, const Colour& colour) {
   cairo_t* context = surface_->context;
   cairo_set_source_rgb(context, colour.red, colour.green, colour.blue);
-  cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
-  cairo_set_font_size(context, size);
-  const auto advance = [&](const std::string& shown) {
-    cairo_text_extents_t extents{};
-    cairo_text_extents(context, shown.c_str(), &extents);
-    return extents.x_advance;
-  };
+  choose_font(context, size);
   std::string whole = valid_utf8(line), shown = whole;
-  while (!whole.empty() && advance(shown) > area.width) {
+  while (!whole.empty() && advance(context, shown) > area.width) {
     do {  // a whole character
       const bool continuation = (static_cast<unsigned char>(whole.back()) & 0xC0U) == 0x80U;
       whole.pop_back();
@@ -87,6 +95,12 @@ void Canvas::text(const std::string& line, const Rectangle& area, double size, c
   cairo_move_to(context, area.x, area.y + (area.height + font.ascent - font.descent) / 2.0);
   cairo_show_text(context, shown.c_str());
   cairo_new_path(context);
+}
+
+double Canvas::text_width(const std::string& line, double size) {
+  const Surface measured(1, 1);
+  choose_font(measured.context, size);
+  return advance(measured.context, valid_utf8(line));
 }
 
 Image Canvas::image() const {

@@ -25,6 +25,8 @@ class Canvas {
   // Shortened with "..." to the width of `area`; set in the middle of its height.
   void text(const std::string& line, const Rectangle& area, double size, const Colour& colour = {});
   Image image() const;
+  // Of the whole line, in pixels.
+  static double text_width(const std::string& line, double size);
 
  private:
   struct Surface;

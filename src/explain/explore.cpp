@@ -201,6 +201,7 @@ Exploration explore(Model model, const Image& photo, const ExploreOptions& optio
   const Extraction extraction{.graph = graph, .parameters = network.parameters, .chosen = chosen};
   passes.for_each_part(seed, [&](const NetworkPart& part) {
     for (const NodeId id : part.nodes) {
+      throw_if_stopped();
       result.layers.push_back(extraction.layer_of(id, part));
       progress.advance(count + id);
     }

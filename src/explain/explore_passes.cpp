@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "graph/ancestors.h"
+#include "headstart/progress.h"
 
 namespace headstart {
 namespace {
@@ -81,6 +82,7 @@ Tensor NetworkPasses::value_of(NodeId id) const {
 
 NetworkPart NetworkPasses::compute(const std::vector<NodeId>& nodes,
                                    const std::vector<float>& logits_gradient) {
+  throw_if_stopped();
   const NodeId logits = logits_of(graph_);
   const auto passed = ancestors(graph_.nodes(), {logits});
   std::vector<NodeId> watch{0};  // the program then reads the input and nothing else

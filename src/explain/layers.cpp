@@ -67,7 +67,7 @@ NodeId evidence_layer(const Graph& graph) {
   }
   throw Error(fmt::format(
       "[explain] expected a layer with a spatial extent in {}; received none larger than 1x1; use a larger "
-      "--input-size",
+      "--input-size, or --method occlusion, which needs none",
       graph.name()));
 }
 

@@ -68,7 +68,7 @@ std::vector<Neighbour> nearest_photos(const Model& model, const std::string& pho
                                   .threads = options.threads};
   std::vector<Neighbour> neighbours;
   progress.begin("comparing", static_cast<std::int64_t>(items.size()));
-  extract(
+  const auto unreadable = extract(
       dataset, items, model.graph, model.parameters, extraction, progress,
       [&](std::size_t item, std::span<const float* const> values) {
         const Sample& sample = dataset.samples[item];
@@ -79,6 +79,10 @@ std::vector<Neighbour> nearest_photos(const Model& model, const std::string& pho
       });
   progress.end();
   throw_if_stopped();
+  for (const auto& each : unreadable) {
+    progress.message(fmt::format("skipped {}: {}",
+                                 dataset.samples[static_cast<std::size_t>(each.sample)].path, each.message));
+  }
   if (neighbours.empty()) {
     throw Error("[explain] expected photos to compare with; none could be read");
   }

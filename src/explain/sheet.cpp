@@ -108,7 +108,7 @@ Image contact_sheet(std::span<const CaptionedPicture> cells, int columns, int si
   if (cells.empty() || columns < 1 || side < 1) {
     throw Error("[explain] pictures and columns were expected for a sheet; received none");
   }
-  constexpr int kGap = 8;
+  constexpr int kGap = 8, kWidestTitle = 1200;
   const double size = std::clamp(side / 13.0, 8.0, 14.0);
   const int line = static_cast<int>(std::ceil(1.6 * size));
   const int used = std::min(columns, static_cast<int>(cells.size()));
@@ -117,10 +117,12 @@ Image contact_sheet(std::span<const CaptionedPicture> cells, int columns, int si
                                     [](const CaptionedPicture& each) { return !each.caption.empty(); });
   const int caption = captions ? line : 0;
   const int head = title.empty() ? 0 : line + kGap;
-  const int width = used * (side + kGap) + kGap;
+  const double title_size = 1.15 * size;
+  const auto title_width = static_cast<int>(std::ceil(Canvas::text_width(title, title_size))) + 2 * kGap;
+  const int width = std::max(used * (side + kGap) + kGap, std::min(title_width, kWidestTitle));
   Canvas canvas(width, head + rows * (side + caption + kGap) + kGap);
   if (!title.empty()) {
-    canvas.text(title, {kGap, kGap / 2.0, width - 2.0 * kGap, static_cast<double>(line)}, 1.15 * size, kInk);
+    canvas.text(title, {kGap, kGap / 2.0, width - 2.0 * kGap, static_cast<double>(line)}, title_size, kInk);
   }
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const int x = kGap + static_cast<int>(i) % used * (side + kGap);

@@ -12,6 +12,9 @@ namespace {
 std::vector<std::size_t> first_visits(const Graph& graph) {
   const auto& nodes = graph.nodes();
   std::vector<std::size_t> visits(nodes.size(), nodes.size());
+  if (nodes.empty()) {
+    return visits;
+  }
   std::vector<std::pair<std::size_t, std::size_t>> way;  // nodes and their next input
   std::size_t count = 0;
   const auto enter = [&](NodeId id) {

@@ -21,14 +21,10 @@ bool is_text(std::span<const std::uint8_t> bytes) {
                      [](std::uint8_t c) { return c >= 0x20 || std::isspace(c) != 0; });
 }
 
-// A picture of a format that is not read, told by its first bytes; else empty.
-std::string other_format(std::span<const std::uint8_t> bytes) {
+// A file of the family of MP4, told by its first bytes: a photo that is not read, or a film. Else empty.
+std::string mp4_kind(std::span<const std::uint8_t> bytes) {
   const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
                               std::min<std::size_t>(bytes.size(), 12));
-  constexpr std::string_view kTiff[] = {{"II*\0", 4}, {"MM\0*", 4}};
-  if (std::any_of(std::begin(kTiff), std::end(kTiff), [&](auto magic) { return head.starts_with(magic); })) {
-    return "a TIFF or raw photo";
-  }
   if (head.size() < 12 || head.substr(4, 4) != "ftyp") {
     return "";
   }
@@ -45,8 +41,8 @@ std::string describe_unknown(std::span<const std::uint8_t> bytes) {
   if (is_text(bytes)) {
     return "text";
   }
-  if (const auto name = other_format(bytes); !name.empty()) {
-    return fmt::format("{}, which has to be converted, to JPEG say", name);
+  if (const auto kind = mp4_kind(bytes); !kind.empty()) {
+    return kind == "a film" ? kind : kind + ", which heif-convert turns into a JPEG";
   }
   const auto head = bytes.first(std::min<std::size_t>(bytes.size(), 8));
   return fmt::format("{} bytes that begin with {:02x}", bytes.size(), fmt::join(head, " "));
@@ -64,12 +60,16 @@ Decoded decode_by_format(std::span<const std::uint8_t> bytes, const DecodeOption
       return decode_bmp(bytes, options);
     case ImageFormat::gif:
       return decode_gif(bytes, options);
+    case ImageFormat::tiff:
+      return decode_tiff(bytes, options);
     case ImageFormat::unknown:
       break;
   }
-  throw Error(fmt::format(
-      "[image] a JPEG, PNG, WebP, BMP or GIF was expected; received {}; remove or replace the file",
-      describe_unknown(bytes)));
+  throw Error(
+      fmt::format("[image] a JPEG, PNG, WebP, BMP, GIF or TIFF was expected; received {}; remove "
+                  "or replace the "
+                  "file",
+                  describe_unknown(bytes)));
 }
 
 }  // namespace

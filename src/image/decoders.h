@@ -19,6 +19,7 @@ Decoded decode_png(std::span<const std::uint8_t> bytes, const DecodeOptions& opt
 Decoded decode_webp(std::span<const std::uint8_t> bytes, const DecodeOptions& options);
 Decoded decode_bmp(std::span<const std::uint8_t> bytes, const DecodeOptions& options);
 Decoded decode_gif(std::span<const std::uint8_t> bytes, const DecodeOptions& options);
+Decoded decode_tiff(std::span<const std::uint8_t> bytes, const DecodeOptions& options);
 
 // Called with the size in the header, before memory is taken. Throws Error when a side is below 1 or the
 // limit is passed.

@@ -36,6 +36,10 @@ ImageFormat image_format(std::span<const std::uint8_t> bytes) {
   if (begins(bytes, 0, "GIF87a") || begins(bytes, 0, "GIF89a")) {
     return ImageFormat::gif;
   }
+  if (begins(bytes, 0, {"II*\0", 4}) || begins(bytes, 0, {"MM\0*", 4}) || begins(bytes, 0, {"II+\0", 4}) ||
+      begins(bytes, 0, {"MM\0+", 4})) {  // + in files beyond 4 GB
+    return ImageFormat::tiff;
+  }
   return is_bmp(bytes) ? ImageFormat::bmp : ImageFormat::unknown;
 }
 

@@ -18,8 +18,6 @@ std::uint32_t little32(Bytes bytes, std::size_t at) {
   return little16(bytes, at + 2) << 16U | little16(bytes, at);
 }
 
-int side(std::uint32_t value) { return value > 0x7FFFFFFFU ? 0 : static_cast<int>(value); }
-
 // The first frame header (SOF): FF C0..CF without C4 (tables), C8 (reserved) and CC (arithmetic tables).
 void inspect_jpeg(Bytes bytes, ImageFacts& facts) {
   std::size_t at = 2;
@@ -38,8 +36,8 @@ void inspect_jpeg(Bytes bytes, ImageFacts& facts) {
     }
     if (marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC) {
       facts.sixteen_bit = byte(bytes, at + 4) > 8;
-      facts.height = side(big16(bytes, at + 5));
-      facts.width = side(big16(bytes, at + 7));
+      facts.height = stored_side(big16(bytes, at + 5));
+      facts.width = stored_side(big16(bytes, at + 7));
       facts.cmyk = byte(bytes, at + 9) == 4;
       return;
     }
@@ -61,8 +59,8 @@ bool png_has_transparency_chunk(Bytes bytes) {
 
 void inspect_png(Bytes bytes, ImageFacts& facts) {
   constexpr std::uint32_t kGrayAlpha = 4, kColourAlpha = 6;
-  facts.width = side(big32(bytes, 16));
-  facts.height = side(big32(bytes, 20));
+  facts.width = stored_side(big32(bytes, 16));
+  facts.height = stored_side(big32(bytes, 20));
   facts.sixteen_bit = byte(bytes, 24) == 16;
   const auto colour = byte(bytes, 25);
   facts.alpha = colour == kGrayAlpha || colour == kColourAlpha || png_has_transparency_chunk(bytes);
@@ -79,16 +77,18 @@ void inspect_webp(Bytes bytes, ImageFacts& facts) {
 
 void inspect_bmp(Bytes bytes, ImageFacts& facts) {
   if (byte(bytes, 14) == 12) {
-    facts.width = side(little16(bytes, 18));
-    facts.height = side(little16(bytes, 20));
+    facts.width = stored_side(little16(bytes, 18));
+    facts.height = stored_side(little16(bytes, 20));
     return;
   }
-  facts.width = side(little32(bytes, 18));
+  facts.width = stored_side(little32(bytes, 18));
   const auto height = little32(bytes, 22);  // negative: top row first
-  facts.height = side(height > 0x7FFFFFFFU ? 0U - height : height);
+  facts.height = stored_side(height > 0x7FFFFFFFU ? 0U - height : height);
 }
 
 }  // namespace
+
+int stored_side(std::uint32_t value) { return value > 0x7FFFFFFFU ? 0 : static_cast<int>(value); }
 
 ImageFacts inspect_image(std::span<const std::uint8_t> bytes) {
   ImageFacts facts{.format = image_format(bytes)};
@@ -106,8 +106,11 @@ ImageFacts inspect_image(std::span<const std::uint8_t> bytes) {
       inspect_bmp(bytes, facts);
       break;
     case ImageFormat::gif:
-      facts.width = side(little16(bytes, 6));
-      facts.height = side(little16(bytes, 8));
+      facts.width = stored_side(little16(bytes, 6));
+      facts.height = stored_side(little16(bytes, 8));
+      break;
+    case ImageFormat::tiff:
+      inspect_tiff(bytes, facts);
       break;
     case ImageFormat::unknown:
       break;
@@ -127,6 +130,8 @@ std::string to_string(ImageFormat format) {
       return "BMP";
     case ImageFormat::gif:
       return "GIF";
+    case ImageFormat::tiff:
+      return "TIFF";
     case ImageFormat::unknown:
       return "unknown";
   }

@@ -19,6 +19,12 @@ struct ImageFacts {
 // not looked for.
 ImageFacts inspect_image(std::span<const std::uint8_t> bytes);
 
+// The same for a TIFF, which only libtiff can read.
+void inspect_tiff(std::span<const std::uint8_t> bytes, ImageFacts& facts);
+
+// A side as a header has it; 0 where an int does not hold it.
+int stored_side(std::uint32_t value);
+
 // "JPEG".
 std::string to_string(ImageFormat format);
 

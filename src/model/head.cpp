@@ -127,13 +127,15 @@ Op hidden_dense(Layer& layer, const Shape&) {
 }
 
 // The last dense layer has one output a class, or one in all for two classes.
-Op output_dense(const Layer& layer, int classes) {
-  require_arguments(layer, 0, 2, "dense[:UNITS][:ACTIVATION]");
+Op output_dense(Layer layer, int classes) {
+  const std::string form = "dense[:UNITS][:ACTIVATION][:nobias][:weightnorm] at the end";
+  const bool use_bias = !take(layer, "nobias"), weight_normalization = take(layer, "weightnorm");
+  require_arguments(layer, 0, 2, form);
   const bool has_units = !layer.arguments.empty() && is_number(layer.arguments[0]);
   std::string name = argument(layer, has_units ? 1 : 0, "");
   int units = classes == 2 && name != "softmax" ? 1 : classes;
   if (has_units) {
-    units = whole_number(layer, layer.arguments[0], "dense[:UNITS][:ACTIVATION]");
+    units = whole_number(layer, layer.arguments[0], form);
   }
   if (units != classes && !(units == 1 && classes == 2)) {
     refuse(layer, fmt::format("{} outputs, one a class", classes));
@@ -145,7 +147,10 @@ Op output_dense(const Layer& layer, int classes) {
     refuse(layer,
            fmt::format("{} at the end of a classifier", units == 1 ? "sigmoid" : "softmax or sigmoid"));
   }
-  return Dense{.units = units, .activation = activation(layer, name)};
+  return Dense{.units = units,
+               .use_bias = use_bias,
+               .activation = activation(layer, name),
+               .weight_normalization = weight_normalization};
 }
 
 Op convolution(Layer& layer, const Shape&) {

@@ -24,6 +24,16 @@ std::optional<Flavour> recorded_flavour(const std::string& path) {
   }
 }
 
+// What `convert` makes of torchvision's networks has its modules ("layer1.0.conv1/kernel:0") as layers; a
+// nested model's name may have a dot too ("mobilenetv2_1.00_224/Conv1/kernel:0").
+bool has_module_names(const WeightFile& file) {
+  const auto dotted = std::count_if(file.tensors.begin(), file.tensors.end(), [](const auto& entry) {
+    const auto layer = entry.first.substr(0, entry.first.rfind('/'));
+    return layer.find('.', layer.rfind('/') + 1) != std::string::npos;
+  });
+  return 2 * static_cast<std::size_t>(dotted) > file.tensors.size();
+}
+
 }  // namespace
 
 std::optional<Flavour> weight_flavour(const std::string& architecture, const WeightFile& file,
@@ -44,8 +54,11 @@ std::optional<Flavour> weight_flavour(const std::string& architecture, const Wei
   if (file.format == WeightFormat::onnx) {
     return file.producer == "pytorch" ? Flavour::torch : Flavour::keras;
   }
+  if (file.format == WeightFormat::pytorch) {
+    return Flavour::torch;
+  }
   if (file.format != WeightFormat::safetensors) {
-    return file.format == WeightFormat::pytorch ? Flavour::torch : Flavour::keras;
+    return has_module_names(file) ? Flavour::torch : Flavour::keras;
   }
   if (const auto recorded = recorded_flavour(path)) {
     return recorded;

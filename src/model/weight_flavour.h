@@ -9,8 +9,9 @@
 
 namespace headstart {
 
-// PyTorch files are torchvision's networks, Keras and tfjs files Keras's. A safetensors file of ours says it;
-// of others the tensors' names tell. Nothing when it cannot be told.
+// PyTorch files are torchvision's networks, Keras and tfjs files Keras's unless their layers have the names
+// of torchvision's modules. A safetensors file of ours says it; of others the tensors' names tell. Nothing
+// when it cannot be told.
 std::optional<Flavour> weight_flavour(const std::string& architecture, const WeightFile& file,
                                       const std::string& path);
 

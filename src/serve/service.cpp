@@ -101,8 +101,10 @@ struct Service::Impl {
     const Model& model = classifier.model();
     try {
       DecodeOptions decode = decode_options_for(model.preprocessing);
-      decode.minimum_width = std::max(decode.minimum_width, kOverlaySide);
-      decode.minimum_height = std::max(decode.minimum_height, kOverlaySide);
+      if (decode.minimum_width > 0) {  // 0: the kernel needs the full size
+        decode.minimum_width = std::max(decode.minimum_width, kOverlaySide);
+        decode.minimum_height = std::max(decode.minimum_height, kOverlaySide);
+      }
       Image photo = classifier.decode(bytes_of(picture), decode);
       const Tensor input = preprocess(photo, model.preprocessing).reshaped(classifier.rows_shape(1));
       const HeatMap map = evidence(input, classes);

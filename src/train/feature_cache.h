@@ -62,7 +62,7 @@ class FeatureCache {
 std::int64_t size_of_folder(const std::filesystem::path& folder);  // records and index
 // False when a process uses it.
 bool remove_unused(const std::filesystem::path& folder);
-// The most that all folders of `root` may take: 20 GB, or what they take now and half of the free disk.
+// The most that all folders of `root` may take: 20 GiB, or what they take now and half of the free disk.
 std::int64_t cache_limit(const std::filesystem::path& root);
 
 // Makes room for `needed` bytes under `limit` by removing the folders of `root` that were used longest ago

@@ -20,10 +20,11 @@ LastDense last_dense(const Graph& graph) {
   const bool plain = dense != nullptr && !dense->weight_normalization &&
                      (behind == nullptr || dense->activation.kind == Activation::Kind::linear);
   if (!plain) {
-    throw Error(fmt::format(
-        "[add-classes] expected a classifier that ends in a dense layer; received {} ({}) in {}; `headstart "
-        "train DATA --base MODEL` trains a new head on it",
-        graph.node(id).name, type_name(graph.node(id).op), graph.name()));
+    throw Error(
+        fmt::format("[add-classes] expected a classifier that ends in a dense layer, without weight "
+                    "normalisation; received {} ({}) in {}; `headstart "
+                    "train DATA --base MODEL` trains a new head on it",
+                    graph.node(id).name, type_name(graph.node(id).op), graph.name()));
   }
   if (behind == nullptr) {
     last.activation = dense->activation;

@@ -25,6 +25,13 @@ std::size_t units_of(std::size_t logits, std::size_t batch) {
   return logits / batch;
 }
 
+void check_targets(std::size_t logits, std::size_t targets) {
+  if (targets != logits) {
+    throw Error(
+        fmt::format("[loss] the targets have the size of the logits ({}); received {}", logits, targets));
+  }
+}
+
 void check_sizes(std::size_t logits, std::size_t batch, std::size_t weights, std::size_t diff_logits) {
   if (weights != 0 && weights != batch) {
     throw Error(fmt::format("[loss] expected one weight a sample ({}); received {}", batch, weights));
@@ -140,7 +147,7 @@ LossValue categorical_crossentropy(std::span<const float> logits, std::span<cons
   const auto count = static_cast<std::size_t>(std::max(batch, 0));
   const std::size_t units = units_of(logits.size(), count);
   check_sizes(logits.size(), count, weights.size(), diff_logits.size());
-  check_sizes(logits.size(), count, 0, targets.size());
+  check_targets(logits.size(), targets.size());
   LossValue value;
   for (std::size_t i = 0; i < count; ++i) {
     const auto row = logits.subspan(i * units, units);
@@ -167,7 +174,7 @@ LossValue binary_crossentropy(std::span<const float> logits, std::span<const flo
   const auto count = static_cast<std::size_t>(std::max(batch, 0));
   const std::size_t units = units_of(logits.size(), count);
   check_sizes(logits.size(), count, weights.size(), diff_logits.size());
-  check_sizes(logits.size(), count, 0, targets.size());
+  check_targets(logits.size(), targets.size());
   LossValue value;
   for (std::size_t i = 0; i < count; ++i) {
     const double factor = weight_of(weights, i) / static_cast<double>(count * units);

@@ -155,6 +155,19 @@ void read_field(const char*, const json& value, AugmentRange& range) {
 template <typename Field>
 void read_field(const char* key, const json& value, Field& field);
 
+// What the library would turn into another value without a word: 2.5 into 2, true into 1, 1e12 into what is
+// left of it.
+void require_type(const json& given, const json& known, const char* key) {
+  const bool fits = known.is_number_float()      ? given.is_number()
+                    : known.is_number_unsigned() ? given.is_number_unsigned()
+                    : known.is_number()          ? given.is_number_integer() && given == given.get<int>()
+                                                 : given.type() == known.type();
+  if (!fits) {
+    throw Error(fmt::format("[config] expected for \"{}\" something like {}; received {}", key, known.dump(),
+                            given.dump()));
+  }
+}
+
 // Takes what is there out of the object, so that what remains is unknown; what is left out keeps its default.
 struct FieldReader {
   json object;
@@ -162,6 +175,7 @@ struct FieldReader {
   void operator()(const char* key, auto& field) {
     known.emplace_back(key);
     if (object.contains(key)) {
+      require_type(object.at(key), json_of(field), key);
       read_field(key, object.at(key), field);
       object.erase(key);
     }

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "core/files.h"
+#include "headstart/error.h"
 #include "headstart/progress.h"
 
 namespace headstart {
@@ -16,6 +17,9 @@ namespace {
 
 constexpr int kSteps = 100;
 constexpr double kLowest = 1e-7;
+
+// Ends the run of the range test alone: a request to stop would end every other work of the process too.
+struct Diverged {};
 
 // Collects the curve and ends the run when it diverges; the rest goes to the caller's observer.
 class RateObserver : public TrainObserver {
@@ -35,14 +39,12 @@ class RateObserver : public TrainObserver {
           {.learning_rate = progress.learning_rate, .loss = progress.step_loss, .smoothed = smoothed});
       lowest_ = points.size() == 1 ? smoothed : std::min(lowest_, smoothed);
     }
-    if (!diverged && (!std::isfinite(smoothed) || smoothed > kDiverged * lowest_)) {
-      diverged = true;
-      request_stop(true);
+    if (!std::isfinite(smoothed) || smoothed > kDiverged * lowest_) {
+      throw Diverged();
     }
   }
 
   std::vector<RatePoint> points;
-  bool diverged = false;
 
  private:
   TrainObserver& caller_;
@@ -92,6 +94,11 @@ double steepest(const std::vector<RatePoint>& points) {
 
 template <typename Data>
 RateCurve find(const Model& model, const Data& data, TrainOptions options, TrainObserver& observer) {
+  if (options.head.epochs == 0) {
+    throw Error(
+        "[train] expected a head stage, whose learning rate is looked for; received one of no epochs; give "
+        "--epochs, or --freeze NAME in place of --fine-tune-from NAME");
+  }
   options.head.epochs = 1;
   options.head.optimizer.learning_rate = kLowest;
   options.head.schedule = {.kind = Schedule::Kind::range_test};
@@ -103,12 +110,12 @@ RateCurve find(const Model& model, const Data& data, TrainOptions options, Train
   options.out_directory.clear();
   options.resume = false;
   RateObserver watching(observer);
-  const TrainResult result = train(model, data, options, watching);
-  if (watching.diverged) {
-    request_stop(false);
+  RateCurve curve;
+  try {
+    curve.interrupted = train(model, data, options, watching).interrupted;
+  } catch (const Diverged&) {  // which is what was waited for
   }
-  RateCurve curve{.points = std::move(watching.points),
-                  .interrupted = result.interrupted && !watching.diverged};
+  curve.points = std::move(watching.points);
   curve.suggestion = steepest(curve.points);
   return curve;
 }

@@ -115,7 +115,6 @@ json state_json(const RunState& state) {
           {"stage_epochs_done", state.stage_epochs_done},
           {"stage_done", state.stage_done},
           {"step", state.step},
-          {"stage_step", state.stage_step},
           {"best_epoch", state.best_epoch},
           {"epochs_since_best", state.epochs_since_best},
           {"plateaus", state.plateaus},
@@ -130,7 +129,6 @@ RunState state_of(const json& j) {
   state.stage_epochs_done = j.at("stage_epochs_done").get<int>();
   state.stage_done = j.at("stage_done").get<bool>();
   state.step = j.at("step").get<std::int64_t>();
-  state.stage_step = j.at("stage_step").get<std::int64_t>();
   state.best_epoch = j.at("best_epoch").get<int>();
   state.epochs_since_best = j.at("epochs_since_best").get<int>();
   state.plateaus = j.at("plateaus").get<int>();

@@ -20,7 +20,6 @@ struct RunState {
   int stage_epochs_done = 0;  // of this stage
   bool stage_done = false;
   std::int64_t step = 0;  // through all stages; keys dropout
-  std::int64_t stage_step = 0;
   std::vector<EpochRecord> history;
   int best_epoch = 0;                       // EpochRecord::epoch
   int epochs_since_best = 0;                // of this stage

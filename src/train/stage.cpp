@@ -50,7 +50,7 @@ class Stage {
   TrainingProgram& program_for(std::size_t size);
   std::span<const float> adjusted(std::span<const float> logits);
   LossValue loss_of_batch(const BoundaryBatch& batch, TrainingProgram& program);
-  void update_parameters(std::int64_t step, Parameters& gradients, std::span<const OuterProduct> factored);
+  void update_parameters(int step, Parameters& gradients, std::span<const OuterProduct> factored);
   bool train_epoch(EpochProgress& progress);
   void validate(EpochProgress& progress);
   void train_step(const BoundaryBatch& batch, EpochProgress& progress);
@@ -162,19 +162,19 @@ LossValue Stage::loss_of_batch(const BoundaryBatch& batch, TrainingProgram& prog
                          sample_weights_, diff_logits_);
 }
 
-// One step of the optimizer; `step`: the batch of this stage that ends it.
-void Stage::update_parameters(std::int64_t step, Parameters& gradients,
-                              std::span<const OuterProduct> factored) {
+// One step of the optimizer; `step`: the batch of this epoch that ends it. An epoch with unreadable images
+// has fewer batches than `steps_`; the schedule begins every epoch where it does with all of them.
+void Stage::update_parameters(int step, Parameters& gradients, std::span<const OuterProduct> factored) {
   RunState& state = session_.state;
   const double factor = schedule_factor(
-      spec_.options.schedule, {.step = step,
+      spec_.options.schedule, {.step = static_cast<std::int64_t>(state.stage_epochs_done) * steps_ + step,
                                .steps_per_epoch = steps_,
                                .total_steps = static_cast<std::int64_t>(steps_) * spec_.options.epochs,
                                .plateaus = state.plateaus});
   last_rate_ = optimizer_->learning_rate() * factor;
   optimizer_->step(session_.model.parameters, gradients, factor, factored);
   if (state.average.size() > 0) {
-    const auto t = static_cast<double>(step + 1);
+    const auto t = static_cast<double>(optimizer_->iterations());
     move_average(state.average, session_.model.parameters,
                  std::min(options_.average_decay, (1.0 + t) / (10.0 + t)));
   }
@@ -196,15 +196,14 @@ void Stage::train_step(const BoundaryBatch& batch, EpochProgress& progress) {
   }
   program.backward(diff_logits_.data());
   if (options_.accumulate == 1) {
-    update_parameters(state.stage_step, program.gradients(), program.factored_gradients());
+    update_parameters(progress.step, program.gradients(), program.factored_gradients());
   } else {
     accumulated_.add(program.gradients(), batch.labels.size());
     if (accumulated_.batches() == options_.accumulate) {
-      update_parameters(state.stage_step, accumulated_.take_mean(), {});
+      update_parameters(progress.step, accumulated_.take_mean(), {});
     }
   }
   ++state.step;
-  ++state.stage_step;
   loss_sum_ += value.loss * static_cast<double>(batch.labels.size());
   correct_ += value.correct;
   seen_ += static_cast<std::int64_t>(batch.labels.size());
@@ -230,7 +229,7 @@ bool Stage::train_epoch(EpochProgress& progress) {
     }
   }
   if (accumulated_.batches() > 0) {
-    update_parameters(session_.state.stage_step - 1, accumulated_.take_mean(), {});
+    update_parameters(progress.step - 1, accumulated_.take_mean(), {});
   }
   if (seen_ == 0) {
     throw Error("[train] expected images to train on; every one was unreadable; see the messages above");
@@ -242,6 +241,9 @@ bool Stage::train_epoch(EpochProgress& progress) {
 void Stage::validate(EpochProgress& progress) {
   const auto start = Clock::now();
   const LossAndAccuracy validation = evaluator_->evaluate(session_.model.parameters, *validation_);
+  if (evaluator_->logits().empty()) {
+    throw Error("[train] expected images to validate with; every one was unreadable; replace them");
+  }
   const double taken = seconds_since(start);
   session_.result.seconds.validation += taken;
   progress.seconds += taken;

@@ -206,7 +206,6 @@ void begin_stage(Session& session, int stage) {
   state.stage = stage;
   state.stage_done = false;
   state.stage_epochs_done = 0;
-  state.stage_step = 0;
   state.epochs_since_best = 0;
   state.plateaus = 0;
   state.epochs_on_plateau = 0;
@@ -264,6 +263,7 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
   require_images(train_split);
   require_images(validation_split);
   model.acceptance.reset();  // of other classes, or of the network before this training
+  model.temperature = 1.0;
   TrainResult result;
   Session session{.model = model,
                   .train_split = train_split,

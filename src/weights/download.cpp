@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,12 +44,19 @@ void add_hugging_face(const std::string& file_name, std::vector<fs::path>& candi
   }
 }
 
+// Under its name in caches, and under the published one for who fetched it by hand.
 std::vector<fs::path> candidates(const WeightSource& source) {
-  std::vector<fs::path> result{
-      own_folder() / source.file_name,
-      environment_or("KERAS_HOME", home() / ".keras") / "models" / source.file_name,
-      environment_or("TORCH_HOME", home() / ".cache" / "torch") / "hub" / "checkpoints" / source.file_name};
-  add_hugging_face(source.file_name, result);
+  std::vector<fs::path> result;
+  for (const auto& name : std::set{source.file_name, source.url.substr(source.url.rfind('/') + 1)}) {
+    if (name.empty()) {
+      continue;
+    }
+    result.push_back(own_folder() / name);
+    result.push_back(environment_or("KERAS_HOME", home() / ".keras") / "models" / name);
+    result.push_back(environment_or("TORCH_HOME", home() / ".cache" / "torch") / "hub" / "checkpoints" /
+                     name);
+    add_hugging_face(name, result);
+  }
   return result;
 }
 

@@ -13,7 +13,7 @@ bool is_keras_h5(const SharedBytes& file);
 WeightFile read_keras_h5(const SharedBytes& file);
 
 // Writes atomically in the layout of the official files: layer_names and weight_names as fixed-length
-// strings, one group a layer. `backend` "tensorflow".
+// strings, one group a layer, in Keras's order, by which load_weights goes. `backend` "tensorflow".
 void write_keras_h5(const Graph& graph, const Parameters& parameters, const std::string& path);
 
 }  // namespace headstart

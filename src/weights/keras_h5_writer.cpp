@@ -7,6 +7,7 @@
 #include <hdf5.h>
 
 #include "core/files.h"
+#include "graph/keras_order.h"
 #include "weights/keras_h5.h"
 
 namespace headstart {
@@ -102,12 +103,21 @@ void write_tensor(hid_t group, const std::string& name, const Tensor& tensor, hi
                 name.c_str());
 }
 
+void write_zero(hid_t group, const std::string& name, hid_t links) {
+  constexpr std::int64_t kZero = 0;
+  const Handle space(H5Screate(H5S_SCALAR), H5Sclose, name.c_str());
+  const Handle data(
+      H5Dcreate2(group, name.c_str(), H5T_STD_I64LE, space.get(), links, H5P_DEFAULT, H5P_DEFAULT), H5Dclose,
+      name.c_str());
+  Handle::check(H5Dwrite(data.get(), H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, &kZero), name.c_str());
+}
+
 // One layer as Keras sees it: a node, or a nested model with all of its nodes.
 struct Layer {
   std::string name;
   struct Weight {
-    std::string name;  // "conv1/kernel:0"
-    const Tensor* tensor = nullptr;
+    std::string name;                // "conv1/kernel:0"
+    const Tensor* tensor = nullptr;  // null: a count of nothing
   };
   std::vector<Weight> weights, statistics;  // Keras keeps what is not trainable at the end
 };
@@ -128,16 +138,22 @@ void add_weights(const Graph& graph, NodeId id, const Parameters& parameters, La
     auto& list = spec.trainable ? layer.weights : layer.statistics;
     list.push_back({fmt::format("{}/{}:0", inner, kind), &parameters.at(node.name + "/" + spec.name)});
   }
+  if (std::holds_alternative<Normalization>(node.op)) {  // Keras's counts the pictures it was adapted to
+    layer.statistics.push_back({inner + "/count:0", nullptr});
+  }
 }
 
+// Keras's load_weights goes by order: the i-th layer with weights to the i-th.
 std::vector<Layer> keras_layers(const Graph& graph, const Parameters& parameters) {
   std::vector<Layer> layers;
-  for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes().size()); ++id) {
+  for (const NodeId id : keras_order(graph)) {
     auto name = layer_of(graph, graph.node(id).name);
-    if (layers.empty() || layers.back().name != name) {
-      layers.push_back({.name = std::move(name), .weights = {}, .statistics = {}});
+    auto layer =
+        std::find_if(layers.begin(), layers.end(), [&](const Layer& known) { return known.name == name; });
+    if (layer == layers.end()) {
+      layer = layers.insert(layer, {.name = std::move(name), .weights = {}, .statistics = {}});
     }
-    add_weights(graph, id, parameters, layers.back());
+    add_weights(graph, id, parameters, *layer);
   }
   for (auto& layer : layers) {
     layer.weights.insert(layer.weights.end(), layer.statistics.begin(), layer.statistics.end());
@@ -157,7 +173,11 @@ void write_file(const std::vector<Layer>& layers, const std::string& path) {
     std::vector<std::string> weights;
     for (const auto& weight : layer.weights) {
       weights.push_back(weight.name);
-      write_tensor(group.get(), weight.name, *weight.tensor, links.get());
+      if (weight.tensor == nullptr) {
+        write_zero(group.get(), weight.name, links.get());
+      } else {
+        write_tensor(group.get(), weight.name, *weight.tensor, links.get());
+      }
     }
     write_texts(group.get(), "weight_names", weights);
   }

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "graph/keras_order.h"
 #include "headstart/text.h"
 #include "weights/keras_v3.h"
 #include "weights/places.h"
@@ -46,6 +47,17 @@ std::map<std::string, std::size_t> source_index(const Source& source) {
   return index;
 }
 
+// Keras 3 takes no slash in a name, and has MobileNetV3's in lower case: "Conv_1/BatchNorm" is "conv_1_bn".
+std::string keras_3_name(std::string_view layer) {
+  constexpr std::string_view kNorm = "/BatchNorm";
+  std::string name(layer);
+  if (name.ends_with(kNorm)) {
+    name.replace(name.size() - kNorm.size(), kNorm.size(), "_bn");
+  }
+  std::replace(name.begin(), name.end(), '/', '_');
+  return lower(name);
+}
+
 // Names under which a node may stand in a file: in full, without the nested models around it, and with the
 // outermost of them alone (a Keras file keeps one group a nested model, whatever is nested in it).
 std::vector<std::string> spellings(const Graph& graph, const std::string& node, WeightLayout layout) {
@@ -77,6 +89,8 @@ std::vector<std::string> spellings(const Graph& graph, const std::string& node, 
     auto dotted = node;  // as our own writer names modules
     std::replace(dotted.begin(), dotted.end(), '/', '.');
     result.push_back(std::move(dotted));
+  } else {
+    result.push_back(keras_3_name(inner));
   }
   return result;
 }
@@ -142,10 +156,26 @@ Ranks by_rank(const Layers& layers) {
   return result;
 }
 
+// Indices of the targets in the order in which Keras saves them.
+std::vector<std::size_t> saved_order(const Graph& graph, const std::vector<TargetLayer>& targets) {
+  std::map<NodeId, std::size_t> index;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    index[targets[i].id] = i;
+  }
+  std::vector<std::size_t> order;
+  order.reserve(targets.size());
+  for (const NodeId id : keras_order(graph)) {
+    if (const auto found = index.find(id); found != index.end()) {
+      order.push_back(found->second);
+    }
+  }
+  return order;
+}
+
 // Keras 3's weight files without names count the layers of each class.
 Ranks by_class(const Graph& graph, const std::vector<TargetLayer>& targets) {
   Ranks result;
-  for (std::size_t i = 0; i < targets.size(); ++i) {
+  for (const std::size_t i : saved_order(graph, targets)) {
     result[keras_snake_case(type_name(graph.node(targets[i].id).op))].push_back(i);
   }
   return result;
@@ -167,10 +197,10 @@ void match_ranks(const Ranks& targets, const Source& source, Matching& matching,
 }
 
 // What is left on both sides, in order.
-void match_rest(const std::vector<TargetLayer>& targets, const Source& source, Matching& matching,
-                const std::set<std::size_t>& used) {
+void match_rest(const Graph& graph, const std::vector<TargetLayer>& targets, const Source& source,
+                Matching& matching, const std::set<std::size_t>& used) {
   std::size_t next = 0;
-  for (std::size_t i = 0; i < targets.size(); ++i) {
+  for (const std::size_t i : saved_order(graph, targets)) {
     if (matching[i]) {
       continue;
     }
@@ -258,13 +288,13 @@ std::vector<Candidate> candidate_matchings(const Graph& graph, const std::vector
   match_ranks(by_rank(targets), source, ranked, used);
   match_names(graph, targets, source, ranked, used);
   candidates.push_back({ranked, "automatic names"});
-  match_rest(targets, source, ranked, used);
+  match_rest(graph, targets, source, ranked, used);
   candidates.push_back({std::move(ranked), "automatic names, the rest by order"});
   std::set<std::size_t> classed;
   candidates.push_back({nothing, "classes"});
   match_ranks(by_class(graph, targets), source, candidates.back().matching, classed);
   candidates.push_back({nothing, "order"});
-  match_rest(targets, source, candidates.back().matching, {});
+  match_rest(graph, targets, source, candidates.back().matching, {});
   return candidates;
 }
 

@@ -1,4 +1,5 @@
 // Writes a PyTorch state dict in the zip form: data.pkl, then one stored entry for each tensor.
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <string>
@@ -116,6 +117,26 @@ Buffer buffer_beside(const std::string& name, const Tensor& tensor) {
   return {};
 }
 
+// torchvision's MNASNet refuses a state dict that does not say its version: before 2 its first layers had
+// other widths.
+bool asks_for_a_version(const Graph& graph) {
+  const auto is_mnasnet = [](const std::string& name) { return name.starts_with("mnasnet"); };
+  return is_mnasnet(graph.name()) || std::any_of(graph.scopes().begin(), graph.scopes().end(),
+                                                 [&](const Scope& scope) { return is_mnasnet(scope.name); });
+}
+
+// state._metadata = OrderedDict({"": {"version": 2}}), of the outermost module
+void write_version(PickleWriter& pickle) {
+  pickle.raw("}");
+  pickle.text("_metadata");
+  pickle.raw("ccollections\nOrderedDict\n)R");
+  pickle.text("");
+  pickle.raw("}");
+  pickle.text("version");
+  pickle.integer(2);
+  pickle.raw("sssb");
+}
+
 struct ArchiveEntry {
   std::string name;
   std::span<const std::uint8_t> bytes;
@@ -171,6 +192,9 @@ void write_pytorch(const Graph& graph, const Parameters& parameters, const std::
     }
   }
   pickle.raw("u");
+  if (asks_for_a_version(graph)) {
+    write_version(pickle);
+  }
   const auto program = pickle.take();
   const std::string version = "3\n";
   entries[0] = {"archive/data.pkl", bytes_of(program.data(), program.size())};

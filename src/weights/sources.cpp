@@ -51,6 +51,7 @@ constexpr KerasRow kKerasRows[] = {
 
 struct BareRow {
   std::string_view name, folder, file, file_no_top, checksum, checksum_no_top;
+  std::string_view kept{}, kept_no_top{};  // Keras's names in its cache, where they are others
 };
 
 // Those whose files are called otherwise: MD5 or SHA-256.
@@ -84,6 +85,8 @@ constexpr BareRow kBareRows[] = {
      "e1d88a8495beba45748fedd0cecbe016", "af0682fb74e8c54910f2d4393339c070"},
     {"efficientnet_v2_m", "efficientnet_v2", "efficientnetv2-m.h5", "efficientnetv2-m_notop.h5",
      "a3bf6aa3276309f4fc6a34aa114c95cd", "1b8dc055df72dde80d614482840fe342"},
+    {"efficientnet_v2_l", "efficientnet_v2", "efficientnetv2-l.h5", "efficientnetv2-l_notop.h5",
+     "27e6d408b53c7ebc868fefa357689935", "b0b66b5c863aef5b46e8608fe1711615"},
     {"convnext_tiny", "convnext", "convnext_tiny.h5", "convnext_tiny_notop.h5",
      "8ae6e78ce2933352b1ef4008e6dd2f17bc40771563877d156bc6426c7cf503ff",
      "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1"},
@@ -93,8 +96,18 @@ constexpr BareRow kBareRows[] = {
     {"convnext_base", "convnext", "convnext_base.h5", "convnext_base_notop.h5",
      "52cbb006d3dadd03f6e095a8ca1aca47aecdd75acb4bc74bce1f5c695d0086e6",
      "40a20c5548a5e9202f69735ecc06c990e6b7c9d2de39f0361e27baeb24cb7c45"},
+    {"convnext_large", "convnext", "convnext_large.h5", "convnext_large_notop.h5",
+     "070c5ed9ed289581e477741d3b34beffa920db8cf590899d6d2c67fba2a198a6",
+     "96f02b6f0753d4f543261bc9d09bed650f24dd6bc02ddde3066135b63d23a1cd"},
+    {"convnext_xlarge", "convnext", "convnext_xlarge.h5", "convnext_xlarge_notop.h5",
+     "c1f5ccab661354fc3a79a10fa99af82f0fbf10ec65cb894a3ae0815f17a889ee",
+     "de3f8a54174130e0cecdc71583354753d557fcf1f4487331558e2a16ba0cfe05"},
     {"nasnet_mobile", "nasnet", "NASNet-mobile.h5", "NASNet-mobile-no-top.h5",
-     "020fb642bf7360b370c678b08e0adf61", "1ed92395b5b598bdda52abe5c0dbfd63"},
+     "020fb642bf7360b370c678b08e0adf61", "1ed92395b5b598bdda52abe5c0dbfd63", "nasnet_mobile.h5",
+     "nasnet_mobile_no_top.h5"},
+    {"nasnet_large", "nasnet", "NASNet-large.h5", "NASNet-large-no-top.h5",
+     "11577c9a518f0070763c2b964a382f17", "d81d89dc07e6e56530c4e77faddd61b5", "nasnet_large.h5",
+     "nasnet_large_no_top.h5"},
 };
 
 struct TorchRow {
@@ -162,6 +175,8 @@ constexpr TorchRow kTorchRows[] = {
     {"vit_l_16", "vit_l_16-852ce7e3.pth"},
     {"vit_l_32", "vit_l_32-c7638314.pth"},
     {"swin_t", "swin_t-704ceda3.pth"},
+    {"swin_s", "swin_s-5e29d889.pth"},
+    {"swin_b", "swin_b-68c6b09e.pth"},
 };
 
 struct MobileNetV3Row {
@@ -278,10 +293,14 @@ std::optional<WeightSource> mobilenet_v3(std::string_view name, double alpha, bo
 std::optional<WeightSource> bare_keras_weights(std::string_view name, bool include_top) {
   for (const auto& row : kBareRows) {
     if (row.name == name) {
-      return source(
+      auto found = source(
           row.folder.empty() ? std::string(kKerasApplications) : fmt::format("{}/{}", kKeras, row.folder),
           std::string(include_top ? row.file : row.file_no_top),
           include_top ? row.checksum : row.checksum_no_top);
+      if (!row.kept.empty()) {
+        found.file_name = include_top ? row.kept : row.kept_no_top;
+      }
+      return found;
     }
   }
   return std::nullopt;

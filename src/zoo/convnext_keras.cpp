@@ -22,6 +22,8 @@ using Stages = std::array<Stage, 4>;
 constexpr Stages kTiny{{{96, 3}, {192, 3}, {384, 9}, {768, 3}}};
 constexpr Stages kSmall{{{96, 3}, {192, 3}, {384, 27}, {768, 3}}};
 constexpr Stages kBase{{{128, 3}, {256, 3}, {512, 27}, {1024, 3}}};
+constexpr Stages kLarge{{{192, 3}, {384, 3}, {768, 27}, {1536, 3}}};
+constexpr Stages kExtraLarge{{{256, 3}, {512, 3}, {1024, 27}, {2048, 3}}};
 
 // 4x4 patches without overlap.
 NodeId stem(Graph& graph, NodeId x, int filters) {
@@ -88,5 +90,11 @@ Graph convnext_small(const ArchitectureOptions& options) {
   return convnext("convnext_small", kSmall, options);
 }
 Graph convnext_base(const ArchitectureOptions& options) { return convnext("convnext_base", kBase, options); }
+Graph convnext_large(const ArchitectureOptions& options) {
+  return convnext("convnext_large", kLarge, options);
+}
+Graph convnext_xlarge(const ArchitectureOptions& options) {
+  return convnext("convnext_xlarge", kExtraLarge, options);
+}
 
 }  // namespace headstart::zoo

@@ -45,6 +45,9 @@ constexpr Stage kV2Small[] = {{true, 1, 3, 1, 24, 2},   {true, 4, 3, 2, 48, 4}, 
 constexpr Stage kV2Medium[] = {{true, 1, 3, 1, 24, 3},   {true, 4, 3, 2, 48, 5},    {true, 4, 3, 2, 80, 5},
                                {false, 4, 3, 2, 160, 7}, {false, 6, 3, 1, 176, 14}, {false, 6, 3, 2, 304, 18},
                                {false, 6, 3, 1, 512, 5}};
+constexpr Stage kV2Large[] = {{true, 1, 3, 1, 32, 4},    {true, 4, 3, 2, 64, 7},    {true, 4, 3, 2, 96, 7},
+                              {false, 4, 3, 2, 192, 10}, {false, 6, 3, 1, 224, 19}, {false, 6, 3, 2, 384, 25},
+                              {false, 6, 3, 1, 640, 7}};
 
 constexpr Activation kSwish{Activation::Kind::swish};
 constexpr float kLastDropConnect = 0.2F;
@@ -278,6 +281,9 @@ Graph efficientnet_v2_s(const ArchitectureOptions& options) {
 }
 Graph efficientnet_v2_m(const ArchitectureOptions& options) {
   return v2("efficientnet_v2_m", kV2Medium, options);
+}
+Graph efficientnet_v2_l(const ArchitectureOptions& options) {
+  return v2("efficientnet_v2_l", kV2Large, options);
 }
 
 }  // namespace headstart::zoo

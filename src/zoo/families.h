@@ -60,14 +60,18 @@ Graph efficientnet_v2_b2(const ArchitectureOptions& options);
 Graph efficientnet_v2_b3(const ArchitectureOptions& options);
 Graph efficientnet_v2_s(const ArchitectureOptions& options);
 Graph efficientnet_v2_m(const ArchitectureOptions& options);
+Graph efficientnet_v2_l(const ArchitectureOptions& options);
 
 // convnext_keras.cpp
 Graph convnext_tiny(const ArchitectureOptions& options);
 Graph convnext_small(const ArchitectureOptions& options);
 Graph convnext_base(const ArchitectureOptions& options);
+Graph convnext_large(const ArchitectureOptions& options);
+Graph convnext_xlarge(const ArchitectureOptions& options);
 
 // nasnet.cpp
 Graph nasnet_mobile(const ArchitectureOptions& options);
+Graph nasnet_large(const ArchitectureOptions& options);
 
 // bn_inception.cpp
 Graph inception_v2(const ArchitectureOptions& options);
@@ -161,6 +165,8 @@ Graph vit_small_patch16_224(const ArchitectureOptions& options);
 
 // swin.cpp
 Graph swin_t(const ArchitectureOptions& options);
+Graph swin_s(const ArchitectureOptions& options);
+Graph swin_b(const ArchitectureOptions& options);
 
 // resnet_cifar.cpp
 Graph resnet20_cifar(const ArchitectureOptions& options);

@@ -1,5 +1,5 @@
-// NASNet-A Mobile (Zoph et al., "Learning transferable architectures for scalable image recognition", 2017)
-// as Keras builds and names it.
+// NASNet-A Mobile and Large (Zoph et al., "Learning transferable architectures for scalable image
+// recognition", 2017) as Keras builds and names it.
 #include <string>
 #include <vector>
 
@@ -10,8 +10,14 @@ namespace headstart::zoo {
 namespace {
 
 constexpr BatchNormalization kNormalization{.epsilon = 1e-3F, .momentum = 0.9997F};
-constexpr int kBlocks = 4;
-constexpr int kFilters = 1056 / 24;  // of the penultimate layer's, in a cell of the first size
+
+// "NASNet-A (blocks @ penultimate_filters)" in the paper.
+struct Variant {
+  const char* name = "";
+  int blocks = 4, penultimate_filters = 1056, stem_filters = 32;
+  // The cell after a reduction is given what the reduction was given, in place of its input again.
+  bool skips_reductions = false;
+};
 
 // The output of a cell, and of the one before it.
 struct Paths {
@@ -141,22 +147,24 @@ Paths reduction_cell(Graph& graph, const Paths& in, int filters, const std::stri
   return {graph.add(name("concat"), Concatenate{}, std::vector<NodeId>{x2, x3, x4, x5}), in.current};
 }
 
-}  // namespace
-
-Graph nasnet_mobile(const ArchitectureOptions& options) {
-  Graph graph = start("nasnet_mobile", options);
-  const Conv2D first{.filters = 32, .kernel = square(3), .strides = square(2), .use_bias = false};
+Graph nasnet(const Variant& variant, const ArchitectureOptions& options) {
+  Graph graph = start(variant.name, options);
+  const int first_filters = variant.penultimate_filters / 24;
+  const Conv2D first{
+      .filters = variant.stem_filters, .kernel = square(3), .strides = square(2), .use_bias = false};
   NodeId x = graph.add("stem_conv1", first, graph.output());
   x = graph.add("stem_bn1", kNormalization, x);
-  Paths paths = reduction_cell(graph, {x, x}, kFilters / 4, "stem_1");
-  paths = reduction_cell(graph, paths, kFilters / 2, "stem_2");
+  Paths paths = reduction_cell(graph, {x, x}, first_filters / 4, "stem_1");
+  paths = reduction_cell(graph, paths, first_filters / 2, "stem_2");
   for (int stage = 0; stage < 3; ++stage) {
-    const int filters = kFilters << stage;
-    int number = stage * kBlocks;
+    const int filters = first_filters << stage;
+    int number = stage * variant.blocks;
     if (stage > 0) {
+      const NodeId previous = paths.previous;
       paths = reduction_cell(graph, paths, filters, "reduce_" + std::to_string(number++));
+      paths.previous = variant.skips_reductions ? previous : paths.previous;
     }
-    for (int i = 0; i < kBlocks; ++i) {
+    for (int i = 0; i < variant.blocks; ++i) {
       paths = normal_cell(graph, paths, filters, std::to_string(number++));
     }
   }
@@ -166,6 +174,18 @@ Graph nasnet_mobile(const ArchitectureOptions& options) {
     graph.add("predictions", Dense{.units = options.classes, .activation = kSoftmax}, x);
   }
   return graph;
+}
+
+}  // namespace
+
+Graph nasnet_mobile(const ArchitectureOptions& options) { return nasnet({.name = "nasnet_mobile"}, options); }
+Graph nasnet_large(const ArchitectureOptions& options) {
+  return nasnet({.name = "nasnet_large",
+                 .blocks = 6,
+                 .penultimate_filters = 4032,
+                 .stem_filters = 96,
+                 .skips_reductions = true},
+                options);
 }
 
 }  // namespace headstart::zoo

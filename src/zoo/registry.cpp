@@ -51,10 +51,14 @@ const std::vector<Architecture>& architectures() {  // NOLINT(readability-functi
       {.name = "efficientnet_v2_b3", .title = "EfficientNetV2B3", .input_size = 300, .preprocessing = "none", .top1 = 82.0, .top5 = 95.8, .parameters = 14'467'622, .build = zoo::efficientnet_v2_b3},
       {.name = "efficientnet_v2_s", .title = "EfficientNetV2S", .input_size = 384, .preprocessing = "none", .top1 = 83.9, .top5 = 96.7, .parameters = 21'612'360, .build = zoo::efficientnet_v2_s},
       {.name = "efficientnet_v2_m", .title = "EfficientNetV2M", .input_size = 480, .preprocessing = "none", .top1 = 85.3, .top5 = 97.4, .parameters = 54'431'388, .build = zoo::efficientnet_v2_m},
+      {.name = "efficientnet_v2_l", .title = "EfficientNetV2L", .input_size = 480, .preprocessing = "none", .top1 = 85.7, .top5 = 97.5, .parameters = 119'027'848, .build = zoo::efficientnet_v2_l},
       {.name = "convnext_tiny", .title = "ConvNeXtTiny", .preprocessing = "none", .top1 = 81.3, .parameters = 28'589'128, .build = zoo::convnext_tiny},
       {.name = "convnext_small", .title = "ConvNeXtSmall", .preprocessing = "none", .top1 = 82.3, .parameters = 50'223'688, .build = zoo::convnext_small},
       {.name = "convnext_base", .title = "ConvNeXtBase", .preprocessing = "none", .top1 = 85.3, .parameters = 88'591'464, .build = zoo::convnext_base},
+      {.name = "convnext_large", .title = "ConvNeXtLarge", .preprocessing = "none", .top1 = 86.3, .parameters = 197'767'336, .build = zoo::convnext_large},
+      {.name = "convnext_xlarge", .title = "ConvNeXtXLarge", .preprocessing = "none", .top1 = 86.7, .parameters = 350'196'968, .build = zoo::convnext_xlarge},
       {.name = "nasnet_mobile", .title = "NASNetMobile", .top1 = 74.4, .top5 = 91.9, .parameters = 5'326'716, .build = zoo::nasnet_mobile},
+      {.name = "nasnet_large", .title = "NASNetLarge", .input_size = 331, .top1 = 82.5, .top5 = 96.0, .parameters = 88'949'818, .build = zoo::nasnet_large},
 
       {.name = "squeezenet", .title = "SqueezeNet 1.1", .input_size = 227, .minimum_size = 48, .preprocessing = "caffe", .parameters = 1'235'496, .build = zoo::squeezenet},
       {.name = "squeezenet1_0", .title = "SqueezeNet 1.0", .flavour = torch, .minimum_size = 21, .preprocessing = "torch", .resize_to = 256, .top1 = 58.092, .top5 = 80.420, .parameters = 1'248'424, .build = zoo::squeezenet1_0},
@@ -131,6 +135,8 @@ const std::vector<Architecture>& architectures() {  // NOLINT(readability-functi
       {.name = "vit_small_patch16_224", .title = "ViT-S/16 (timm)", .flavour = torch, .minimum_size = 16, .kernel = ResizeKernel::bicubic_aa, .resize_to = 248, .top1 = 81.384, .top5 = 96.136, .parameters = 22'050'664, .build = zoo::vit_small_patch16_224},
 
       {.name = "swin_t", .title = "Swin-T", .flavour = torch, .preprocessing = "torch", .kernel = ResizeKernel::bicubic_aa, .resize_to = 232, .top1 = 81.474, .top5 = 95.776, .parameters = 28'288'354, .build = zoo::swin_t},
+      {.name = "swin_s", .title = "Swin-S", .flavour = torch, .preprocessing = "torch", .kernel = ResizeKernel::bicubic_aa, .resize_to = 246, .top1 = 83.196, .top5 = 96.36, .parameters = 49'606'258, .build = zoo::swin_s},
+      {.name = "swin_b", .title = "Swin-B", .flavour = torch, .preprocessing = "torch", .kernel = ResizeKernel::bicubic_aa, .resize_to = 238, .top1 = 83.582, .top5 = 96.64, .parameters = 87'768'224, .build = zoo::swin_b},
 
       {.name = "resnet20_cifar", .title = "ResNet-20 (CIFAR)", .flavour = torch, .input_size = 32, .minimum_size = 4, .classes = 10, .preprocessing = "torch", .parameters = 269'722, .build = zoo::resnet20_cifar},
       {.name = "resnet32_cifar", .title = "ResNet-32 (CIFAR)", .flavour = torch, .input_size = 32, .minimum_size = 4, .classes = 10, .preprocessing = "torch", .parameters = 464'154, .build = zoo::resnet32_cifar},

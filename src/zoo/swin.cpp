@@ -112,5 +112,11 @@ Graph swin(const Variant& variant, const ArchitectureOptions& options) {
 Graph swin_t(const ArchitectureOptions& options) {
   return swin({.name = "swin_t", .blocks = {2, 2, 6, 2}, .heads = {3, 6, 12, 24}}, options);
 }
+Graph swin_s(const ArchitectureOptions& options) {
+  return swin({.name = "swin_s", .blocks = {2, 2, 18, 2}, .heads = {3, 6, 12, 24}}, options);
+}
+Graph swin_b(const ArchitectureOptions& options) {
+  return swin({.name = "swin_b", .blocks = {2, 2, 18, 2}, .heads = {4, 8, 16, 32}, .channels = 128}, options);
+}
 
 }  // namespace headstart::zoo

@@ -114,6 +114,32 @@ TEST_F(CommandsTest, SummaryWithAHead) {
   EXPECT_EQ(small["layers"][7]["output_shape"], json::parse("[null, 784]"));
 }
 
+// The notes freeze a base before anything stands on it.
+TEST_F(CommandsTest, SummaryOfAFrozenBase) {
+  const auto all = document({"summary", "inception_v3", "--no-top", "--freeze", "all", "--json"});
+  EXPECT_EQ(all["trainable_parameters"], 0);
+  EXPECT_EQ(all["non_trainable_parameters"], 21'802'784);
+  EXPECT_EQ(all["layers"].size(), 311U);
+  const auto blocks =
+      document({"summary", "vgg16", "--no-top", "--input-size", "300", "--freeze", "block3_conv1", "--json"});
+  EXPECT_EQ(blocks["non_trainable_parameters"], 260'160);
+  EXPECT_EQ(document({"summary", "vgg16", "--freeze", "none", "--json"})["non_trainable_parameters"], 0);
+}
+
+TEST_F(CommandsTest, ModelsKnowsTheFileWithoutTheTop) {
+  HEADSTART_NEEDS_SHARED();
+  const std::string file = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5";
+  std::filesystem::create_directories(path("cache/weights"));
+  std::filesystem::copy_file(shared_path("weights/" + file), path("cache/weights/" + file));
+  const auto list = json::parse(run_program({"models", "--json"}, path("cache")).output);
+  for (const auto& row : list) {
+    const bool here = row["name"] == "mobilenet_v2" && row["flavour"] == "keras";
+    EXPECT_EQ(row["cached_no_top"], here) << row["name"];
+    EXPECT_EQ(row["cached"], false) << row["name"];
+  }
+  EXPECT_NE(run_program({"models"}, path("cache")).output.find("cached, no top"), std::string::npos);
+}
+
 TEST_F(CommandsTest, TheFolderOfARunIsItsModel) {
   HEADSTART_NEEDS_SHARED();
   std::filesystem::create_directories(path("run"));
@@ -154,10 +180,12 @@ TEST_F(CommandsTest, SaysUnknownOfPhotosOfNoClass) {
     picture("data/red/" + name, static_cast<std::uint8_t>(250 - i), static_cast<std::uint8_t>(i / 2));
   }
   picture("strange/violet.png", 200, 200);
-  const auto trained =
-      run_program({"train", path("data"), "--base", "none", "--input-size", "32", "--head",
-                   "conv:8,gap,dense", "--lr", "0.05", "--epochs", "8", "--no-report", "--out", path("run")});
+  const auto trained = run_program({"train", path("data"), "--base", "none", "--input-size", "32", "--head",
+                                    "conv:8,gap,dense", "--lr", "0.05", "--epochs", "8", "--no-report",
+                                    "--out", path("run/")});
   ASSERT_EQ(trained.status, 0) << trained.errors;
+  EXPECT_NE(trained.output.find("model: " + path("run/model.safetensors")), std::string::npos)
+      << trained.output;
   EXPECT_NE(trained.errors.find("24 validation photos are accepted"), std::string::npos) << trained.errors;
   const std::string model = path("run/model.safetensors"), strange = path("strange/violet.png");
   EXPECT_NE(run_program({"predict", model, strange}).output.find("  unknown (nearest: "), std::string::npos);
@@ -391,6 +419,41 @@ TEST_F(CommandsTest, ExplainWritesASheetAndTheMapsAsNumbers) {
   EXPECT_FALSE(std::filesystem::exists(path("none.png")));
 }
 
+TEST_F(CommandsTest, ExplainOfAFolderWithoutReadablePhotosIsADocumentToo) {
+  std::filesystem::create_directory(path("broken"));
+  std::ofstream(path("broken/a.jpg")) << "no picture";
+  const auto result = run_program({"explain", "resnet20_cifar", "--weights", "none", path("broken"), "--out",
+                                   path("none.png"), "--heatmap", path("none.npy"), "--json"});
+  EXPECT_EQ(result.status, 1);
+  const auto said = json::parse(result.output, nullptr, false);
+  ASSERT_TRUE(has_keys(said, {"model", "method", "out", "images", "classes"})) << result.output;
+  EXPECT_TRUE(said["out"].is_null());
+  EXPECT_TRUE(has_keys(said["images"][0], {"image", "error"}));
+  EXPECT_FALSE(std::filesystem::exists(path("none.png")) || std::filesystem::exists(path("none.npy")));
+}
+
+TEST_F(CommandsTest, PhotosAreNotWrittenOver) {
+  const auto photo = picture("photos/a.png", 200, 2);
+  const auto page = picture("page.html", 3, 4);  // told by content
+  const std::string photo_bytes = text_of(photo), page_bytes = text_of(page);
+  const std::vector<std::string> network{"resnet20_cifar", "--weights", "none"};
+  const auto fails = [&](const std::string& command, std::vector<std::string> more) {
+    more.insert(more.begin(), network.begin(), network.end());
+    more.insert(more.begin(), command);
+    const auto result = run_program(more);
+    EXPECT_EQ(result.status, 1);
+    EXPECT_NE(result.errors.find("none of the photos"), std::string::npos) << result.errors;
+  };
+  fails("explain", {photo, "--out", photo});
+  fails("explain", {path("photos"), "--out", path("photos/../photos/a.png")});
+  fails("explain", {photo, "--kind", "activations", "--out", photo});
+  fails("explain", {photo, "--kind", "neighbours", "--data", path("photos"), "--out", photo});
+  fails("explore", {page, "--out", page});
+  EXPECT_NE(run_program({"augment", photo, "--out", photo}).status, 0);
+  EXPECT_EQ(text_of(photo), photo_bytes);
+  EXPECT_EQ(text_of(page), page_bytes);
+}
+
 TEST_F(CommandsTest, ExplainRefusesWhatIsNotThere) {
   const auto photo = picture("photos/a.png", 200, 2);
   const auto fails = [&](std::vector<std::string> more, int status, const std::string& reason) {
@@ -402,6 +465,8 @@ TEST_F(CommandsTest, ExplainRefusesWhatIsNotThere) {
   fails({"--out", path("x.png"), "--layer", "layer3.2.relu9"}, 1, "did you mean");
   fails({"--out", path("x.png"), "--class", "12"}, 1, "from 0 to 9");
   fails({"--out", path("x.jpg")}, 2, ".png");
+  fails({"--out", path("x.png"), "--heatmap", photo}, 2, "called .npy");
+  fails({"--out", path("x.png"), "--kind", "gradients", "--lr", "-1"}, 2, "expected a number above 0");
   fails({"--out", path("x.png"), "--method", "gradcan"}, 2, "gradcam, gradcam++");
   fails({"--out", path("x.png"), "--method", "rollout"}, 1, "vision transformer");
   fails({"--out", path("x.png"), "--colormap", "jett"}, 2, "viridis");
@@ -433,6 +498,12 @@ TEST_F(CommandsTest, ExplainShowsWhatIsInside) {
   EXPECT_EQ(nearest[0]["label"], "reds");
   EXPECT_EQ(made({"--kind", "maximize", "--filter", "0,2", "--steps", "1"})["units"][1]["unit"], 2);
   EXPECT_NEAR(nearest[0]["similarity"].get<double>(), 1.0, 1e-4);
+  std::ofstream(path("photos/blues/broken.jpg")) << "no picture";
+  const auto some = run_program({"explain", "resnet20_cifar", "--weights", "none", photo, "--kind",
+                                 "neighbours", "--data", path("photos"), "--out", path("x.png")});
+  EXPECT_NE(some.errors.find("skipped " + path("photos/blues/broken.jpg")), std::string::npos) << some.errors;
+  EXPECT_TRUE(std::filesystem::remove(path("x.png")) &&
+              std::filesystem::remove(path("photos/blues/broken.jpg")));
   const auto layers = made({path("photos"), "--kind", "gradients"})["layers"];
   EXPECT_GT(layers.size(), 20U);
   EXPECT_TRUE(has_keys(layers[0], {"layer", "parameters", "weights", "gradient", "update"}));
@@ -531,6 +602,22 @@ TEST_F(CommandsTest, LabelsOfVeryFewPhotos) {
       document({"labels", path("photos"), "--base", "resnet20_cifar", "--weights", "none", "--json"});
   EXPECT_EQ(report["images"], 4);
   EXPECT_EQ(report["unjudged"], json::array({path("photos/green/0.png")}));
+}
+
+TEST_F(CommandsTest, ConfigSaysWhatFollowsFromNoOption) {
+  for (const char* name :
+       {"data/train/a/1.png", "data/train/a/2.png", "data/train/b/1.png", "data/train/b/2.png"}) {
+    picture(name, name[11] == 'a' ? 200 : 20, 90);
+  }
+  const std::vector<std::string> train{
+      "train",        path("data"), "--base",      "mobilenet", "--alpha",  "0.25",
+      "--input-size", "32",         "--weights",   "none",      "--epochs", "1",
+      "--out",        path("run"),  "--no-report", "--quiet",   "--decay",  "0.5"};
+  ASSERT_EQ(run_program(train).status, 0);
+  const auto config = json::parse(text_of(path("run/config.json")));
+  EXPECT_EQ(config["command"]["head"], "gap,dropout:0.3,dense");
+  EXPECT_EQ(config["command"]["freeze"], "all");
+  EXPECT_EQ(config["train"]["head"]["optimizer"]["decay"], 0.5);
 }
 
 TEST_F(CommandsTest, CacheIsVisibleAndCleared) {

@@ -165,7 +165,7 @@ TEST_F(CApiTest, SaysWhatIsWrong) {
   const std::string text = "this is no picture";
   headstart_answer answer{};
   EXPECT_EQ(headstart_classify(classifier, text.data(), text.size(), nullptr, &answer), -1);
-  EXPECT_NE(std::string(headstart_error()).find("a JPEG, PNG, WebP, BMP or GIF was expected"),
+  EXPECT_NE(std::string(headstart_error()).find("a JPEG, PNG, WebP, BMP, GIF or TIFF was expected"),
             std::string::npos)
       << headstart_error();
   EXPECT_EQ(headstart_classify(classifier, nullptr, 3, nullptr, &answer), -1);

@@ -31,13 +31,14 @@ std::vector<std::string> names_of(const Dataset& dataset) {
 TEST(ClassFolders, SortsBytewiseAndSkipsWhatIsNoPicture) {
   const FolderTree tree;
   for (const auto* name :
-       {"dog/2.jpg", "dog/10.JPEG", "Cat/b.png", "Cat/inner/a.webp", "Cat/notes.txt", "Cat/.hidden.jpg",
-        "README.md", ".git/config", "dog/Thumbs.db", "__MACOSX/dog/._2.jpg"}) {
+       {"dog/2.jpg", "dog/10.JPEG", "Cat/b.png", "Cat/c.tif", "Cat/inner/a.webp", "Cat/notes.txt",
+        "Cat/.hidden.jpg", "README.md", ".git/config", "dog/Thumbs.db", "__MACOSX/dog/._2.jpg"}) {
     tree.file(name);
   }
   const auto splits = read_dataset(tree.path());
   EXPECT_THAT(splits.train.class_names, ElementsAre("Cat", "dog"));
-  EXPECT_THAT(names_of(splits.train), ElementsAre("b.png:Cat", "a.webp:Cat", "10.JPEG:dog", "2.jpg:dog"));
+  EXPECT_THAT(names_of(splits.train),
+              ElementsAre("b.png:Cat", "c.tif:Cat", "a.webp:Cat", "10.JPEG:dog", "2.jpg:dog"));
   EXPECT_EQ(splits.train.skipped.size(), 6U);
   EXPECT_FALSE(splits.validation);
   EXPECT_FALSE(splits.test);

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "data/folder_tree.h"
+#include "headstart/error.h"
 #include "headstart/progress.h"
 
 namespace headstart {
@@ -261,6 +262,19 @@ TEST(Folds, GroupsStayTogether) {
     EXPECT_EQ(used.size(), 1U) << group;
   }
   EXPECT_EQ(std::set<int>(folds.begin(), folds.end()).size(), 4U);
+}
+
+TEST(Folds, AndSplitsNeedLabels) {
+  for (const int label : {-1, 2}) {
+    const Dataset data{
+        .class_names = {"a", "b"}, .samples = {{"1", 0, ""}, {"2", 1, ""}, {"3", label, ""}}, .skipped = {}};
+    EXPECT_THROW(stratified_folds(data, 2, 0), Error);
+    EXPECT_THROW(split_dataset(data, {}, 0), Error);
+    EXPECT_THROW(split_by_count(data, {.train = 1}, 0), Error);
+    const FolderTree tree;
+    const DatasetSplits splits{.train = data, .validation = {}, .test = {}};
+    EXPECT_THROW(write_split_folders(splits, tree.path("out"), FileTransfer::copy), Error);
+  }
 }
 
 TEST(Folds, OneIsNone) {

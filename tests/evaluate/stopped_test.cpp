@@ -3,6 +3,7 @@
 
 #include "headstart/dataset.h"
 #include "headstart/error.h"
+#include "headstart/explore.h"
 #include "headstart/features.h"
 #include "headstart/image.h"
 #include "headstart/open_model.h"
@@ -24,6 +25,7 @@ TEST(Stopped, NothingIsSaidOfAPartOfThePhotos) {
   request_stop(true);
   EXPECT_THROW(classify(model, {photo}, 1, {}, silent), Error);
   EXPECT_THROW(extract_features(model, model.graph.output(), photo, {}, silent), Error);
+  EXPECT_THROW(explore(model, image, {}, silent), Error);
   request_stop(false);
 }
 

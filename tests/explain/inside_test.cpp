@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <span>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -279,6 +280,9 @@ TEST(Sheets, FitWhatTheyAreGiven) {
   EXPECT_GE(sheet.width, 2 * 64);
   EXPECT_GE(sheet.height, 2 * 64);
   EXPECT_THROW(contact_sheet({}, 2, 64), Error);
+  const std::span<const CaptionedPicture> one(cells.data(), 1);
+  EXPECT_NE(contact_sheet(one, 2, 64, "What is said of a single picture: this").pixels,
+            contact_sheet(one, 2, 64, "What is said of a single picture: that").pixels);
   const std::vector<Image> two{sheet, plain(1, 1)};
   EXPECT_EQ(stacked(two).height, sheet.height + 30);
 }

@@ -25,6 +25,8 @@ Graph nested_classifier() {
   return graph;
 }
 
+TEST(Summary, OfNothingIsEmpty) { EXPECT_TRUE(summarize(Graph()).rows.empty()); }
+
 TEST(Summary, CountsWhatIsTrained) {
   Graph graph = nested_classifier();
   const Summary all = summarize(graph);

@@ -41,7 +41,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"rgba.png", 1}, Case{"gray_alpha.png", 1}, Case{"palette.png"},
                     Case{"palette_trns.png"}, Case{"lossless.webp"}, Case{"lossy.webp", 2},
                     Case{"alpha.webp", 1}, Case{"animated.webp"}, Case{"rgb.bmp"}, Case{"palette.bmp"},
-                    Case{"rgb.gif"}, Case{"interlaced.gif"}, Case{"transparent.gif"}, Case{"animated.gif"}));
+                    Case{"rgb.gif"}, Case{"interlaced.gif"}, Case{"transparent.gif"}, Case{"animated.gif"},
+                    Case{"rgb.tiff"}, Case{"deflate.tiff"}, Case{"gray.tiff"}, Case{"palette.tiff"},
+                    Case{"cmyk.tiff", 1}, Case{"gray16.tiff", 1}, Case{"rgba.tiff", 1}, Case{"jpeg.tiff", 2},
+                    Case{"pages.tiff"}));
 
 // 12: the JPEG's own loss at quality 95; a wrong turn differs by 100 and more.
 INSTANTIATE_TEST_SUITE_P(Orientations, Golden,
@@ -49,7 +52,8 @@ INSTANTIATE_TEST_SUITE_P(Orientations, Golden,
                                          Case{"orientation_3.jpg", 12}, Case{"orientation_4.jpg", 12},
                                          Case{"orientation_5.jpg", 12}, Case{"orientation_6.jpg", 12},
                                          Case{"orientation_7.jpg", 12}, Case{"orientation_8.jpg", 12},
-                                         Case{"orientation.png"}, Case{"orientation.webp"}));
+                                         Case{"orientation.png"}, Case{"orientation.webp"},
+                                         Case{"orientation.tiff"}));
 
 TEST(Decode, TypeIsToldByContent) {
   HEADSTART_NEEDS_SHARED();
@@ -101,7 +105,8 @@ TEST(Decode, CompressedBmpsAreCalledSo) {
 }
 
 TEST(Decode, LimitHoldsForEveryFormat) {
-  for (const auto* name : {"rgb.jpg", "rgb.png", "lossless.webp", "animated.webp", "rgb.bmp", "rgb.gif"}) {
+  for (const auto* name :
+       {"rgb.jpg", "rgb.png", "lossless.webp", "animated.webp", "rgb.bmp", "rgb.gif", "rgb.tiff"}) {
     EXPECT_THAT(message_of([name] { read_image(golden_path(name), {.maximum_pixels = 24 * 16 - 1}); }),
                 HasSubstr("24x16"))
         << name;
@@ -117,14 +122,18 @@ TEST(Decode, SaysWhatANonImageIs) {
   EXPECT_THAT(message_of([&] { decode_image(binary); }), HasSubstr("4 bytes that begin with 00 01 02 03"));
 }
 
+TEST(Decode, RawPhotosAreNotTakenForTheirPreviews) {
+  EXPECT_THAT(message_of([] { read_image(golden_path("preview.tiff")); }), HasSubstr("a raw photo"));
+}
+
 TEST(Decode, ErrorsNameTheFile) {
   EXPECT_THAT(message_of([] { read_image(golden_path("bomb.png")); }), HasSubstr("bomb.png"));
   EXPECT_THAT(message_of([] { read_image("/nowhere/at/all.jpg"); }), HasSubstr("/nowhere/at/all.jpg"));
 }
 
 TEST(Decode, TruncationIsSaid) {
-  for (const auto* name :
-       {"rgb.jpg", "progressive.jpg", "cmyk.jpg", "rgb.png", "lossless.webp", "rgb.bmp", "rgb.gif"}) {
+  for (const auto* name : {"rgb.jpg", "progressive.jpg", "cmyk.jpg", "rgb.png", "lossless.webp", "rgb.bmp",
+                           "rgb.gif", "gray.tiff"}) {
     const auto bytes = read_file(golden_path(name));
     const auto half = std::span(bytes).first(bytes.size() * 3 / 4);
     EXPECT_THAT(message_of([&] { decode_image(half); }), HasSubstr("truncated")) << name;

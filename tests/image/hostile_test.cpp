@@ -19,7 +19,8 @@ constexpr const char* kPictures[] = {
     "rgb.jpg",          "progressive.jpg", "cmyk.jpg",         "orientation_6.jpg", "rgb.png",
     "palette_trns.png", "gray16.png",      "orientation.png",  "lossless.webp",     "lossy.webp",
     "alpha.webp",       "animated.webp",   "orientation.webp", "rgb.bmp",           "palette.bmp",
-    "rgb.gif",          "interlaced.gif",  "transparent.gif"};
+    "rgb.gif",          "interlaced.gif",  "transparent.gif",  "rgb.tiff",          "palette.tiff",
+    "gray16.tiff",      "jpeg.tiff"};
 
 bool decodes(std::span<const std::uint8_t> bytes) {
   // A damaged header may ask for more; a small limit keeps the test quick.

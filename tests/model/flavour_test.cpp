@@ -43,6 +43,18 @@ TEST(WeightFlavour, TheNamesInASafetensorsFileTell) {
             Flavour::keras);
 }
 
+// `convert resnet50.pth resnet50.h5` keeps torchvision's layers.
+TEST(WeightFlavour, TheNamesInAKerasFileTell) {
+  EXPECT_EQ(
+      told(file_of(WeightFormat::keras_h5, {"conv1/conv1/kernel:0", "layer1.0.conv1/layer1.0.conv1/kernel:0",
+                                            "layer1.0.conv2/layer1.0.conv2/kernel:0"})),
+      Flavour::torch);
+  EXPECT_EQ(
+      told(file_of(WeightFormat::keras_h5, {"mobilenetv2_1.00_224/Conv1/kernel:0", "dense/dense/bias:0"}),
+           "mobilenet_v2"),
+      Flavour::keras);
+}
+
 TEST(WeightFlavour, IsNothingWhereANameHasOneNetwork) {
   EXPECT_EQ(told(file_of(WeightFormat::pytorch), "mobilenet"), std::nullopt);
   EXPECT_EQ(told(file_of(WeightFormat::keras_h5), "resnet18"), std::nullopt);

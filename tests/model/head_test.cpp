@@ -42,6 +42,18 @@ TEST(Head, SeveralClassesEndInSoftmax) {
   EXPECT_EQ(output_activation(with_head("gap,dense:5:sigmoid", 5)), OutputActivation::sigmoid);
 }
 
+TEST(Head, WordsOfTheLastLayer) {
+  const Graph plain = with_head("gap,dense:nobias:weightnorm", 2);
+  const auto& sigmoid = std::get<Dense>(plain.node(plain.output()).op);
+  EXPECT_EQ(sigmoid.units, 1);
+  EXPECT_EQ(sigmoid.activation.kind, Activation::Kind::sigmoid);
+  EXPECT_FALSE(sigmoid.use_bias);
+  EXPECT_TRUE(sigmoid.weight_normalization);
+  const Graph softmax = with_head("gap,dense:5:softmax:nobias", 5);
+  EXPECT_FALSE(std::get<Dense>(softmax.node(softmax.output()).op).use_bias);
+  EXPECT_THROW(with_head("gap,dense:5:softmax:relu", 5), Error);
+}
+
 TEST(Head, WholeNetworkOnAnInput) {
   Graph input("input");
   input.add("input_1", Input{.shape = {28, 28, 1}}, std::vector<NodeId>{});

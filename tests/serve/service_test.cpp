@@ -6,6 +6,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "headstart/image.h"
 #include "headstart/predict.h"
 #include "headstart/zoo.h"
+#include "image/encode_jpeg.h"
 #include "support/formula.h"
 #include "support/temporary_folder.h"
 
@@ -126,6 +128,18 @@ TEST_F(ServiceTest, ExplainsWithAPictureOfTheSameSize) {
   }
   EXPECT_EQ(service.explain(photo, "purple").status, 400);
   EXPECT_EQ(service.explain({.name = "x", .bytes = "GIF89a"}, "").status, 422);
+}
+
+// A kernel that looks at single pixels sees another picture when a JPEG was averaged while decoding.
+TEST(Service, ExplainsAPhotoAsPredictReadsIt) {
+  Model model = small_model();
+  model.preprocessing.kernel = ResizeKernel::nearest;
+  Service service(std::move(model), "small", {});
+  const auto jpeg = encode_jpeg(picture(2, 2400, 2200), 90);
+  const Upload photo{.name = "a.jpg", .bytes = std::string(jpeg.begin(), jpeg.end())};
+  const Answer answer = service.explain(photo, "red");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, service.explain(upload("a.png", decode_image(jpeg)), "red").body);
 }
 
 std::int64_t resident_bytes() {

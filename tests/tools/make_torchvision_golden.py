@@ -50,7 +50,7 @@ NETWORKS = (
     + [("shufflenet_v2_x" + width, SHUFFLENET, [64, 75]) for width in ("0_5", "1_0", "1_5", "2_0")]
     + [("convnext_" + size, CONVNEXT, [32, 75] if size == "tiny" else [32, 43]) for size in ("tiny", "small", "base", "large")]
     + [("vit_b_16", VIT, [32, 80]), ("vit_b_32", VIT, [64, 96]), ("vit_l_16", VIT, [32, 48]), ("vit_l_32", VIT, [32, 64])]
-    + [("swin_t", SWIN, [64, 75])]
+    + [("swin_t", SWIN, [64, 75]), ("swin_s", SWIN, [64, 33]), ("swin_b", SWIN, [64, 33])]
     + [("vit_tiny_patch16_224", TIMM, [32, 80]), ("vit_small_patch16_224", TIMM, [32, 80])])
 
 # Without their tops, which ask for 224 pixels.

@@ -133,6 +133,8 @@ TEST(Losses, RefusesWhatDoesNotFit) {
   EXPECT_THROW(sparse_categorical_crossentropy({}, {}, {}, {}), Error);
   EXPECT_THROW(loss_of_labels(Loss::binary_crossentropy, logits, std::vector<int>{0, 1, 1, 2}, {}, {}),
                Error);
+  EXPECT_THROW(categorical_crossentropy(logits, {}, 2, {}, {}), Error);
+  EXPECT_THROW(binary_crossentropy(logits, {}, 2, {}, {}), Error);
   std::vector<float> small(3);
   EXPECT_THROW(loss_of_labels(Loss::binary_crossentropy, logits, std::vector<int>{0, 1, 1, 1}, {}, small),
                Error);

@@ -280,6 +280,27 @@ TEST(RateFinder, SuggestsARateBetweenTooSlowAndDiverging) {
   EXPECT_FALSE(stop_requested());
 }
 
+TEST(RateFinder, NeedsAHeadStage) {
+  TrainObserver silent;
+  TrainOptions options = quick_recipe(0);
+  options.fine_tune_from = "block3_conv";
+  EXPECT_THROW(find_learning_rate(tiny_model({.classes = 4}), recipe_splits(90, 4), options, silent), Error);
+}
+
+// The request is the whole process's: whoever asked meanwhile is not forgotten.
+TEST(RateFinder, LeavesTheRequestToStopAlone) {
+  TrainObserver silent;
+  const Model model = tiny_model({.classes = 4, .head = "flatten,dense"});
+  TrainOptions options = quick_recipe(3);
+  options.head.optimizer = {.kind = OptimizerKind::sgd};
+  const RateCurve curve = find_learning_rate(model, recipe_splits(90, 4), options, silent);
+  ASSERT_LT(curve.points.size(), 100U);  // it diverged
+  test::StopAfter at_the_last(static_cast<int>(curve.points.size()));
+  find_learning_rate(model, recipe_splits(90, 4), options, at_the_last);
+  EXPECT_TRUE(stop_requested());
+  request_stop(false);
+}
+
 TEST(RateFinder, SaysNothingWhereNothingIsLearned) {
   TrainObserver silent;
   MemorySplits data = recipe_splits(90, 4);

@@ -165,6 +165,29 @@ TEST_F(TrainFiles, UnreadablePicturesChangeNothingBetweenCachedAndUncached) {
   expect_equal(cached, run(quick_with(CacheMode::off)));
 }
 
+// Nor do the rates: an epoch is an epoch of the schedule, however few of its images could be read.
+TEST_F(TrainFiles, UnreadablePicturesDoNotDelayTheSchedule) {
+  for (int number = 0; number < 20; ++number) {
+    std::ofstream(picture(number)) << "\x89PNG\r\n\x1a\nbroken";
+  }
+  TrainOptions options = quick_with(CacheMode::automatic);
+  options.fine_tune_from.clear();
+  options.head.schedule = schedule_from("step:1:0.1");
+  for (const EpochRecord& record : run(options).history) {
+    EXPECT_NEAR(record.learning_rate, 0.1 * std::pow(0.1, record.epoch), 1e-9);
+  }
+}
+
+TEST_F(TrainFiles, UnreadableValidationIsAnErrorCachedAndUncached) {
+  for (const auto& file : fs::recursive_directory_iterator(folder_.path() / "data/validation")) {
+    if (file.is_regular_file()) {
+      std::ofstream(file.path()) << "text";
+    }
+  }
+  EXPECT_THROW(run(quick_with(CacheMode::automatic)), Error);
+  EXPECT_THROW(run(quick_with(CacheMode::off)), Error);
+}
+
 TEST_F(TrainFiles, AStopDuringExtractionKeepsWhatWasComputed) {
   class StopAtOnce : public TrainObserver {
    public:

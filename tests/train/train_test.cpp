@@ -160,6 +160,33 @@ TEST(Train, SameBytesInLittleMemory) {
   }
 }
 
+TEST(Train, WhatWasFittedToTheOldParametersIsDropped) {
+  TrainObserver silent;
+  Model model = tiny_model({.classes = kClasses});
+  model.temperature = 2.0;
+  EXPECT_EQ(train(std::move(model), splits(), quick(1), silent).model.temperature, 1.0);
+}
+
+TEST(Train, TheAverageCountsStepsOfTheOptimizer) {
+  TrainObserver silent;
+  TrainOptions options = quick(1);
+  options.head.optimizer = {.kind = OptimizerKind::sgd, .learning_rate = 0.5};
+  options.batch_size = 15;
+  options.accumulate = 6;  // one step
+  const Model model = tiny_model({.classes = kClasses, .head = "gap,dense"});
+  const TrainResult plain = train(model, splits(), options, silent);
+  options.average_decay = 0.99;
+  const TrainResult averaged = train(model, splits(), options, silent);
+  const auto start = model.parameters.at("dense/kernel").values();
+  const auto end = plain.model.parameters.at("dense/kernel").values();
+  std::vector<float> expected;
+  for (std::size_t i = 0; i < start.size(); ++i) {
+    expected.push_back(start[i] + (1.0F - 2.0F / 11.0F) * (end[i] - start[i]));
+  }
+  EXPECT_TRUE(
+      test::all_close(averaged.model.parameters.at("dense/kernel").values(), expected, {.atol = 1e-6}));
+}
+
 TEST(Train, BestEpochComesBack) {
   TrainObserver silent;
   for (const Monitor monitor : {Monitor::val_accuracy, Monitor::val_loss}) {
@@ -479,7 +506,9 @@ TEST(Train, OptionsGoRoundThroughJson) {
   EXPECT_EQ(train_options_from_json(R"({"head": {"epochs": 7}})").head.epochs, 7);
   for (const char* text :
        {"", "[]", "{\"epoch\": 3}", "{\"head\": {\"epoch\": 3}}", "{\"seed\": \"x\"}", "{\"cache\": \"on\"}",
-        "{\"head\": 3}", R"({"augmentation": {"rotaton": 3}})", R"({"augmentation": {"rotation": 999}})"}) {
+        "{\"head\": 3}", R"({"augmentation": {"rotaton": 3}})", R"({"augmentation": {"rotation": 999}})",
+        R"({"batch_size": 1.5})", R"({"batch_size": true})", R"({"batch_size": 99999999999})",
+        R"({"seed": -1})", R"({"mixup": null})", R"({"strict": 1})", R"({"head": {"epochs": 2.5}})"}) {
     EXPECT_THROW(train_options_from_json(text), Error) << text;
   }
 }

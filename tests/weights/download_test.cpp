@@ -177,6 +177,14 @@ TEST_F(Download, LooksInTheCachesOfOthers) {
   EXPECT_TRUE(server_.requests().empty());
 }
 
+// Keras keeps NASNet-mobile.h5 as nasnet_mobile.h5.
+TEST_F(Download, FindsAFileUnderItsPublishedNameToo) {
+  const WeightSource kept{"http://localhost/Published.bin", "weights.bin", sha256_of(content_)};
+  const auto path = folder_ / ".keras/models/Published.bin";
+  put(path, content_);
+  EXPECT_EQ(find_cached_weights(kept), path.string());
+}
+
 TEST_F(Download, ChecksMd5AndBeginningsOfSha256) {
   put(cached(), "hello\n");
   const auto found = [](const std::string& checksum) {
@@ -210,7 +218,9 @@ TEST(OfficialWeights, AreThoseThatKerasAndTorchvisionPublish) {
   EXPECT_EQ(official_weights("efficientnet_v2_s", 1.0, 384, false)->url,
             "https://storage.googleapis.com/tensorflow/keras-applications/efficientnet_v2/"
             "efficientnetv2-s_notop.h5");
-  EXPECT_EQ(official_weights("nasnet_mobile", 1.0, 224, false)->file_name, "NASNet-mobile-no-top.h5");
+  const auto nasnet = official_weights("nasnet_mobile", 1.0, 224, false);
+  EXPECT_TRUE(nasnet->url.ends_with("/nasnet/NASNet-mobile-no-top.h5")) << nasnet->url;
+  EXPECT_EQ(nasnet->file_name, "nasnet_mobile_no_top.h5");  // as Keras keeps it
   EXPECT_EQ(official_weights("squeezenet1_1", 1.0, 224, true)->checksum, "b8a52dc0");
   EXPECT_EQ(official_weights("lenet5", 1.0, 32, true), std::nullopt);
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <iterator>
+#include <map>
 #include <numeric>
 
 #include <gtest/gtest.h>
@@ -345,6 +346,74 @@ TEST(MapTorch, MobileNetV2OntoKerasNames) {
   EXPECT_EQ(mapped.report.parameters, 3'538'984);
 }
 
+// A file of Keras 3: its names, weights by number, layers in no order of the network's.
+WeightFile keras_3_file(const Graph& graph, const Parameters& parameters,
+                        const std::map<std::string, std::string>& names) {
+  auto file = keras_file();
+  for (auto id = static_cast<NodeId>(graph.nodes().size()) - 1; id >= 0; --id) {
+    const auto& name = graph.node(id).name;
+    Weights weights;
+    for (const auto& spec : parameter_specs(graph, id)) {
+      weights.emplace_back(std::to_string(weights.size()), parameters.at(name + "/" + spec.name));
+    }
+    if (!weights.empty()) {
+      add_layer(file, names.at(name), std::move(weights));
+    }
+  }
+  return file;
+}
+
+TEST(MapNames, OfKeras3) {
+  const std::map<std::string, std::string> names{
+      {"Conv", "conv"},
+      {"Conv/BatchNorm", "conv_bn"},
+      {"conv1/bn", "conv1_bn"},
+      {"expanded_conv_1/squeeze_excite/Conv_1", "expanded_conv_1_squeeze_excite_conv_1"},
+      {"Logits", "logits"}};
+  Graph graph("net");
+  auto id = graph.add("input", Input{{4, 4, 3}}, std::vector<NodeId>{});
+  for (const auto& [name, in_keras_3] : names) {
+    const bool norm = in_keras_3.ends_with("bn");
+    id = graph.add(name, norm ? Op(BatchNormalization{}) : Op(Conv2D{.filters = 3}), id);
+  }
+  const auto parameters = initialize(graph, 1);
+  const auto mapped = map_weights(graph, keras_3_file(graph, parameters, names));
+  EXPECT_EQ(mapped.report.matched_by, "names");
+  expect_same(mapped.parameters, parameters);
+}
+
+// The first block of Keras's ResNet50, its shortcut projected; all layers of one shape.
+Graph projected_block() {
+  Graph graph("block");
+  const auto conv = Conv2D{.filters = 3};
+  const auto input = graph.add("input", Input{{4, 4, 3}}, std::vector<NodeId>{});
+  auto id = graph.add("2_conv", conv, input);
+  id = graph.add("2_bn", BatchNormalization{}, id);
+  auto shortcut = graph.add("0_conv", conv, input);
+  shortcut = graph.add("0_bn", BatchNormalization{}, shortcut);
+  id = graph.add("3_conv", conv, id);
+  id = graph.add("3_bn", BatchNormalization{}, id);
+  graph.add("add", Add{}, std::vector<NodeId>{shortcut, id});
+  return graph;
+}
+const std::vector<std::string> kBlockAsKerasListsIt{"2_conv", "2_bn", "0_conv", "3_conv", "0_bn", "3_bn"};
+
+TEST(MapOrder, FollowsKerasWhereBranchesMeet) {
+  const auto graph = projected_block();
+  const auto parameters = initialize(graph, 1);
+  auto file = keras_file();
+  for (const auto& layer : kBlockAsKerasListsIt) {
+    Weights weights;
+    for (const auto& spec : parameter_specs(graph, graph.require(layer))) {
+      weights.emplace_back("renamed/" + spec.name + ":0", parameters.at(layer + "/" + spec.name));
+    }
+    add_layer(file, "left_" + layer, std::move(weights));
+  }
+  const auto mapped = map_weights(graph, file);
+  EXPECT_NE(mapped.report.matched_by, "names");
+  expect_same(mapped.parameters, parameters);
+}
+
 TEST(MapReport, SaysWhatDiffersForAnotherArchitecture) {
   const auto graph = small_graph("first", "second");
   auto file = keras_file();
@@ -442,6 +511,34 @@ TEST(WriteWeights, RefusesOtherExtensionsAndUnwritableFolders) {
                    ".safetensors, .h5 or .pth"));
   EXPECT_THROW(write_weights(graph, parameters, "/nowhere/weights.h5"), Error);
   EXPECT_THROW(write_weights(graph, parameters, "/nowhere/weights.safetensors"), Error);
+}
+
+// Keras's load_weights takes the i-th layer with weights of a file for the i-th of the model.
+std::vector<WeightFile::Layer> layers_written(const Graph& graph) {
+  const auto path = (std::filesystem::temp_directory_path() / "headstart_order.h5").string();
+  write_weights(graph, initialize(graph, 1), path);
+  auto layers = read_weight_file(path).layers;
+  std::filesystem::remove(path);
+  return layers;
+}
+
+TEST(WriteWeights, AnH5FileHasItsLayersInKerasOrder) {
+  std::vector<std::string> names;
+  for (const auto& layer : layers_written(projected_block())) {
+    names.push_back(layer.name);
+  }
+  EXPECT_EQ(names, kBlockAsKerasListsIt);
+}
+
+TEST(WriteWeights, AnH5FileHasTheCountOfANormalization) {
+  Graph graph("net");
+  const auto id = graph.add("input", Input{{4, 4, 3}}, std::vector<NodeId>{});
+  graph.add("normalization", Normalization{}, id);
+  const auto layers = layers_written(graph);
+  ASSERT_EQ(layers.size(), 1U);
+  EXPECT_EQ(layers[0].weights, (std::vector<std::string>{"normalization/normalization/mean:0",
+                                                         "normalization/normalization/variance:0",
+                                                         "normalization/normalization/count:0"}));
 }
 
 TEST(WriteWeights, LongListsOfLayersAreCutInPieces) {

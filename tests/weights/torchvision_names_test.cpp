@@ -1,7 +1,9 @@
 // State dicts as torchvision's own, and vision transformers' position embeddings at another input size.
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -68,6 +70,23 @@ TEST(TorchStateDict, IsTorchvisionsOwn) {
     EXPECT_EQ(state.size(), expected.at("tensors").get<std::size_t>());
     EXPECT_EQ(fnv1a(listing(state)), expected.at("hash").get<std::uint32_t>()) << listing(state);
   }
+}
+
+// torchvision's MNASNet loads no other.
+TEST(TorchStateDict, OfAnMnasnetSaysItsVersion) {
+  const auto path = (std::filesystem::temp_directory_path() / "headstart_version.pth").string();
+  const auto says_version = [&path](const char* network) {
+    const Graph graph =
+        build_architecture(architecture(network, Flavour::torch), {.height = 32, .width = 32});
+    write_weights(graph, zeros(graph), path);
+    EXPECT_NO_THROW(read_weight_file(path));
+    std::ifstream file(path, std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(file), {});
+    std::filesystem::remove(path);
+    return bytes.find("_metadata") != std::string::npos;
+  };
+  EXPECT_TRUE(says_version("mnasnet0_5"));
+  EXPECT_FALSE(says_version("shufflenet_v2_x0_5"));
 }
 
 // What we write as PyTorch's comes back, at another input size too but for the positions.

@@ -200,6 +200,7 @@ TEST(Registry, PublishedCountsWithoutTop) {
   EXPECT_EQ(published_count("densenet169", {.include_top = false}), 12'642'880);
   EXPECT_EQ(published_count("densenet201", {.include_top = false}), 18'321'984);
   EXPECT_EQ(published_count("nasnet_mobile", {.include_top = false}), 4'269'716);
+  EXPECT_EQ(published_count("nasnet_large", {.include_top = false}), 84'916'818);
   EXPECT_EQ(published_count("convnext_tiny", {.include_top = false}), 27'820'128);
 }
 
