@@ -182,7 +182,7 @@ TEST_F(Download, FindsAFileUnderItsPublishedNameToo) {
   const WeightSource kept{"http://localhost/Published.bin", "weights.bin", sha256_of(content_)};
   const auto path = folder_ / ".keras/models/Published.bin";
   put(path, content_);
-  EXPECT_EQ(find_cached_weights(kept), path.string());
+  EXPECT_EQ(find_cached_weights(kept), path);
 }
 
 TEST_F(Download, ChecksMd5AndBeginningsOfSha256) {
