@@ -25,7 +25,7 @@ const networks = {
   mobilenet: [...mobilenet, "--class-index", names],
   cnn: ["cnn_28", "--weights", "none"],
   resnet: ["resnet20_cifar", "--weights", "none"],
-  squeezenet: ["squeezenet", "--input-size", "64", "--classes", "4", "--weights", "none", "--no-top"],
+  squeezenet: ["squeezenet", "--input-size", "64", "--weights", "none", "--no-top"],
   efficientnet: ["efficientnet_b0", "--input-size", "64", "--classes", "4", "--weights", "none", "--channels", "6"],
   shufflenet: ["shufflenet_v2_x0_5", "--input-size", "64", "--classes", "4", "--weights", "none", "--channels", "6"],
   googlenet: ["googlenet", "--input-size", "64", "--classes", "4", "--weights", "none", "--channels", "6"],
