@@ -134,13 +134,13 @@ TEST_F(MixerTest, ATinyAlphaTakesOneOfTheTwo) {
   for (const double alpha : {1e-3, 1e-9, 1e-300, 5e-324}) {
     Mixer mixer({.mixup = alpha}, {{8, 8, 2}});
     int own = 0;
-    constexpr int kSteps = 400;
-    for (int step = 0; step < kSteps; ++step) {
+    constexpr int kCoins = 400;
+    for (int step = 0; step < kCoins; ++step) {
       const float share = mixer.mix(batch(), step).share;
       EXPECT_TRUE(share >= 0.0F && share <= 1.0F) << share;
       own += share > 0.5F ? 1 : 0;
     }
-    EXPECT_NEAR(own, kSteps / 2, 60) << alpha;
+    EXPECT_NEAR(own, kCoins / 2, 60) << alpha;
   }
 }
 
