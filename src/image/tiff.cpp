@@ -17,6 +17,8 @@
 namespace headstart {
 namespace {
 
+constexpr tmsize_t kLargestTables = tmsize_t{16} << 20;  // of a directory, beside the pixels
+
 struct OptionsRelease {
   void operator()(TIFFOpenOptions* options) const { TIFFOpenOptionsFree(options); }
 };
@@ -114,9 +116,10 @@ void check_kind(TIFF* tiff) {
 }  // namespace
 
 Decoded decode_tiff(std::span<const std::uint8_t> bytes, const DecodeOptions& options) {
-  constexpr tmsize_t kLargestPixel = 8, kTables = tmsize_t{16} << 20;
+  constexpr tmsize_t kLargestPixel = 8, kMostPixels = tmsize_t{1} << 40;  // far more than memory holds
   Source source{bytes};
-  const auto tiff = open(source, options.maximum_pixels * kLargestPixel + kTables);
+  const auto pixels = std::clamp<tmsize_t>(options.maximum_pixels, 0, kMostPixels);
+  const auto tiff = open(source, pixels * kLargestPixel + kLargestTables);
   if (tiff == nullptr) {
     fail(source);
   }
@@ -144,9 +147,8 @@ Decoded decode_tiff(std::span<const std::uint8_t> bytes, const DecodeOptions& op
 }
 
 void inspect_tiff(std::span<const std::uint8_t> bytes, ImageFacts& facts) {
-  constexpr tmsize_t kLargestTable = tmsize_t{16} << 20;
   Source source{bytes};
-  if (const auto tiff = open(source, kLargestTable)) {
+  if (const auto tiff = open(source, kLargestTables)) {
     facts.width = stored_side(field<std::uint32_t>(tiff.get(), TIFFTAG_IMAGEWIDTH, 0));
     facts.height = stored_side(field<std::uint32_t>(tiff.get(), TIFFTAG_IMAGELENGTH, 0));
     facts.sixteen_bit = field<std::uint16_t>(tiff.get(), TIFFTAG_BITSPERSAMPLE, 1) > 8;

@@ -1,4 +1,6 @@
 // Every format and oddity against Pillow's pixels; what must be refused and how.
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -111,6 +113,13 @@ TEST(Decode, LimitHoldsForEveryFormat) {
                 HasSubstr("24x16"))
         << name;
     EXPECT_EQ(read_image(golden_path(name), {.maximum_pixels = 24 * 16}).width, 24) << name;
+  }
+}
+
+TEST(Decode, NoLimitIsALimitToo) {
+  constexpr auto kNone = std::numeric_limits<std::int64_t>::max();
+  for (const auto* name : {"rgb.jpg", "rgb.png", "lossless.webp", "rgb.bmp", "rgb.gif", "rgb.tiff"}) {
+    EXPECT_EQ(read_image(golden_path(name), {.maximum_pixels = kNone}).width, 24) << name;
   }
 }
 

@@ -56,6 +56,18 @@ void expect_equal(const Parameters& a, const Parameters& b) {
   }
 }
 
+// After the first step the average has gone 9/11 of the way from the start: its decay is then 2/11.
+void expect_first_average(const Model& before, const Model& after, const Model& averaged) {
+  const auto start = before.parameters.at("dense/kernel").values();
+  const auto end = after.parameters.at("dense/kernel").values();
+  std::vector<float> expected;
+  expected.reserve(start.size());
+  for (std::size_t i = 0; i < start.size(); ++i) {
+    expected.push_back(start[i] + (1.0F - 2.0F / 11.0F) * (end[i] - start[i]));
+  }
+  EXPECT_TRUE(test::all_close(averaged.parameters.at("dense/kernel").values(), expected, {.atol = 1e-6}));
+}
+
 // Loss and accuracy of a whole model by the inference program from the Input.
 struct Measured {
   double loss = 0, accuracy = 0;
@@ -177,14 +189,7 @@ TEST(Train, TheAverageCountsStepsOfTheOptimizer) {
   const TrainResult plain = train(model, splits(), options, silent);
   options.average_decay = 0.99;
   const TrainResult averaged = train(model, splits(), options, silent);
-  const auto start = model.parameters.at("dense/kernel").values();
-  const auto end = plain.model.parameters.at("dense/kernel").values();
-  std::vector<float> expected;
-  for (std::size_t i = 0; i < start.size(); ++i) {
-    expected.push_back(start[i] + (1.0F - 2.0F / 11.0F) * (end[i] - start[i]));
-  }
-  EXPECT_TRUE(
-      test::all_close(averaged.model.parameters.at("dense/kernel").values(), expected, {.atol = 1e-6}));
+  expect_first_average(model, plain.model, averaged.model);
 }
 
 TEST(Train, BestEpochComesBack) {
@@ -315,14 +320,7 @@ TEST(Train, TheAverageIsWhatIsValidatedAndKept) {
   const TrainResult plain = train(model, data, options, silent);
   options.average_decay = 0.99;
   const TrainResult averaged = train(model, data, options, silent);
-  const auto start = model.parameters.at("dense/kernel").values();
-  const auto end = plain.model.parameters.at("dense/kernel").values();
-  std::vector<float> expected;
-  for (std::size_t i = 0; i < start.size(); ++i) {
-    expected.push_back(start[i] + (1.0F - 2.0F / 11.0F) * (end[i] - start[i]));
-  }
-  EXPECT_TRUE(
-      test::all_close(averaged.model.parameters.at("dense/kernel").values(), expected, {.atol = 1e-6}));
+  expect_first_average(model, plain.model, averaged.model);
   EXPECT_NEAR(measure(averaged.model, *data.validation).loss, averaged.history[0].val_loss, 1e-5);
 }
 
