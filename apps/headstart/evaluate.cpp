@@ -11,7 +11,7 @@
 #include "checks.h"
 #include "commands.h"
 #include "divided_data.h"
-#include "headstart/predict.h"
+#include "headstart/evaluate.h"
 #include "headstart/progress.h"
 #include "headstart/split.h"
 #include "model_options.h"

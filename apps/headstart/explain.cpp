@@ -79,7 +79,7 @@ void explain(ExplainCommand options, Outcome& outcome) {
   } else if (options.kind == "neighbours") {
     explain_neighbours(options, model, *progress);
   } else if (options.kind == "gradients") {
-    explain_gradients(options, model);
+    explain_gradients(options, model, *progress);
   } else {
     explain_maps(options, model, *progress, outcome);
   }

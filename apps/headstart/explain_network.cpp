@@ -128,9 +128,12 @@ void explain_neighbours(const ExplainCommand& options, const Model& model, Progr
   print_done(options, "nearest photos", {{"image", options.data}, {"neighbours", list}});
 }
 
-void explain_gradients(const ExplainCommand& options, const Model& model) {
+void explain_gradients(const ExplainCommand& options, const Model& model, Progress& progress) {
   const DatasetSplits splits = read_dataset(options.data);
   const auto table = layer_gradients(model, splits.train, count_or(options, 32), options.learning_rate);
+  for (const auto& line : table.unreadable) {
+    progress.message("skipped " + line);
+  }
   write_png(gradient_chart(table), options.output);
   Json list = Json::array();
   std::vector<std::vector<std::string>> rows;

@@ -9,8 +9,8 @@
 
 #include "checks.h"
 #include "commands.h"
+#include "headstart/class_table.h"
 #include "headstart/image.h"
-#include "headstart/predict.h"
 #include "headstart/progress.h"
 #include "model_options.h"
 #include "output.h"

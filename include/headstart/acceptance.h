@@ -35,7 +35,8 @@ std::optional<FeatureSource> feature_source(const Graph& graph);
 // Of a node that is named: its last axis, or before a Flatten the one that was the last.
 std::int64_t feature_channels(const Graph& graph, NodeId node);
 
-// (N, channels) from a node's values of N images, (N, shape of the node).
+// (N, channels) from a node's values of N images, (N, shape of the node). Throws Error for sizes that do not
+// fit.
 Tensor unit_features(std::span<const float> values, std::int64_t images, std::int64_t channels);
 
 // The mean of the rows with each label: (classes, channels); zeros for a class without rows. `features`: (N,
@@ -54,11 +55,13 @@ constexpr std::int64_t kFewestForLimits = 20;
 // Limits such that of photos like these at least `share` are accepted, whatever their distribution (split
 // conformal prediction, Papadopoulos et al., 2002): per class where so many photos are taken for it that five
 // lie beyond the limit (100 for a share of 0.95), else common to all. `predicted`: what the network says.
-// Throws Error for a share outside (0, 1), sizes that do not fit, fewer than kFewestForLimits images.
+// Throws Error for a share outside (0, 1), sizes that do not fit, classes that there are not, fewer than
+// kFewestForLimits images.
 void fit_limits(Acceptance& acceptance, std::span<const double> distances, std::span<const int> predicted,
                 double share);
 
-// How strange photos are, distance by limit: above 1, or no number, they are unknown.
+// How strange photos are, distance by limit: above 1, or no number, they are unknown. Throws Error for sizes
+// that do not fit and classes without a limit.
 std::vector<float> strangeness(const Acceptance& acceptance, std::span<const double> distances,
                                std::span<const int> predicted);
 inline bool is_unknown(float strangeness) { return !(strangeness <= 1.0F); }

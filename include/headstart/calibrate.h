@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "headstart/dataset.h"
+#include "headstart/evaluate.h"
 #include "headstart/model.h"
-#include "headstart/predict.h"
 #include "headstart/progress.h"
 #include "headstart/tensor.h"
 

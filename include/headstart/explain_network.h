@@ -80,7 +80,8 @@ struct GradientTable {
   double loss = 0.0;
   int images = 0;
   double rate = 0.0;
-  std::vector<LayerGradient> layers{};  // in the network's order, every layer with weights
+  std::vector<LayerGradient> layers{};    // in the network's order, every layer with weights
+  std::vector<std::string> unreadable{};  // "path: reason" of photos that the batch goes without
 };
 // For one labelled batch with every layer unfrozen and batch norm at its moving statistics.
 GradientTable layer_gradients(const Model& model, const Dataset& dataset, int batch_size, double rate);

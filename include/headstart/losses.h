@@ -55,7 +55,8 @@ std::vector<float> soft_targets(const SoftLabels& soft, std::size_t units);
 LossValue loss_of_targets(Loss loss, std::span<const float> logits, std::span<const float> targets, int batch,
                           std::span<const float> weights, std::span<float> diff_logits);
 
-// Logits (N, units) to probabilities of the same shape; `none` returns them unchanged.
+// Logits (N, units) to probabilities of the same shape; `none` returns them unchanged. Throws Error for a
+// softmax of a tensor without axes.
 Tensor probabilities(OutputActivation activation, const Tensor& logits);
 
 }  // namespace headstart

@@ -1,4 +1,4 @@
-// A model at work: tensors or image files in, layer outputs, class probabilities or an evaluation out.
+// A model at work: tensors or image files in, layer outputs or class probabilities out.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "headstart/class_table.h"
 #include "headstart/dataset.h"
 #include "headstart/engine.h"
-#include "headstart/metrics.h"
 #include "headstart/model.h"
 #include "headstart/progress.h"
 
@@ -74,54 +74,15 @@ struct ImageOutputs {
 ImageOutputs compute_outputs(const Model& model, const Dataset& dataset, const std::vector<NodeId>& outputs,
                              const PredictOptions& options, Progress& progress);
 
-// Class probabilities (N, classes) from a model's output (N, units): softmax or sigmoid is applied where the
-// network ends in logits, and one sigmoid unit becomes the two columns 1 - p and p.
-Tensor class_probabilities(const Graph& graph, const Tensor& output);
-
-// The same at the model's temperature.
-Tensor class_probabilities(const Model& model, const Tensor& output);
-
-// The same from logits (N, units), where also a probability close to 1 says how close. All throw Error for a
-// tensor of another shape.
-Tensor class_probabilities_of_logits(const Model& model, const Tensor& logits);
-
 // The nodes whose values `class_table` reads: the output, of which it wants the logits, and with limits the
 // source of the features.
 std::vector<NodeId> nodes_for_classes(const Model& model, const PredictOptions& options);
 
-// Rows of class probabilities of the images that could be read.
-struct ClassTable {
-  Tensor probabilities;              // (rows, classes)
-  std::vector<float> strangeness{};  // of each row, see is_unknown; empty when nothing is said about it
-  std::vector<int> samples;
-  std::vector<UnreadableImage> unreadable;
-};
 // From the values of nodes_for_classes, (rows, shape of the node) each, logits first; without samples. Throws
 // Error for logits that are no numbers.
 ClassTable class_table(const Model& model, const std::vector<Tensor>& values);
 ClassTable classify_dataset(const Model& model, const Dataset& dataset, const PredictOptions& options,
                             Progress& progress);
-
-// Throws Error when the model's output is not a vector of class scores.
-void require_classifier(const Model& model);
-// One name for each column of class_probabilities: the model's, else "0", "1", ...
-std::vector<std::string> class_labels(const Model& model);
-// The class that a user means: one of class_labels, a WordNet id, or an index. Throws Error that offers the
-// nearest names.
-int find_class(const Model& model, const std::string& text);
-// Where names stand among class_labels, or, when a name is none of them, among class_ids. Throws Error for
-// one that is neither, and for a label that two classes have.
-std::vector<int> indices_in_model(const Model& model, const std::vector<std::string>& names);
-
-struct RankedClass {
-  int index = 0;
-  float probability = 0.0F;
-};
-// The most probable first, at most `top`, at least one; of equals the first.
-std::vector<RankedClass> ranked_classes(std::span<const float> probabilities, int top);
-
-// The most probable class of each row of (N, classes). Throws Error for another shape.
-std::vector<int> most_probable_classes(const Tensor& probabilities);
 
 struct ImagePrediction {
   std::string path;
@@ -139,38 +100,5 @@ std::string predictions_json(const Model& model, const std::string& name,
 
 // "unknown (nearest: cat 0.41)": of a photo that is_unknown, with its most probable class.
 std::string unknown_text(const std::string& label, float probability);
-
-// Which photos of the classes are taken for known ones.
-struct KnownShare {
-  std::string name;
-  std::int64_t images = 0, accepted = 0;
-};
-struct LimitsReport {
-  std::vector<KnownShare> classes;  // by label
-  std::int64_t images = 0, accepted = 0;
-};
-// `strangeness` and `labels` (columns of class_probabilities) of the same photos.
-LimitsReport count_accepted(const Model& model, std::span<const float> strangeness,
-                            std::span<const int> labels);
-// Of the photos of a class, or of all; 0 without photos.
-double unknown_share(std::int64_t accepted, std::int64_t images);
-
-struct DatasetEvaluation {
-  Evaluation evaluation{};
-  ClassTable table{};
-  std::vector<int> labels;              // the model's class index of each row
-  std::vector<std::string> unreadable;  // "path: reason"
-  std::optional<LimitsReport> known{};  // where the model tells unknown photos
-};
-// Of some samples of a data set, by index, the model's class; classes are matched by name. Throws Error for a
-// class that the model does not have, and for a sample without a label.
-std::vector<int> labels_in_model(const Model& model, const Dataset& dataset, const std::vector<int>& samples);
-
-// From class probabilities that are known already.
-DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, ClassTable table, int top);
-// The data set's classes are matched to the model's by name. Throws Error when they differ or every image is
-// unreadable.
-DatasetEvaluation evaluate(const Model& model, const Dataset& dataset, const PredictOptions& options,
-                           Progress& progress);
 
 }  // namespace headstart

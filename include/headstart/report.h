@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "headstart/predict.h"
+#include "headstart/evaluate.h"
 #include "headstart/progress.h"
 #include "headstart/train.h"
 

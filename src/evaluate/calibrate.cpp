@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "evaluate/class_table.h"
+#include "evaluate/require_class_table.h"
 #include "headstart/error.h"
 #include "headstart/losses.h"
 

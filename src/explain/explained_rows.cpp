@@ -1,7 +1,7 @@
 #include "explain/explained_rows.h"
 
+#include "headstart/class_table.h"
 #include "headstart/losses.h"
-#include "headstart/predict.h"
 
 namespace headstart {
 

@@ -11,8 +11,8 @@
 #include "explain/explore_linear.h"
 #include "explain/explore_passes.h"
 #include "explain/explore_separate.h"
+#include "headstart/class_table.h"
 #include "headstart/error.h"
-#include "headstart/predict.h"
 
 namespace headstart {
 namespace {

@@ -32,8 +32,13 @@ std::vector<int> matched_classes(const Model& model, const Dataset& dataset) {
   return indices;
 }
 
+struct LabelledBatch {
+  Batch batch;
+  std::vector<std::string> unreadable;
+};
+
 // Spread evenly over the data, which is sorted by class.
-Batch labelled_batch(const Model& model, const Dataset& dataset, int batch_size) {
+LabelledBatch labelled_batch(const Model& model, const Dataset& dataset, int batch_size) {
   const auto count = std::min<std::size_t>(dataset.samples.size(), static_cast<std::size_t>(batch_size));
   std::vector<LoaderItem> items;
   for (std::size_t i = 0; i < count; ++i) {
@@ -44,7 +49,7 @@ Batch labelled_batch(const Model& model, const Dataset& dataset, int batch_size)
   if (!batch || batch->labels.empty()) {
     throw Error("[explain] expected labelled photos for a batch; none could be read");
   }
-  return std::move(*batch);
+  return {.batch = std::move(*batch), .unreadable = unreadable_lines(dataset, loader.unreadable())};
 }
 
 std::vector<Tensor> boundary_of(const Model& model, const std::vector<NodeId>& boundary,
@@ -88,7 +93,7 @@ std::vector<LayerGradient> rows_of(const Model& model, const Parameters& gradien
 GradientTable layer_gradients(const Model& model, const Dataset& dataset, int batch_size, double rate) {
   require_classifier(model);
   const auto classes = matched_classes(model, dataset);
-  const Batch batch = labelled_batch(model, dataset, batch_size);
+  auto [batch, unreadable] = labelled_batch(model, dataset, batch_size);
   std::vector<int> labels;
   labels.reserve(batch.labels.size());
   for (const int label : batch.labels) {
@@ -118,7 +123,8 @@ GradientTable layer_gradients(const Model& model, const Dataset& dataset, int ba
   return {.loss = value.loss,
           .images = static_cast<int>(labels.size()),
           .rate = rate,
-          .layers = rows_of(model, program.gradients(), rate)};
+          .layers = rows_of(model, program.gradients(), rate),
+          .unreadable = std::move(unreadable)};
 }
 
 Image gradient_chart(const GradientTable& table) {

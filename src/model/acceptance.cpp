@@ -86,9 +86,25 @@ void require_same_size(const char* what, std::size_t count, std::size_t predicti
   }
 }
 
+void require_classes(std::span<const int> predicted, std::size_t classes) {
+  for (const int one : predicted) {
+    if (one < 0 || static_cast<std::size_t>(one) >= classes) {
+      throw Error(
+          fmt::format("[acceptance] classes from 0 to below {} were expected; received {}", classes, one));
+    }
+  }
+}
+
 }  // namespace
 
 Tensor unit_features(std::span<const float> values, std::int64_t images, std::int64_t channels) {
+  const auto count = static_cast<std::int64_t>(values.size());
+  if (images < 0 || channels < 1 ||
+      (images == 0 ? count != 0 : count % images != 0 || count / images % channels != 0)) {
+    throw Error(
+        fmt::format("[acceptance] values of {} images in {} channels were expected; received {} values",
+                    images, channels, count));
+  }
   Tensor features({images, channels});
   const auto width = static_cast<std::size_t>(channels);
   const std::size_t size = images == 0 ? 0 : values.size() / static_cast<std::size_t>(images);
@@ -138,8 +154,9 @@ void fit_limits(Acceptance& acceptance, std::span<const double> distances, std::
                             kFewestForLimits, distances.size()));
   }
   std::vector<std::vector<double>> of_class(extent(acceptance.centroids, 0));
+  require_classes(predicted, of_class.size());
   for (std::size_t i = 0; i < distances.size(); ++i) {
-    of_class.at(static_cast<std::size_t>(predicted[i])).push_back(distances[i]);
+    of_class[static_cast<std::size_t>(predicted[i])].push_back(distances[i]);
   }
   // Too few in all: everything that was seen is accepted.
   const std::vector<double> all(distances.begin(), distances.end());
@@ -156,10 +173,11 @@ void fit_limits(Acceptance& acceptance, std::span<const double> distances, std::
 std::vector<float> strangeness(const Acceptance& acceptance, std::span<const double> distances,
                                std::span<const int> predicted) {
   require_same_size("distances", distances.size(), predicted.size());
+  require_classes(predicted, acceptance.limits.size());
   std::vector<float> result;
   result.reserve(distances.size());
   for (std::size_t i = 0; i < distances.size(); ++i) {
-    const double limit = acceptance.limits.at(static_cast<std::size_t>(predicted[i]));
+    const double limit = acceptance.limits[static_cast<std::size_t>(predicted[i])];
     result.push_back(static_cast<float>(distances[i] / limit));
   }
   return result;

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "headstart/evaluate.h"
 #include "headstart/metrics.h"
 #include "headstart/plot.h"
-#include "headstart/predict.h"
 
 namespace headstart {
 

@@ -242,6 +242,9 @@ Tensor probabilities(OutputActivation activation, const Tensor& logits) {
       value = static_cast<float>(sigmoid(static_cast<double>(value)));
     }
   } else if (activation == OutputActivation::softmax && !result.empty()) {
+    if (logits.shape().empty()) {
+      throw Error("[loss] softmax: rows of logits were expected; received a single number");
+    }
     const auto units = static_cast<std::size_t>(logits.shape().back());
     for (std::size_t begin = 0; begin < result.values().size(); begin += units) {
       const auto row = result.values().subspan(begin, units);

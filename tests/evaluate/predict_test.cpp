@@ -1,5 +1,6 @@
 // A predictor on several threads, and what the tables of classes refuse.
 #include "headstart/predict.h"
+#include "headstart/evaluate.h"
 
 #include <algorithm>
 #include <thread>
@@ -88,6 +89,19 @@ TEST(Evaluate, RefusesSamplesWithoutALabel) {
     EXPECT_THROW(labels_in_model(model, dataset, {0}), Error) << label;
     EXPECT_THROW(evaluate(model, dataset, {}, silent), Error) << label;
   }
+}
+
+TEST(Evaluate, CountsWhatIsTakenForKnown) {
+  const Model model = small_classifier();
+  const std::vector<float> strangeness{0.5F, 1.5F, 1.0F};
+  const auto report = count_accepted(model, strangeness, std::vector<int>{0, 2, 2});
+  EXPECT_EQ(report.images, 3);
+  EXPECT_EQ(report.accepted, 2);
+  EXPECT_EQ(report.classes.at(2).images, 2);
+  EXPECT_EQ(report.classes.at(2).accepted, 1);
+  EXPECT_THROW(count_accepted(model, strangeness, std::vector<int>{0, 2, 3}), Error);
+  EXPECT_THROW(count_accepted(model, strangeness, std::vector<int>{0, -1, 2}), Error);
+  EXPECT_THROW(count_accepted(model, strangeness, std::vector<int>{0, 2}), Error);
 }
 
 }  // namespace

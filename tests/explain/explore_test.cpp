@@ -17,7 +17,6 @@
 #include "explain/explore_separate.h"
 #include "headstart/engine.h"
 #include "headstart/error.h"
-#include "headstart/predict.h"
 #include "headstart/zoo.h"
 #include "support/formula.h"
 #include "support/tolerance.h"

@@ -9,9 +9,9 @@
 
 #include "explain/before_activation.h"
 #include "headstart/error.h"
+#include "headstart/evaluate.h"
 #include "headstart/explain_network.h"
 #include "headstart/explain_pictures.h"
-#include "headstart/predict.h"
 #include "headstart/zoo.h"
 #include "support/formula.h"
 #include "support/temporary_folder.h"
@@ -251,6 +251,11 @@ TEST_F(WithPhotos, GradientsAreOfTheNetworkAsItPredicts) {
   EXPECT_THROW(layer_gradients(model, dataset, images, 0.1), Error);
   model.class_names = {"warm", "green"};  // none of the names: by place
   EXPECT_EQ(layer_gradients(model, dataset, images, 0.1).images, images);
+  dataset.samples.push_back({.path = (folder_.path() / "gone.png").string(), .label = 0, .group = ""});
+  const auto without = layer_gradients(model, dataset, images + 1, 0.1);
+  EXPECT_EQ(without.images, images);
+  ASSERT_EQ(without.unreadable.size(), 1U);
+  EXPECT_NE(without.unreadable.front().find("gone.png"), std::string::npos);
 }
 
 TEST(Sheets, OfNarrowAndWidePhotosCanBeDrawn) {

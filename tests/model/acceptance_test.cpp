@@ -191,6 +191,16 @@ TEST(Acceptance, RefusesWhatDoesNotFit) {
   EXPECT_THROW(fit_limits(fitted, far, predicted, 1.0), Error);
   EXPECT_THROW(fit_limits(fitted, far, std::vector<int>(19, 1), 0.9), Error);
   EXPECT_THROW(fit_limits(fitted, std::span(far).first(19), std::span(predicted).first(19), 0.9), Error);
+  EXPECT_THROW(fit_limits(fitted, far, std::vector<int>(20, 2), 0.9), Error);
+  EXPECT_THROW(fit_limits(fitted, far, std::vector<int>(20, -1), 0.9), Error);
+  EXPECT_THROW(strangeness(fitted, far, predicted), Error);  // without limits
+  fit_limits(fitted, far, predicted, 0.9);
+  EXPECT_EQ(strangeness(fitted, far, predicted), std::vector<float>(20, 1.0F));
+  EXPECT_THROW(strangeness(fitted, far, std::vector<int>(20, 2)), Error);
+  EXPECT_THROW(unit_features(std::vector<float>(6), 2, 2), Error);
+  EXPECT_THROW(unit_features(std::vector<float>(6), 4, 1), Error);
+  EXPECT_THROW(unit_features(std::vector<float>(6), 0, 3), Error);
+  EXPECT_THROW(unit_features(std::vector<float>(6), 1, 0), Error);
 }
 
 Graph begun() {

@@ -7,6 +7,7 @@
 #include "core/random.h"
 #include "headstart/calibrate.h"
 #include "headstart/error.h"
+#include "headstart/evaluate.h"
 #include "headstart/head.h"
 #include "headstart/open_model.h"
 #include "headstart/predict.h"

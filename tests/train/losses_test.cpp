@@ -149,6 +149,7 @@ TEST(Losses, ProbabilitiesOfLogits) {
   EXPECT_TRUE(test::all_close(sigmoid.values(), std::vector<float>{0.5F, 0.75F}, {.atol = 1e-7}));
   const Tensor same = probabilities(OutputActivation::none, logits);
   EXPECT_TRUE(test::all_close(same.values(), logits.values(), {}));
+  EXPECT_THROW(probabilities(OutputActivation::softmax, Tensor(Shape{})), Error);
 }
 
 }  // namespace

@@ -19,9 +19,9 @@
 #include <gtest/gtest.h>
 
 #include "headstart/error.h"
+#include "headstart/evaluate.h"
 #include "headstart/extract.h"
 #include "headstart/image.h"
-#include "headstart/predict.h"
 #include "headstart/train.h"
 #include "support/temporary_folder.h"
 #include "support/tolerance.h"
