@@ -1,4 +1,5 @@
 // What the commands give: JSON documents with the promised keys, files, broken images.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -637,7 +638,8 @@ TEST_F(CommandsTest, CacheIsVisibleAndCleared) {
   EXPECT_LE(before["feature_bytes"].get<std::int64_t>(), before["feature_limit_bytes"].get<std::int64_t>());
   // A CPU that multiplies bf16 also has an entry for its choice of the precision.
   EXPECT_EQ(
-      std::ranges::count(before["entries"], "features", [](const auto& entry) { return entry["kind"]; }), 1);
+      std::ranges::count_if(before["entries"], [](const json& entry) { return entry["kind"] == "features"; }),
+      1);
   EXPECT_EQ(run({"cache", "--clear"}).status, 0);
   EXPECT_EQ(json::parse(run({"cache", "--json"}).output)["entries"].size(), 0U);
 }
