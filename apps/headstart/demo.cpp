@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "fashion.h"
 #include "headstart/head.h"
+#include "headstart/metrics.h"
 #include "headstart/open_model.h"
 #include "headstart/predict.h"
 #include "headstart/train.h"
