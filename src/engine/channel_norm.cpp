@@ -70,14 +70,15 @@ template <typename L, typename T>
 }
 
 // The gradient that goes through the clip of `value`, which is computed again: that is cheaper than to read
-// its result.
+// its result. There is one comparison, with the nearer bound: for two whose answers are combined GCC 12 takes
+// the vectors of AVX-512 apart value by value (30 times slower).
 template <typename L>
 [[gnu::always_inline]] inline void pass(const RowActivation& clip, const typename L::Floats& value,
                                         typename L::Floats& diff) {
   using Floats = typename L::Floats;
-  const Floats none{};
-  diff = value > none + clip.low ? diff : none;
-  diff = value < none + clip.high ? diff : none;
+  const Floats above = value - clip.low, below = clip.high - value;
+  const Floats within = above < below ? above : below;
+  diff = within > Floats{} ? diff : Floats{};
 }
 
 // sum += through, products += through * (src - origin), where `through` is what the clip lets through.

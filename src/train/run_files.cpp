@@ -89,58 +89,12 @@ void insert_all(Parameters& target, const std::string& prefix, const Parameters&
   }
 }
 
-json record_json(const EpochRecord& r) {
-  return {{"epoch", r.epoch},       {"stage", r.stage},       {"loss", r.loss},
-          {"accuracy", r.accuracy}, {"val_loss", r.val_loss}, {"val_accuracy", r.val_accuracy},
-          {"lr", r.learning_rate},  {"seconds", r.seconds}};
-}
-
-EpochRecord record_of(const json& j) {
-  return {.epoch = j.at("epoch").get<int>(),
-          .stage = j.at("stage").get<std::string>(),
-          .loss = j.at("loss").get<double>(),
-          .accuracy = j.at("accuracy").get<double>(),
-          .val_loss = j.at("val_loss").get<double>(),
-          .val_accuracy = j.at("val_accuracy").get<double>(),
-          .learning_rate = j.at("lr").get<double>(),
-          .seconds = j.at("seconds").get<double>()};
-}
-
-json state_json(const RunState& state) {
-  json history = json::array();
-  for (const EpochRecord& record : state.history) {
-    history.push_back(record_json(record));
-  }
-  return {{"stage", state.stage},
-          {"stage_epochs_done", state.stage_epochs_done},
-          {"stage_done", state.stage_done},
-          {"step", state.step},
-          {"best_epoch", state.best_epoch},
-          {"epochs_since_best", state.epochs_since_best},
-          {"plateaus", state.plateaus},
-          {"epochs_on_plateau", state.epochs_on_plateau},
-          {"optimizer_iterations", state.optimizer_iterations},
-          {"history", history}};
-}
-
-RunState state_of(const json& j) {
-  RunState state;
-  state.stage = j.at("stage").get<int>();
-  state.stage_epochs_done = j.at("stage_epochs_done").get<int>();
-  state.stage_done = j.at("stage_done").get<bool>();
-  state.step = j.at("step").get<std::int64_t>();
-  state.best_epoch = j.at("best_epoch").get<int>();
-  state.epochs_since_best = j.at("epochs_since_best").get<int>();
-  state.plateaus = j.at("plateaus").get<int>();
-  state.epochs_on_plateau = j.at("epochs_on_plateau").get<int>();
-  state.optimizer_iterations = j.at("optimizer_iterations").get<std::int64_t>();
-  for (const json& record : j.at("history")) {
-    state.history.push_back(record_of(record));
-  }
-  return state;
-}
-
 }  // namespace
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochRecord, epoch, stage, loss, accuracy, val_loss, val_accuracy,
+                                   learning_rate, seconds)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunState, stage, stage_epochs_done, stage_done, step, history, best_epoch,
+                                   epochs_since_best, plateaus, epochs_on_plateau, optimizer_iterations)
 
 void save_checkpoint(const std::string& directory, const RunState& state, const std::string& fingerprint) {
   Parameters tensors;
@@ -151,7 +105,7 @@ void save_checkpoint(const std::string& directory, const RunState& state, const 
   const fs::path path = checkpoint_path(directory);
   fs::create_directories(path.parent_path());
   write_safetensors(path.string(), tensors,
-                    {{"state", state_json(state).dump()},
+                    {{"state", json(state).dump()},
                      {"best_ranges", to_json(state.best_ranges)},
                      {"fingerprint", fingerprint}});
 }
@@ -171,7 +125,7 @@ std::optional<RunState> load_checkpoint(const std::string& directory, const std:
         directory));
   }
   try {
-    RunState state = state_of(json::parse(saved.metadata["state"]));
+    auto state = json::parse(saved.metadata["state"]).get<RunState>();
     state.best_ranges = ranges_from_json(saved.metadata["best_ranges"], "resume");
     for (auto& [name, tensor] : saved.tensors) {
       for (const auto& [prefix, target] : {std::pair<std::string, Parameters*>{kCurrent, &state.current},
