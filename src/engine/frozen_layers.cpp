@@ -236,7 +236,7 @@ dnnl::primitive_attr FrozenLowering::post_operations(const FusedLayer& layer, co
       const auto& other = value_of(follow_up.other);
       const bool dense = std::holds_alternative<Dense>(node_at(layer.base).op);
       const auto memory = emitter_.memory(
-          other, dense ? dense_desc(other, node_at(follow_up.node).shape.back()) : other.desc);
+          other, dense ? pixels_desc(other.desc, node_at(follow_up.node).shape.back()) : other.desc);
       arguments.insert({DNNL_ARG_ATTR_MULTIPLE_POST_OP(post_ops.len()) | DNNL_ARG_SRC_1, memory});
       post_ops.append_binary(dnnl::algorithm::binary_add, memory.get_desc());
     }
@@ -334,7 +334,7 @@ Value FrozenLowering::convolution(const FusedLayer& layer, const ConvolutionGeom
     const auto emit = [&](const Ending& part, const Destination& to) {
       Arguments arguments;
       const auto attr = post_operations(layer, part, to, arguments);
-      emit_layer(label(layer), LayerKind::convolution, shape, input.value, to.value, names, attr, arguments);
+      emit_layer(label(layer), "convolution", shape, input.value, to.value, names, attr, arguments);
       return to.value;
     };
     if (!adds_wrongly(layer, ending, own, shape, input.value)) {
@@ -366,14 +366,14 @@ Value FrozenLowering::separable(const FusedLayer& layer, const SeparableConv2D& 
   }
   auto attr = emitter_.attributes();
   attr.set_post_ops(post_ops);
-  emit_layer(name, LayerKind::convolution, first, input.value, between,
+  emit_layer(name, "convolution", first, input.value, between,
              {.kernel = node.name + "/depthwise_kernel", .bias = ""}, attr, {});
   observe(name, between);
   names.kernel = node.name + "/pointwise_kernel";
   return convolution(layer, pointwise_half(op, channels), {.value = between, .shape = middle}, names);
 }
 
-void FrozenLowering::emit_layer(const std::string& name, LayerKind kind, const LayerShape& shape,
+void FrozenLowering::emit_layer(const std::string& name, const char* kind, const LayerShape& shape,
                                 const Value& src, const Value& dst, const WeightNames& names,
                                 dnnl::primitive_attr attr, Arguments arguments) {
   const bool has_bias = !names.bias.empty() || names.affine != nullptr;
@@ -397,29 +397,14 @@ void FrozenLowering::emit_layer(const std::string& name, LayerKind kind, const L
   }
   arguments.insert({DNNL_ARG_SRC, emitter_.memory(src)});
   arguments.insert({DNNL_ARG_DST, emitter_.memory(dst)});
-  const auto emit = [&](const auto& pd, const char* text) {
-    if (int8) {
-      add_int8_weights(shape, pd.weights_desc(), std::move(*int8), arguments);
-    } else {
-      add_weights(shape, pd.weights_desc(), names, has_bias, arguments);
-    }
-    emitter_.emit(name, text, pd, std::move(arguments));
-  };
-  constexpr auto kInference = prop_kind::forward_inference;
-  switch (kind) {
-    case LayerKind::convolution:
-      emit(onednn::convolution_forward(emitter_.engine(), kInference, descs, shape.window, attr),
-           "convolution");
-      break;
-    case LayerKind::dense:
-      if (is_convolution_of_pixels()) {
-        emit(onednn::convolution_forward(emitter_.engine(), kInference, descs, shape.window, attr),
-             "inner product");
-      } else {
-        emit(onednn::inner_product_forward(emitter_.engine(), kInference, descs, attr), "inner product");
-      }
-      break;
+  const auto pd =
+      onednn::convolution_forward(emitter_.engine(), prop_kind::forward_inference, descs, shape.window, attr);
+  if (int8) {
+    add_int8_weights(shape, pd.weights_desc(), std::move(*int8), arguments);
+  } else {
+    add_weights(shape, pd.weights_desc(), names, has_bias, arguments);
   }
+  emitter_.emit(name, kind, pd, std::move(arguments));
 }
 
 // Its activation is a step of its own: oneDNN's transposed convolutions have no fast post-operations.
@@ -440,35 +425,25 @@ Value FrozenLowering::transposed(const Node& node, const Conv2DTranspose& op) {
   return activate(node.name, dst, op.activation);
 }
 
-// Whether dense layers are computed as 1x1 convolutions. Without AVX-512 oneDNN's inner products pack their
-// weights at every call: for few rows that takes 2 to 100 times as long as the products.
-bool FrozenLowering::is_convolution_of_pixels() { return !onednn::cpu_has(dnnl::cpu_isa::avx512_core); }
-
-Desc FrozenLowering::dense_desc(const Value& value, std::int64_t columns) {
-  return is_convolution_of_pixels() ? pixels_desc(value.desc, columns) : matrix_desc(value.desc, columns);
-}
-
+// As a 1x1 convolution of rows. oneDNN's inner products pack their weights at every call without AVX-512 (for
+// few rows that takes 2 to 100 times as long as the products), and with it they reach half of the CPU's rate.
 Value FrozenLowering::dense(const FusedLayer& layer, const Dense& op, const WeightNames& names) {
   const auto input = node_at(layer.base).inputs[0];
   const auto inputs = shape_of(input).back();
   const auto as_operand = [](const Value& value, std::int64_t columns) {
-    return Value{value.buffer, dense_desc(value, columns), value.scale};
+    return Value{value.buffer, pixels_desc(value.desc, columns), value.scale};
   };
   const auto src = as_operand(operand(layer, input), inputs);
   const auto dst = destination(layer, src);
   const auto type = weights_type(src);
   const auto rows = onednn::dims_of(matrix_desc(src.desc, inputs))[0];
-  const auto shape = is_convolution_of_pixels() ? convolution_shape({.kernel = {1, 1},
-                                                                     .strides = {1, 1},
-                                                                     .dilation = {1, 1},
-                                                                     .channels = inputs,
-                                                                     .filters = op.units},
-                                                                    {1, rows, inputs}, {}, type)
-                                                : dense_shape(inputs, op.units, type);
+  const auto shape = convolution_shape(
+      {.kernel = {1, 1}, .strides = {1, 1}, .dilation = {1, 1}, .channels = inputs, .filters = op.units},
+      {1, rows, inputs}, {}, type);
   return ended(layer, dst, [&](const Ending& ending, const Destination& own) {
     Arguments arguments;
     const auto attr = post_operations(layer, ending, own, arguments);
-    emit_layer(label(layer), LayerKind::dense, shape, src, as_operand(own.value, op.units), names, attr,
+    emit_layer(label(layer), "inner product", shape, src, as_operand(own.value, op.units), names, attr,
                arguments);
     return own.value;
   });

@@ -143,12 +143,10 @@ class FrozenLowering {
                                             const PaddedInput& input, const WeightNames& names);
   Value separable(const FusedLayer& layer, const SeparableConv2D& op, WeightNames names);
   Value transposed(const Node& node, const Conv2DTranspose& op);
-  enum class LayerKind { convolution, dense };
-  void emit_layer(const std::string& name, LayerKind kind, const LayerShape& shape, const Value& src,
+  // `kind`: what `bench` calls the step.
+  void emit_layer(const std::string& name, const char* kind, const LayerShape& shape, const Value& src,
                   const Value& dst, const WeightNames& names, dnnl::primitive_attr attr, Arguments arguments);
   Value dense(const FusedLayer& layer, const Dense& op, const WeightNames& names);
-  static bool is_convolution_of_pixels();
-  static onednn::Desc dense_desc(const Value& value, std::int64_t columns);
   void add_weights(const LayerShape& shape, const onednn::Desc& packed, const WeightNames& names,
                    bool has_bias, Arguments& arguments);
   void add_int8_weights(const LayerShape& shape, const onednn::Desc& packed, Int8Weights weights,

@@ -89,11 +89,6 @@ Value TrainingLowering::separable(NodeId id, const SeparableConv2D& op) {
   return activated_layer(std::move(pointwise), op.activation);
 }
 
-// With fewer rows than this a dense layer's time is that of reading its weights, so they stay as they are.
-constexpr std::int64_t kFewRows = 64;
-// From this many values on a kernel's gradient is worth not being written.
-constexpr std::int64_t kWideKernel = 1 << 16;
-
 Value TrainingLowering::dense(NodeId id, const Dense& op) {
   const auto& node = node_at(id);
   const auto inputs = shape_of(node.inputs[0]).back();
@@ -104,12 +99,17 @@ Value TrainingLowering::dense(NodeId id, const Dense& op) {
   layer.shape = dense_shape(inputs, op.units, type_);
   layer.src = value_of(node.inputs[0]);
   layer.src.desc = matrix_desc(layer.src.desc, inputs);
-  if (type_ == DataType::f32 && onednn::dims_of(layer.src.desc)[0] <= kFewRows) {
-    layer.shape.weights = layer.shape.user_weights;
-  }
   layer.dst_desc = matrix_desc(desc_of(node.shape), op.units);
   layer.kernel = node.name + "/kernel";
   layer.bias = op.use_bias ? node.name + "/bias" : "";
+  // oneDNN's products are fastest with weights as they are, but for those by AMX. Those that have a layout of
+  // their own take up to three times as long on CPUs with AVX-512 when there are many rows; for few the copy
+  // does.
+  if (!uses_amx(onednn::inner_product_forward(emitter_.engine(), prop_kind::forward_training,
+                                              plain_descs(layer), emitter_.attributes()))) {
+    layer.shape.weights =
+        Desc(onednn::dims_of(layer.shape.user_weights), type_, dnnl::memory::format_tag::ba);
+  }
   normalize_kernel(layer, op.weight_normalization);
   return view(activated_layer(std::move(layer), op.activation), node.shape);
 }
@@ -389,6 +389,10 @@ void TrainingLowering::emit_bias_gradient(const Layer& layer, const Value& diff)
                   channel_sums(rows_of(diff, filters), floats(bias));
                 });
 }
+
+// With so few rows, and from so many values on, a kernel's gradient is worth not being written.
+constexpr std::int64_t kFewRows = 64;
+constexpr std::int64_t kWideKernel = 1 << 16;
 
 bool TrainingLowering::is_factored(const Layer& layer) const {
   const auto inputs = onednn::dims_of(layer.src.desc).at(1);

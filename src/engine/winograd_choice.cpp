@@ -125,8 +125,12 @@ std::optional<WinogradShape> winograd_shape(const LayerShape& layer, const Desc&
 }
 
 bool is_worth_transforming(const dnnl::primitive_desc_base& product) {
-  const std::string_view name = product.impl_info_str();
-  return name.find("ref") == std::string_view::npos && name.find("amx") == std::string_view::npos;
+  return std::string_view(product.impl_info_str()).find("ref") == std::string_view::npos &&
+         !uses_amx(product);
+}
+
+bool uses_amx(const dnnl::primitive_desc_base& primitive) {
+  return std::string_view(primitive.impl_info_str()).find("amx") != std::string_view::npos;
 }
 
 bool uses_avx512(const dnnl::primitive_desc_base& primitive) {

@@ -40,5 +40,6 @@ bool are_faster_than_int8(const WinogradShape& tiles);
 // transforms.
 bool is_worth_transforming(const dnnl::primitive_desc_base& product);
 bool uses_avx512(const dnnl::primitive_desc_base& primitive);
+bool uses_amx(const dnnl::primitive_desc_base& primitive);
 
 }  // namespace headstart
