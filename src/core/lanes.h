@@ -150,7 +150,13 @@ template <typename Body>
 // to be always_inline: what is not inlined is compiled for any x86-64.
 template <typename Body>
 void vectorized(const Body& body) {
+#ifdef __SANITIZE_ADDRESS__
+  // GCC 12 does not align vectors of 64 bytes that AddressSanitizer watches on the stack (as in its bug
+  // 110027).
+  constexpr bool has_avx512 = false;
+#else
   static const bool has_avx512 = __builtin_cpu_supports("avx512f") != 0;
+#endif
   static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
   if (has_avx512) {
     with_avx512(body);
