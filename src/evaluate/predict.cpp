@@ -1,21 +1,14 @@
 #include "headstart/predict.h"
 
 #include <algorithm>
-#include <numeric>
 #include <span>
-#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include "evaluate/require_class_table.h"
 #include "evaluate/views.h"
-#include "headstart/calibrate.h"
 #include "headstart/error.h"
 #include "headstart/extract.h"
-#include "headstart/losses.h"
-#include "headstart/text.h"
 
 namespace headstart {
 namespace {
