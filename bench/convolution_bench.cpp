@@ -126,12 +126,32 @@ void Tiled(benchmark::State& state, const Kind& kind) {
   auto dst = image_of(s, s.filters);
   const auto kernel = kernel_of(s);
   const std::vector<float> bias(static_cast<std::size_t>(s.filters));
-  std::vector<std::byte> room(convolution->kernel_scratch_desc().get_size()),
-      weights(convolution->weights_desc().get_size()), scratch(convolution->scratch_desc().get_size());
-  convolution->load_kernel(kernel.data(), room.data(), weights.data());
+  std::vector<std::byte> weights(convolution->weights_desc().get_size()),
+      scratch(convolution->scratch_desc().get_size());
+  convolution->load_kernel(kernel.data(), weights.data());
   measure(state, s, [&] {
     convolution->run(src.data(), weights.data(), {.bias = bias.data()}, scratch.data(), dst.data());
   });
+}
+
+// What a training step does with a kernel before it can be used, and as a kernel of the way back.
+void KernelTransform(benchmark::State& state, const Kind& kind, bool transposed) {
+  if (!multiplies(state, precision_of(kind))) {
+    return;
+  }
+  const CompiledForThreads one(1);
+  const auto s = shape_of(state, kind);
+  const auto convolution = WinogradConvolution::make(dnnl::engine(dnnl::engine::kind::cpu, 0), s, transposed);
+  if (!convolution) {
+    state.SkipWithError("no fast product here");
+    return;
+  }
+  const auto kernel = kernel_of(s);
+  const dnnl::memory weights(convolution->weights_desc(), dnnl::engine(dnnl::engine::kind::cpu, 0));
+  for (auto _ : state) {
+    convolution->load_kernel(kernel.data(), weights.get_data_handle());
+  }
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(weights.get_desc().get_size()));
 }
 
 void DirectGradient(benchmark::State& state, const Kind& kind) {
@@ -267,6 +287,9 @@ void training_shapes(benchmark::internal::Benchmark* bench) {
   bench->Args({8, 7, 512, 512})->Unit(benchmark::kMillisecond)->UseRealTime();
 }
 
+BENCHMARK_CAPTURE(KernelTransform, bf16_2, kBf16, false)->Apply(training_shapes);
+BENCHMARK_CAPTURE(KernelTransform, f32_2, kF32, false)->Apply(training_shapes);
+BENCHMARK_CAPTURE(KernelTransform, f32_4_transposed, f32_of({4, 3}), true)->Apply(training_shapes);
 BENCHMARK_CAPTURE(DirectGradient, bf16, kBf16)->Apply(training_shapes);
 BENCHMARK_CAPTURE(TiledGradient, bf16_2, kBf16)->Apply(training_shapes);
 BENCHMARK_CAPTURE(DirectGradient, f32, kF32)->Apply(training_shapes);

@@ -80,11 +80,14 @@ struct Lanes : Vectors {
   [[gnu::always_inline]] static void put(float* to, const Floats& from) {
     *reinterpret_cast<Floats*>(to) = from;
   }
-  // As store() of bf16.h.
+  // As store() of bf16.h, in the lower half of a word each.
+  [[gnu::always_inline]] static void get_bf16_bits(const Floats& from, Words& to) {
+    get_bits(from, to);
+    to = (to + 0x7FFFU + ((to >> 16) & 1U)) >> 16;
+  }
   [[gnu::always_inline]] static void put(Bf16* to, const Floats& from) {
     Words bits;
-    get_bits(from, bits);
-    bits = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
+    get_bf16_bits(from, bits);
     *reinterpret_cast<Halves*>(to) = __builtin_convertvector(bits, Halves);
   }
 };

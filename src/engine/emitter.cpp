@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include <sys/mman.h>
+
 #include <fmt/format.h>
 
 #include "engine/recomputation.h"
@@ -197,7 +199,15 @@ Value Emitter::reorder(const std::string& node, const Value& from, const onednn:
 }
 
 std::shared_ptr<void> Emitter::allocate(std::size_t bytes) const {
-  void* memory = std::aligned_alloc(kArenaAlignment, aligned(std::max<std::size_t>(bytes, 1)));
+  // In huge pages where the system gives them to who asks: many tensors are walked side by side.
+  constexpr std::size_t kHugePage = 2 << 20;
+  const bool is_huge = bytes >= kHugePage;
+  const std::size_t page = is_huge ? kHugePage : kArenaAlignment;
+  const std::size_t size = (std::max<std::size_t>(bytes, 1) + page - 1) / page * page;
+  void* memory = std::aligned_alloc(page, size);
+  if (memory != nullptr && is_huge) {
+    ::madvise(memory, size, MADV_HUGEPAGE);
+  }
   if (memory == nullptr) {
     throw Error(fmt::format("[engine] out of memory for {} MB; use a smaller --batch-size or --input-size",
                             bytes >> 20));

@@ -88,8 +88,7 @@ void FrozenLowering::emit_by_tiles(const std::string& name,
     auto own = names;
     own.affine = affine ? &*affine : nullptr;
     const auto folded_weights = folded(own, filters, parameters);
-    std::vector<char> room(convolution->kernel_scratch_desc().get_size());
-    convolution->load_kernel(folded_weights.kernel.data(), room.data(), kernel.get_data_handle());
+    convolution->load_kernel(folded_weights.kernel.data(), kernel.get_data_handle());
     std::copy(folded_weights.bias.begin(), folded_weights.bias.end(), floats(sums));
   });
   Access access{.reads = {src, weights, bias}, .writes = {dst, scratch}};

@@ -10,6 +10,14 @@ namespace {
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 constexpr auto kTransposed = dnnl::algorithm::deconvolution_direct;
 constexpr auto kAcross = dnnl::algorithm::lrn_across_channels;
+
+// How a tensor is cut into blocks: the steps from block to block, and what stands within one, outermost
+// first.
+struct Blocking {
+  Dims dims{};  // with what fills the last blocks up
+  Dims strides{};
+  Dims inner_blocks{}, inner_dims{};
+};
 }  // namespace
 
 bool cpu_has(dnnl::cpu_isa isa) {
@@ -23,6 +31,14 @@ Dims dims_of(const Desc& desc) { return desc.dims(); }
 dnnl::memory::data_type type_of(const Desc& desc) { return desc.data_type(); }
 
 namespace {
+Blocking blocking_of(const Desc& desc) {
+  const auto& data = desc.data;
+  const auto& blocking = data.format_desc.blocking;
+  return {.dims = {data.padded_dims, data.padded_dims + data.ndims},
+          .strides = {blocking.strides, blocking.strides + data.ndims},
+          .inner_blocks = {blocking.inner_blks, blocking.inner_blks + blocking.inner_nblks},
+          .inner_dims = {blocking.inner_idxs, blocking.inner_idxs + blocking.inner_nblks}};
+}
 bool present(const Desc& desc) { return desc.get_size() != 0; }
 }  // namespace
 
@@ -205,6 +221,15 @@ dnnl::concat::primitive_desc concat(const engine& eng, const Desc& dst, int axis
 Dims dims_of(const Desc& desc) { return desc.get_dims(); }
 dnnl::memory::data_type type_of(const Desc& desc) { return desc.get_data_type(); }
 
+namespace {
+Blocking blocking_of(const Desc& desc) {
+  return {.dims = desc.get_padded_dims(),
+          .strides = desc.get_strides(),
+          .inner_blocks = desc.get_inner_blks(),
+          .inner_dims = desc.get_inner_idxs()};
+}
+}  // namespace
+
 void append_eltwise(dnnl::post_ops& post_ops, const Eltwise& e) {
   post_ops.append_eltwise(e.algorithm, e.alpha, e.beta);
 }
@@ -350,5 +375,25 @@ dnnl::concat::primitive_desc concat(const engine& eng, const Desc& dst, int axis
 }
 
 #endif
+
+std::optional<KernelBlocks> kernel_blocks(const Desc& kernel) {
+  const auto [dims, strides, inner_blocks, inner_dims] = blocking_of(kernel);
+  auto left = inner_blocks.size();
+  // The innermost block of all, if it is of that dimension.
+  const auto take = [&](int dim) {
+    return left > 0 && inner_dims[left - 1] == dim ? inner_blocks[--left] : 1;
+  };
+  const bool has_filters_outside = left > 1 && inner_dims[left - 2] == 0;
+  const std::int64_t channels = has_filters_outside ? take(1) : 1;
+  const std::int64_t filters = inner_blocks.empty() ? dims[0] : take(0);
+  const std::int64_t more_channels = take(1);
+  const bool has_one_block = filters == dims[0];
+  const bool in_order = left == 0 && strides[1] == more_channels * channels * filters &&
+                        (has_one_block || strides[0] == dims[1] * filters);
+  if (!in_order || dims[1] != dims_of(kernel)[1]) {
+    return std::nullopt;
+  }
+  return KernelBlocks{.filters = filters, .channels = channels};
+}
 
 }  // namespace headstart::onednn

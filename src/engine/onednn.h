@@ -18,6 +18,13 @@ bool cpu_has(dnnl::cpu_isa isa);
 Dims dims_of(const Desc& desc);
 dnnl::memory::data_type type_of(const Desc& desc);
 
+// The order of a 1x1 kernel's values: blocks of filters x blocks of channels x filters x channels.
+struct KernelBlocks {
+  std::int64_t filters = 1, channels = 1;
+};
+// Nothing where they are ordered otherwise.
+std::optional<KernelBlocks> kernel_blocks(const Desc& kernel);
+
 // Spatial parameters of a convolution or pooling. `dilates` counts from 0 (0: dense), as oneDNN does.
 struct Window {
   Dims kernel{};

@@ -12,12 +12,9 @@ Value TrainingLowering::tiled_kernel(const Layer& layer,
                                      const std::shared_ptr<WinogradConvolution>& convolution) {
   const auto master = master_weights(layer);
   const auto weights = emitter_.value(convolution->weights_desc());
-  const auto scratch = emitter_.value(convolution->kernel_scratch_desc());
-  emitter_.emit(node_at(layer.id).name, "kernel transform", {.reads = {master}, .writes = {weights, scratch}},
-                [convolution, kernel = emitter_.memory(master), scratch = emitter_.memory(scratch),
-                 weights = emitter_.memory(weights)] {
-                  convolution->load_kernel(floats(kernel), scratch.get_data_handle(),
-                                           weights.get_data_handle());
+  emitter_.emit(node_at(layer.id).name, "kernel transform", {.reads = {master}, .writes = {weights}},
+                [convolution, kernel = emitter_.memory(master), weights = emitter_.memory(weights)] {
+                  convolution->load_kernel(floats(kernel), weights.get_data_handle());
                 });
   return weights;
 }

@@ -1,6 +1,7 @@
 #include "engine/winograd.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include <omp.h>
@@ -44,34 +45,34 @@ std::shared_ptr<WinogradConvolution> WinogradConvolution::make(const dnnl::engin
                                  .dst = {{1, shape.filters, 1, rows}, DataType::f32, Tag::nhwc}};
   const auto product = onednn::convolution_forward(engine, dnnl::prop_kind::forward_inference, descs,
                                                    {.kernel = {1, 1}, .strides = {1, 1}}, attributes);
-  if (!is_worth_transforming(product)) {
+  const auto blocks = onednn::kernel_blocks(product.weights_desc());
+  if (!is_worth_transforming(product) || !blocks || blocks->filters % 8 != 0) {
     return nullptr;
   }
   return std::shared_ptr<WinogradConvolution>(
-      new WinogradConvolution(engine, shape, rows, product, transposed, threads));
+      new WinogradConvolution(engine, shape, rows, product, *blocks, transposed, threads));
 }
 
 WinogradConvolution::WinogradConvolution(const dnnl::engine& engine, const WinogradShape& shape,
                                          std::int64_t rows, const onednn::ConvolutionForward& product,
-                                         bool transposed, int threads)
+                                         const onednn::KernelBlocks& blocks, bool transposed, int threads)
     : engine_(engine),
       shape_(shape),
       rows_(rows),
       product_desc_(product),
       product_(product),
-      plain_kernel_({shape.filters, shape.channels, 1, 1}, shape.bf16 ? DataType::bf16 : DataType::f32,
-                    transposed ? Tag::oihw : Tag::hwio),
-      pack_(dnnl::reorder::primitive_desc(engine, plain_kernel_, engine, product.weights_desc())),
+      blocks_(blocks),
       transposed_(transposed),
       threads_(threads) {}
 
 Desc WinogradConvolution::weights_desc() const {
-  return bytes_desc(static_cast<std::size_t>(shape_.positions()) *
-                    aligned(product_desc_.weights_desc().get_size()));
+  return bytes_desc(static_cast<std::size_t>(shape_.positions()) * packed_step());
 }
 
-Desc WinogradConvolution::kernel_scratch_desc() const {
-  return bytes_desc(static_cast<std::size_t>(shape_.across.side()) * plain_kernel_.get_size());
+std::size_t WinogradConvolution::packed_step() const {
+  const std::size_t value = shape_.bf16 ? sizeof(Bf16) : sizeof(float);
+  const auto values = static_cast<std::int64_t>(product_desc_.weights_desc().get_size() / value);
+  return static_cast<std::size_t>(matrix_stride(values)) * value;
 }
 
 Desc WinogradConvolution::scratch_desc() const {
@@ -81,39 +82,35 @@ Desc WinogradConvolution::scratch_desc() const {
                      aligned(product_desc_.scratchpad_desc().get_size())));
 }
 
-void WinogradConvolution::load_kernel(const float* kernel, void* scratch, void* weights) const {
-  const WinogradKernel values{.values = kernel,
-                              .channels = transposed_ ? shape_.filters : shape_.channels,
-                              .filters = transposed_ ? shape_.channels : shape_.filters,
-                              .flipped = transposed_};
-  for (int row = 0; row < shape_.down.side(); ++row) {
+void WinogradConvolution::load_kernel(const float* kernel, void* weights) const {
+  if (shape_.filters % blocks_.filters != 0) {
+    clear_last_blocks(weights);
+  }
+  const PackedKernel packed{
+      .values = weights,
+      .position_bytes = static_cast<std::int64_t>(packed_step()),
+      .filters = blocks_.filters,
+      .channels = blocks_.channels};
 #pragma omp parallel for schedule(static)
-    for (std::int64_t channel = 0; channel < values.channels; ++channel) {
-      winograd_kernel(shape_, values, channel, row, scratch);
-    }
-    pack_row(row, scratch, weights);
+  for (std::int64_t filter = 0; filter < shape_.filters; filter += kMostLanes) {
+    winograd_kernel(shape_, {.values = kernel, .transposed = transposed_}, filter, packed);
   }
 }
 
-void WinogradConvolution::pack_row(int row, void* plain, void* weights) const {
-  const std::size_t packed_bytes = aligned(product_desc_.weights_desc().get_size());
-#pragma omp parallel for schedule(static)
-  for (int column = 0; column < shape_.across.side(); ++column) {
-    const auto at = static_cast<std::size_t>(column);
-    const auto position = static_cast<std::size_t>(row) * static_cast<std::size_t>(shape_.across.side()) + at;
-    dnnl::stream stream(engine_);
-    dnnl::memory from(plain_kernel_, engine_, static_cast<char*>(plain) + at * plain_kernel_.get_size());
-    dnnl::memory to(product_desc_.weights_desc(), engine_,
-                    static_cast<char*>(weights) + position * packed_bytes);
-    pack_.execute(stream, from, to);
-    stream.wait();
+// Of the filters that they miss the products see zeros.
+void WinogradConvolution::clear_last_blocks(void* weights) const {
+  const std::size_t matrix = product_desc_.weights_desc().get_size();
+  const auto block = static_cast<std::size_t>(blocks_.filters * shape_.channels) *
+                     (shape_.bf16 ? sizeof(Bf16) : sizeof(float));
+  for (std::int64_t position = 0; position < shape_.positions(); ++position) {
+    char* next = static_cast<char*>(weights) + static_cast<std::size_t>(position) * packed_step();
+    std::memset(next + matrix - block, 0, block);
   }
 }
 
 void WinogradConvolution::bind(void* weights, void* scratch) {
   auto* next = static_cast<char*>(scratch);
   const auto take = [&next](std::size_t bytes) { return std::exchange(next, next + bytes); };
-  const std::size_t packed = aligned(product_desc_.weights_desc().get_size());
   for (int thread = 0; thread < threads_; ++thread) {
     auto* source = take(bytes_of_matrices(shape_, product_desc_.src_desc()));
     auto* sums = take(bytes_of_matrices(shape_, product_desc_.dst_desc()));
@@ -125,7 +122,7 @@ void WinogradConvolution::bind(void* weights, void* scratch) {
           {{DNNL_ARG_SRC, matrix_at(engine_, product_desc_.src_desc(), source, position)},
            {DNNL_ARG_WEIGHTS,
             dnnl::memory(product_desc_.weights_desc(), engine_,
-                         static_cast<char*>(weights) + static_cast<std::size_t>(position) * packed)},
+                         static_cast<char*>(weights) + static_cast<std::size_t>(position) * packed_step())},
            {DNNL_ARG_DST, matrix_at(engine_, product_desc_.dst_desc(), sums, position)},
            {DNNL_ARG_SCRATCHPAD, scratchpad}});
     }

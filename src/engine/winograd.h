@@ -27,12 +27,11 @@ class WinogradConvolution {
 
   std::string name() const { return shape_.name(); }
   double multiplications() const { return shape_.multiplications(); }
-  // The transformed kernel, and what is needed to make it; what is needed for a run. Bytes as vectors of u8.
+  // The transformed kernel, and what is needed for a run, in bytes.
   onednn::Desc weights_desc() const;
-  onednn::Desc kernel_scratch_desc() const;
   onednn::Desc scratch_desc() const;
 
-  void load_kernel(const float* kernel, void* scratch, void* weights) const;
+  void load_kernel(const float* kernel, void* weights) const;
   // Scratch and weights are those of the first run at every later one.
   void run(const void* src, void* weights, const WinogradEnding& ending, void* scratch, void* dst);
 
@@ -46,8 +45,10 @@ class WinogradConvolution {
   };
 
   WinogradConvolution(const dnnl::engine& engine, const WinogradShape& shape, std::int64_t rows,
-                      const onednn::ConvolutionForward& product, bool transposed, int threads);
-  void pack_row(int row, void* plain, void* weights) const;
+                      const onednn::ConvolutionForward& product, const onednn::KernelBlocks& blocks,
+                      bool transposed, int threads);
+  std::size_t packed_step() const;  // from one position's kernel to the next, in bytes
+  void clear_last_blocks(void* weights) const;
   void bind(void* weights, void* scratch);
 
   dnnl::engine engine_;
@@ -55,8 +56,7 @@ class WinogradConvolution {
   std::int64_t rows_;  // tiles_at_once
   onednn::ConvolutionForward product_desc_;
   dnnl::convolution_forward product_;
-  onednn::Desc plain_kernel_;
-  dnnl::reorder pack_;
+  onednn::KernelBlocks blocks_;
   bool transposed_;
   int threads_;
   std::vector<Worker> workers_{};

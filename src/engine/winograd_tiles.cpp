@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+#include <type_traits>
 
 #include "core/lanes.h"
 #include "engine/winograd_filtering.h"
@@ -176,33 +177,111 @@ template <typename L, typename Down, typename Across, typename T>
   }
 }
 
-template <typename L, typename Down, typename Across, typename T>
-[[gnu::always_inline]] inline void transform_kernel(const WinogradKernel& kernel, std::int64_t channel,
-                                                    int row, T* transformed) {
-  constexpr int kTaps = Down::kTaps * Across::kTaps;
-  const std::int64_t stride = kernel.channels * kernel.filters;
-  const auto& down = Down::kKernel[static_cast<std::size_t>(row)];
-  for (std::int64_t k = 0; k < kernel.filters; k += L::kCount) {
-    const std::int64_t offset = channel * kernel.filters + k;
-    typename L::Floats half[Across::kTaps] = {};
-#pragma GCC unroll 7
-    for (int i = 0; i < Down::kTaps; ++i) {
-#pragma GCC unroll 7
-      for (int j = 0; j < Across::kTaps; ++j) {
-        const int place = i * Across::kTaps + j;
-        typename L::Floats weight;
-        L::get(kernel.values + (kernel.flipped ? kTaps - 1 - place : place) * stride + offset, weight);
-        half[j] += down[static_cast<std::size_t>(i)] * weight;
+// So many channels of a transposed kernel are turned together.
+constexpr std::int64_t kTurned = 2 * kMostLanes;
+
+// Their values of kMostLanes filters, by tap and channel.
+template <int kTaps>
+void turn_part(const WinogradShape& s, const float* kernel, std::int64_t channels, float* room) {
+  for (int tap = 0; tap < kTaps; ++tap) {
+    const float* from = kernel + (kTaps - 1 - tap) * s.channels * s.filters;
+    float* to = room + tap * kTurned * kMostLanes;
+    for (std::int64_t filter = 0; filter < kMostLanes; ++filter) {
+      for (std::int64_t channel = 0; channel < channels; ++channel) {
+        to[channel * kMostLanes + filter] = from[filter * s.channels + channel];
       }
     }
-#pragma GCC unroll 12
-    for (int p = 0; p < Across::kSide; ++p) {
-      typename L::Floats value{};
+  }
+}
+
+// One row of positions, of one channel.
+template <typename L, typename Down, typename Across>
+[[gnu::always_inline]] inline void transform_kernel(const float* taps, std::int64_t tap_step, int row,
+                                                    typename L::Floats* x) {
+  const auto& down = Down::kKernel[static_cast<std::size_t>(row)];
+  typename L::Floats half[Across::kTaps] = {};
 #pragma GCC unroll 7
-      for (int j = 0; j < Across::kTaps; ++j) {
-        value += Across::kKernel[static_cast<std::size_t>(p)][static_cast<std::size_t>(j)] * half[j];
+  for (int i = 0; i < Down::kTaps; ++i) {
+#pragma GCC unroll 7
+    for (int j = 0; j < Across::kTaps; ++j) {
+      typename L::Floats weight;
+      L::get(taps + (i * Across::kTaps + j) * tap_step, weight);
+      half[j] += down[static_cast<std::size_t>(i)] * weight;
+    }
+  }
+#pragma GCC unroll 12
+  for (int p = 0; p < Across::kSide; ++p) {
+    x[p] = typename L::Floats{};
+#pragma GCC unroll 7
+    for (int j = 0; j < Across::kTaps; ++j) {
+      x[p] += Across::kKernel[static_cast<std::size_t>(p)][static_cast<std::size_t>(j)] * half[j];
+    }
+  }
+}
+
+// A vector of filters; where a block has half as many, the others stand `block_bytes` further.
+template <typename L, typename Values>
+[[gnu::always_inline]] inline void put_filters(const Values& values, std::int64_t filters_of_block,
+                                               std::int64_t block_bytes, char* to) {
+  if (filters_of_block >= L::kCount) {
+    std::memcpy(to, &values, sizeof(values));
+  } else {
+    constexpr std::size_t kHalf = sizeof(values) / 2;
+    std::memcpy(to, &values, kHalf);
+    std::memcpy(to + block_bytes, reinterpret_cast<const char*>(&values) + kHalf, kHalf);
+  }
+}
+
+// `next`: of the channel that stands beside it in the block.
+template <typename L, typename T>
+[[gnu::always_inline]] inline void put_position(const typename L::Floats& x, const typename L::Floats& next,
+                                                const PackedKernel& packed, std::int64_t block_bytes,
+                                                char* to) {
+  if constexpr (std::is_same_v<T, float>) {
+    put_filters<L>(x, packed.filters, block_bytes, to);
+  } else if (packed.channels == 1) {
+    typename L::Halves values;
+    L::put(reinterpret_cast<Bf16*>(&values), x);
+    put_filters<L>(values, packed.filters, block_bytes, to);
+  } else {
+    typename L::Words first, second;
+    L::get_bf16_bits(x, first);
+    L::get_bf16_bits(next, second);
+    const typename L::Words both = first | (second << 16);
+    put_filters<L>(both, packed.filters, block_bytes, to);
+  }
+}
+
+template <typename L, typename Down, typename Across, typename T>
+[[gnu::always_inline]] inline void pack_kernel(const WinogradShape& s, const WinogradKernel& kernel,
+                                               std::int64_t first, const PackedKernel& packed) {
+  constexpr int kTaps = Down::kTaps * Across::kTaps;
+  const std::int64_t block = s.channels * packed.filters;
+  float room[kTaps * kTurned * kMostLanes];
+  for (std::int64_t c = 0; c < s.channels; c += packed.channels) {
+    if (kernel.transposed && c % kTurned == 0) {
+      turn_part<kTaps>(s, kernel.values + first * s.channels + c, std::min(kTurned, s.channels - c), room);
+    }
+    const std::int64_t tap_step = kernel.transposed ? kTurned * kMostLanes : s.channels * s.filters;
+    const std::int64_t channel_step = kernel.transposed ? kMostLanes : s.filters;
+    const float* part =
+        kernel.transposed ? room + c % kTurned * channel_step : kernel.values + c * s.filters + first;
+    for (std::int64_t lane = 0; lane < kMostLanes; lane += L::kCount) {
+      const std::int64_t filter = first + lane;
+      const std::int64_t at =
+          filter / packed.filters * block + c * packed.filters + filter % packed.filters * packed.channels;
+      char* to = static_cast<char*>(packed.values) + at * static_cast<std::int64_t>(sizeof(T));
+      for (int row = 0; row < Down::kSide; ++row) {
+        typename L::Floats x[Across::kSide], next[Across::kSide] = {};
+        transform_kernel<L, Down, Across>(part + lane, tap_step, row, x);
+        if (packed.channels == 2) {
+          transform_kernel<L, Down, Across>(part + lane + channel_step, tap_step, row, next);
+        }
+#pragma GCC unroll 12
+        for (int p = 0; p < Across::kSide; ++p, to += packed.position_bytes) {
+          put_position<L, T>(x[p], next[p], packed, block * static_cast<std::int64_t>(sizeof(T)), to);
+        }
       }
-      L::put(transformed + p * stride + offset, value);
     }
   }
 }
@@ -327,14 +406,14 @@ void winograd_result(const WinogradShape& shape, const float* sums, const TileRa
   });
 }
 
-void winograd_kernel(const WinogradShape& shape, const WinogradKernel& kernel, std::int64_t channel, int row,
-                     void* transformed) {
+void winograd_kernel(const WinogradShape& shape, const WinogradKernel& kernel, std::int64_t first_filter,
+                     const PackedKernel& packed) {
   filtered(shape, [&]<typename Down, typename Across>() {
     vectorized([&]<typename L>() __attribute__((always_inline)) {
       if (!shape.bf16) {
-        transform_kernel<L, Down, Across>(kernel, channel, row, static_cast<float*>(transformed));
+        pack_kernel<L, Down, Across, float>(shape, kernel, first_filter, packed);
       } else if constexpr (Down::kAddsOnly && Across::kAddsOnly) {
-        transform_kernel<L, Down, Across>(kernel, channel, row, static_cast<Bf16*>(transformed));
+        pack_kernel<L, Down, Across, Bf16>(shape, kernel, first_filter, packed);
       }
     });
   });

@@ -79,16 +79,25 @@ void clear_rows(const WinogradShape& shape, std::int64_t columns, std::int64_t f
 void winograd_result(const WinogradShape& shape, const float* sums, const TileRange& tiles, std::int64_t rows,
                      const WinogradEnding& ending, void* dst);
 
-// `kernel`: taps down x taps across x channels x filters. `transformed`: the positions of one row,
-// across.side() of them, x channels x filters, of the type that is multiplied. `flipped`: the kernel turned
-// by 180 degrees. Of one input channel.
+// Taps down x taps across x channels x filters. `transposed`: x filters x channels, and turned by 180
+// degrees.
 struct WinogradKernel {
   const float* values = nullptr;
-  std::int64_t channels = 0, filters = 0;
-  bool flipped = false;
+  bool transposed = false;
 };
-void winograd_kernel(const WinogradShape& shape, const WinogradKernel& kernel, std::int64_t channel, int row,
-                     void* transformed);
+
+// The matrices of all positions, of the type that is multiplied, in blocks of so many filters and channels:
+// blocks of filters x blocks of channels x filters x channels.
+struct PackedKernel {
+  void* values = nullptr;
+  std::int64_t position_bytes = 0;  // from one matrix to the next
+  std::int64_t filters = 8;         // of a block: a multiple of 8
+  std::int64_t channels = 1;        // of a block: 1, in bf16 1 or 2
+};
+
+// Of kMostLanes filters. Those that the last block misses are not written.
+void winograd_kernel(const WinogradShape& shape, const WinogradKernel& kernel, std::int64_t first_filter,
+                     const PackedKernel& packed);
 
 // From the gradient of a transformed kernel, positions x channels x filters, to the kernel's, taps
 // down x taps across x channels x filters. Of one input channel.

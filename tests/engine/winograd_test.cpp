@@ -103,10 +103,9 @@ std::vector<float> by_tiles(const Problem& p) {
   if (!convolution) {
     return {};
   }
-  std::vector<char> room(convolution->kernel_scratch_desc().get_size());
   std::vector<char> weights(convolution->weights_desc().get_size());
   std::vector<char> scratch(convolution->scratch_desc().get_size(), '\x7F');
-  convolution->load_kernel(p.kernel.data(), room.data(), weights.data());
+  convolution->load_kernel(p.kernel.data(), weights.data());
   const auto source = stored(p.source, p.shape.bf16);
   auto result = stored(p.summand, p.shape.result_bf16);
   const WinogradEnding ending{.bias = p.bias.data(),
