@@ -69,19 +69,8 @@ template <typename L, typename T>
       });
 }
 
-// The gradient that goes through the clip of `value`, which is computed again: that is cheaper than to read
-// its result. There is one comparison, with the nearer bound: for two whose answers are combined GCC 12 takes
-// the vectors of AVX-512 apart value by value (30 times slower).
-template <typename L>
-[[gnu::always_inline]] inline void pass(const RowActivation& clip, const typename L::Floats& value,
-                                        typename L::Floats& diff) {
-  using Floats = typename L::Floats;
-  const Floats above = value - clip.low, below = clip.high - value;
-  const Floats within = above < below ? above : below;
-  diff = within > Floats{} ? diff : Floats{};
-}
-
-// sum += through, products += through * (src - origin), where `through` is what the clip lets through.
+// sum += through, products += through * (src - origin), where `through` is what the clip lets through. What
+// was clipped is computed again: that is cheaper than to read it.
 template <typename L, typename T>
 [[gnu::always_inline]] inline void add_products(const T* src, const T* diff, std::int64_t count,
                                                 const Affine& affine, const float* origin,
@@ -94,7 +83,7 @@ template <typename L, typename T>
         W::get(origin + i, from);
         from = value - from;
         affine.apply<W>(i, value);
-        pass<W>(clip, value, through);
+        pass<W>(clip.low, clip.high, value, through);
         add_to<W>(sum + i, through);
         add_to<W>(products + i, through * from);
       });
@@ -155,7 +144,7 @@ template <typename L, typename T>
         W::get(diff + i, through);
         typename W::Floats scaled = value;
         affine.apply<W>(i, scaled);
-        pass<W>(clip, scaled, through);
+        pass<W>(clip.low, clip.high, scaled, through);
         terms.apply<W>(i, value, through);
         W::put(result + i, through);
       });

@@ -19,6 +19,18 @@ template <typename L>
   x = x > highest ? highest : x;
 }
 
+// The gradient that goes through the clip of `value`, which may be its result. There is one comparison, with
+// the nearer bound: for two whose answers are combined GCC 12 takes the vectors of AVX-512 apart value by
+// value (30 times slower).
+template <typename L>
+[[gnu::always_inline]] inline void pass(float low, float high, const typename L::Floats& value,
+                                        typename L::Floats& diff) {
+  using Floats = typename L::Floats;
+  const Floats above = value - low, below = high - value;
+  const Floats within = above < below ? above : below;
+  diff = within > Floats{} ? diff : Floats{};
+}
+
 // 1 + e^-x, where e^-x is 2^n times the Taylor series of 2^f: n is an integer, f lies within a half. The
 // steps of several vectors are in turns, so that the CPU has something to do while each of them is under way.
 template <typename L, std::size_t n>

@@ -147,6 +147,47 @@ template <typename L, typename T>
   }
 }
 
+// Whether every place of the source belongs to one window, but for what is left over below and to the right.
+bool are_apart(const SlidingShape& s) {
+  return s.stride_down == s.kernel_height && s.stride_right == s.kernel_width && s.zeros_above == 0 &&
+         s.zeros_left == 0 && s.result_height * s.kernel_height <= s.height &&
+         s.result_width * s.kernel_width <= s.width;
+}
+
+// Such windows give their places a value each. One row of results.
+template <typename L, typename T>
+[[gnu::always_inline]] inline void spread_row(const SlidingShape& s, const T* diff_dst,
+                                              const std::uint8_t* places, std::int64_t image, std::int64_t y,
+                                              T* diff_src) {
+  const std::int64_t top = y * s.kernel_height, line = s.width * s.channels;
+  T* first_line = diff_src + (image * s.height + top) * line;
+  for (std::int64_t x = 0; x < s.result_width; ++x) {
+    const std::int64_t from = ((image * s.result_height + y) * s.result_width + x) * s.channels;
+    for (std::int64_t block = 0; block < s.channels; block += L::kCount) {
+      const std::int64_t c = std::min(block, s.channels - L::kCount);
+      typename L::Words place;
+      typename L::Floats diff;
+      L::get(places + from + c, place);
+      L::get(diff_dst + from + c, diff);
+      T* corner = first_line + x * s.kernel_width * s.channels + c;
+      std::uint32_t own = 0;
+      for (std::int64_t down = 0; down < s.kernel_height; ++down) {
+        for (std::int64_t right = 0; right < s.kernel_width; ++right, ++own) {
+          const typename L::Floats value = place == typename L::Words{} + own ? diff : typename L::Floats{};
+          L::put(corner + down * line + right * s.channels, value);
+        }
+      }
+    }
+  }
+  const std::int64_t covered = s.result_width * s.kernel_width * s.channels;
+  for (std::int64_t down = 0; down < s.kernel_height; ++down) {
+    std::fill(first_line + down * line + covered, first_line + (down + 1) * line, T{});
+  }
+  if (y + 1 == s.result_height) {
+    std::fill(first_line + s.kernel_height * line, diff_src + (image + 1) * s.height * line, T{});
+  }
+}
+
 }  // namespace
 
 bool has_fast_max_pooling(const SlidingShape& shape, dnnl::memory::data_type type) {
@@ -183,6 +224,22 @@ void average_pooling(const SlidingShape& shape, bool bf16, bool count_zeros, con
 
 void max_pooling_backward(const SlidingShape& s, bool bf16, const void* diff_dst, const std::uint8_t* places,
                           void* diff_src) {
+  if (are_apart(s)) {
+#pragma omp parallel for schedule(static)
+    for (std::int64_t task = 0; task < s.batch * s.result_height; ++task) {
+      const std::int64_t image = task / s.result_height, row = task % s.result_height;
+      vectorized([&]<typename L>() __attribute__((always_inline)) {
+        if (bf16) {
+          spread_row<L>(s, static_cast<const Bf16*>(diff_dst), places, image, row,
+                        static_cast<Bf16*>(diff_src));
+        } else {
+          spread_row<L>(s, static_cast<const float*>(diff_dst), places, image, row,
+                        static_cast<float*>(diff_src));
+        }
+      });
+    }
+    return;
+  }
 #pragma omp parallel
   {
     std::vector<float> sums(static_cast<std::size_t>(s.width * s.channels));

@@ -106,6 +106,11 @@ std::int64_t stem_gradient_room(const SlidingShape& shape, std::int64_t filters)
   return parts_of(shape) * kernel_size(shape, filters);
 }
 
+double stem_gradient_multiplications(const SlidingShape& shape, std::int64_t filters) {
+  return static_cast<double>(shape.batch * shape.result_height * shape.result_width) *
+         static_cast<double>(kernel_size(shape, filters));
+}
+
 void stem_gradient(const SlidingShape& s, std::int64_t filters, const float* src, const float* diff,
                    float* room, float* gradient) {
   const std::int64_t parts = parts_of(s), size = kernel_size(s, filters), rows = s.batch * s.result_height;

@@ -1,5 +1,5 @@
 // The gradient of the kernel of a network's first convolution, over the colours of a picture: too few
-// channels for the kernels that oneDNN has without AVX-512.
+// channels for the kernels that oneDNN has.
 #pragma once
 
 #include "engine/sliding.h"
@@ -13,6 +13,7 @@ bool is_stem(const SlidingShape& shape, std::int64_t filters);
 
 // Floats of `room`.
 std::int64_t stem_gradient_room(const SlidingShape& shape, std::int64_t filters);
+double stem_gradient_multiplications(const SlidingShape& shape, std::int64_t filters);
 
 // In f32: `src` and `diff`, the gradient of the result, are channels-last; `gradient` is (kernel height,
 // kernel width, channels, filters). The division of the pictures depends on the shape alone.

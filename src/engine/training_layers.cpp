@@ -165,8 +165,11 @@ Value TrainingLowering::activated_layer(Layer layer, const Activation& activatio
   if (by_result && layer.kind != Layer::Kind::transposed) {
     layer.fused = activation;
     const auto dst = layer_forward(layer);
-    on_backward(id, [this, layer, dst, name, by_result](const Value& diff) {
-      layer_backward(layer, eltwise_backward(name, dst, diff, *by_result, DNNL_ARG_DST));
+    offer_activation(id, activation);
+    on_backward(id, [this, id, layer, dst, name, by_result](const Value& diff) {
+      const auto* offered = offered_activation(id);
+      const bool is_done = offered != nullptr && offered->is_done;
+      layer_backward(layer, is_done ? diff : eltwise_backward(name, dst, diff, *by_result, DNNL_ARG_DST));
     });
     return dst;
   }
@@ -335,27 +338,44 @@ void TrainingLowering::depthwise_backward_weights(const Layer& layer, const Valu
                        });
 }
 
-// Whether it did it: of convolutions in f32, where oneDNN has no kernels for AVX-512, but `implementation`.
+namespace {
+
+bool has_groups(const LayerShape& shape) { return onednn::dims_of(shape.user_weights).size() != 4; }
+
+}  // namespace
+
+bool TrainingLowering::is_plain(const Layer& layer) {
+  return !has_groups(layer.shape) && layer.shape.window.dilates == onednn::Dims{0, 0} &&
+         layer.kernel_scale.empty();
+}
+
+// Whether it did it.
+bool TrainingLowering::stem_backward_weights(const Layer& layer, const Value& diff) {
+  const auto shape = sliding_shape(layer.src.desc, layer.dst_desc, layer.shape.window);
+  const auto filters = layer.shape.filters;
+  if (type_ != DataType::f32 || !is_plain(layer) || !is_stem(shape, filters)) {
+    return false;
+  }
+  own_backward_weights(layer, diff, stem_gradient_room(shape, filters),
+                       stem_gradient_multiplications(shape, filters),
+                       [shape, filters](const void* src, const void* diff_dst, float* room, float* kernel) {
+                         stem_gradient(shape, filters, static_cast<const float*>(src),
+                                       static_cast<const float*>(diff_dst), room, kernel);
+                       });
+  return true;
+}
+
+// Likewise: of convolutions in f32, where oneDNN has no kernels for AVX-512, but `implementation`.
 bool TrainingLowering::backward_weights_by_product(const Layer& layer, const Value& diff,
                                                    const std::string& implementation) {
   const auto& window = layer.shape.window;
   const auto filters = layer.shape.filters;
   const bool must = has_race(implementation, window);
-  const bool is_usual = layer.kernel_scale.empty() && window.dilates == onednn::Dims{0, 0};
-  if (type_ != DataType::f32 || onednn::dims_of(layer.shape.user_weights).size() != 4 ||
-      !(is_usual || must)) {
+  if (type_ != DataType::f32 || has_groups(layer.shape) || !(is_plain(layer) || must)) {
     return false;
   }
   const auto shape = sliding_shape(layer.src.desc, layer.dst_desc, window);
   const KernelGradient product(shape, filters, omp_get_max_threads());
-  if (is_stem(shape, filters)) {
-    own_backward_weights(layer, diff, stem_gradient_room(shape, filters), product.multiplications(),
-                         [shape, filters](const void* src, const void* diff_dst, float* room, float* kernel) {
-                           stem_gradient(shape, filters, static_cast<const float*>(src),
-                                         static_cast<const float*>(diff_dst), room, kernel);
-                         });
-    return true;
-  }
   if (product.fills_registers() || must) {
     own_backward_weights(layer, diff, product.room(), product.multiplications(),
                          [product](const void* src, const void* diff_dst, float* room, float* kernel) {
@@ -384,8 +404,10 @@ void TrainingLowering::emit_bias_gradient(const Layer& layer, const Value& diff)
   }
   const auto filters = layer.shape.filters;
   const auto bias = gradient(layer.bias, vector_desc(filters));
-  emitter_.emit(node_at(layer.id).name, "bias gradient", {.reads = {diff}, .writes = {bias}},
-                [diff = emitter_.memory(diff), bias = emitter_.memory(bias), filters] {
+  const auto* offered = offered_activation(layer.id);
+  const Value summed = offered != nullptr && offered->pooled ? *offered->pooled : diff;
+  emitter_.emit(node_at(layer.id).name, "bias gradient", {.reads = {summed}, .writes = {bias}},
+                [diff = emitter_.memory(summed), bias = emitter_.memory(bias), filters] {
                   channel_sums(rows_of(diff, filters), floats(bias));
                 });
 }
@@ -473,7 +495,8 @@ void TrainingLowering::backward_weights(const Layer& layer, const Value& diff) {
       const bool has_good_depthwise = uses_avx512(pd) && implementation.find("dw") != std::string::npos;
       if (is_plain_depthwise(layer) && !has_good_depthwise) {
         depthwise_backward_weights(layer, diff);
-      } else if (uses_avx512(pd) || !backward_weights_by_product(layer, diff, implementation)) {
+      } else if (!stem_backward_weights(layer, diff) &&
+                 (uses_avx512(pd) || !backward_weights_by_product(layer, diff, implementation))) {
         emit(pd, "convolution backward weights");
       }
       break;

@@ -46,6 +46,11 @@ TrainingLowering::TrainingLowering(Emitter& emitter, const Graph& graph, const T
     }
   }
   find_sum_activations(consumers, must_exist);
+  inner_activations_.resize(nodes_.size());
+  has_one_reader_.resize(nodes_.size());
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    has_one_reader_[i] = consumers[i].size() == 1 && !must_exist[i];
+  }
   absorbed_.assign(nodes_.size(), false);
   for (const auto& pad : padding_) {
     if (pad) {
@@ -126,6 +131,20 @@ void TrainingLowering::add_gradient(NodeId id, const Value& diff) {
   }
   auto& sum = diffs_[static_cast<std::size_t>(id)];
   sum = sum ? binary(node_at(id).name, dnnl::algorithm::binary_add, *sum, diff, emitter_.attributes()) : diff;
+}
+
+void TrainingLowering::offer_activation(NodeId id, const Activation& activation) {
+  const auto i = static_cast<std::size_t>(id);
+  const auto by_result = eltwise_by_result(activation);
+  if (by_result && has_one_reader_[i]) {
+    inner_activations_[i] = {.activation = activation, .by_result = *by_result};
+  }
+}
+
+// Null where there is none.
+TrainingLowering::InnerActivation* TrainingLowering::offered_activation(NodeId id) {
+  auto* found = id < 0 ? nullptr : &inner_activations_[static_cast<std::size_t>(id)];
+  return found != nullptr && found->has_value() ? &**found : nullptr;
 }
 
 void TrainingLowering::keep_value(std::size_t i) {

@@ -127,6 +127,8 @@ class TrainingLowering {
   template <typename Work>
   void own_backward_weights(const Layer& layer, const Value& diff, std::int64_t room, double multiplications,
                             const Work& work);
+  static bool is_plain(const Layer& layer);
+  bool stem_backward_weights(const Layer& layer, const Value& diff);
   bool backward_weights_by_product(const Layer& layer, const Value& diff, const std::string& implementation);
   void emit_bias_gradient(const Layer& layer, const Value& diff);
   bool is_factored(const Layer& layer) const;
@@ -144,8 +146,8 @@ class TrainingLowering {
   struct TiledPass {
     std::shared_ptr<WinogradConvolution> convolution{};
     Value src{}, dst{};
-    std::optional<Value> bias{};
-    Clip clip = WinogradEnding{}.first;
+    std::optional<Value> bias{}, clipped{};
+    WinogradEnding ending{};
   };
   Value tiled_kernel(const Layer& layer, const std::shared_ptr<WinogradConvolution>& convolution);
   void emit_by_tiles(const Layer& layer, const std::string& kind, const TiledPass& pass);
@@ -155,6 +157,17 @@ class TrainingLowering {
   bool forward_by_tiles(const Layer& layer, const Value& dst);
   bool backward_data_by_tiles(const Layer& layer, const Value& diff, const Value& diff_src);
   bool backward_weights_by_tiles(const Layer& layer, const Value& diff);
+
+  // An activation inside a layer whose result has a single reader. That one may take the gradient through it,
+  // where this costs less: then the layer is given the gradient of what it computed before.
+  struct InnerActivation {
+    Activation activation{};
+    onednn::Eltwise by_result{};
+    bool is_done = false;
+    std::optional<Value> pooled{};  // that gradient before a max pooling spread it, with the same sums
+  };
+  void offer_activation(NodeId id, const Activation& activation);
+  InnerActivation* offered_activation(NodeId id);
 
   // A result and how its gradient becomes the source's.
   struct Activated {
@@ -249,6 +262,8 @@ class TrainingLowering {
   std::vector<std::optional<NodeId>> row_activations_{};
   std::vector<std::optional<NodeId>> sum_activations_{};  // by Add: its only consumer, which it computes too
   std::vector<bool> absorbed_{};
+  std::vector<bool> has_one_reader_{};
+  std::vector<std::optional<InnerActivation>> inner_activations_{};
   std::vector<WatchBinding> watched_{};
   std::vector<std::optional<std::size_t>> watch_of_{};  // by node: its place in watched_
   std::vector<Value> values_;

@@ -57,10 +57,16 @@ Value TrainingLowering::max_pool(NodeId id, const SlidingShape& shape) {
                   max_pooling(shape, bf16, from.get_data_handle(), to.get_data_handle(), bytes_of(kept));
                 });
   on_backward(id, [=, this](const Value& diff) {
+    Value given = diff;
+    if (auto* offered = offered_activation(input)) {  // of fewer values here than there
+      given = eltwise_backward(node_at(id).name, dst, diff, offered->by_result, DNNL_ARG_DST);
+      offered->pooled = given;
+      offered->is_done = true;
+    }
     const auto diff_src = emitter_.value(src.desc);
     emitter_.emit(
-        node_at(id).name, "pooling backward", {.reads = {diff, places}, .writes = {diff_src}},
-        [=, from = emitter_.memory(diff), to = emitter_.memory(diff_src), kept = emitter_.memory(places)] {
+        node_at(id).name, "pooling backward", {.reads = {given, places}, .writes = {diff_src}},
+        [=, from = emitter_.memory(given), to = emitter_.memory(diff_src), kept = emitter_.memory(places)] {
           max_pooling_backward(shape, bf16, from.get_data_handle(), bytes_of(kept), to.get_data_handle());
         });
     add_gradient(input, diff_src);
@@ -252,8 +258,10 @@ Value TrainingLowering::activate(NodeId id, const Activation& activation) {
   const Activated result = activation.kind == Activation::Kind::softmax
                                ? softmax(node.name, value_of(input))
                                : activated(node.name, value_of(input), activation);
-  on_backward(id, [this, input, backward = result.backward](const Value& diff) {
-    add_gradient(input, backward(diff));
+  offer_activation(id, activation);
+  on_backward(id, [this, id, input, backward = result.backward](const Value& diff) {
+    const auto* offered = offered_activation(id);
+    add_gradient(input, offered != nullptr && offered->is_done ? diff : backward(diff));
   });
   return result.result;
 }

@@ -23,17 +23,21 @@ void TrainingLowering::emit_by_tiles(const Layer& layer, const std::string& kind
   const auto weights = tiled_kernel(layer, pass.convolution);
   const auto scratch = emitter_.value(pass.convolution->scratch_desc());
   Access access{.reads = {pass.src, weights}, .writes = {pass.dst, scratch}};
-  dnnl::memory bias;
-  if (pass.bias) {
-    access.reads.push_back(*pass.bias);
-    bias = emitter_.memory(*pass.bias);
-  }
+  const auto read = [&](const std::optional<Value>& value) {
+    if (!value) {
+      return dnnl::memory();
+    }
+    access.reads.push_back(*value);
+    return emitter_.memory(*value);
+  };
+  const auto bias = read(pass.bias), clipped = read(pass.clipped);
   emitter_.emit(
       node_at(layer.id).name, kind, access,
-      [convolution = pass.convolution, clip = pass.clip, bias, from = emitter_.memory(pass.src),
+      [convolution = pass.convolution, ending = pass.ending, bias, clipped, from = emitter_.memory(pass.src),
        weights = emitter_.memory(weights), scratch = emitter_.memory(scratch),
-       to = emitter_.memory(pass.dst)] {
-        const WinogradEnding ending{.bias = bias ? floats(bias) : nullptr, .first = clip};
+       to = emitter_.memory(pass.dst)]() mutable {
+        ending.bias = bias ? floats(bias) : nullptr;
+        ending.clipped = clipped ? clipped.get_data_handle() : nullptr;
         convolution->run(from.get_data_handle(), weights.get_data_handle(), ending, scratch.get_data_handle(),
                          to.get_data_handle());
       },
@@ -57,8 +61,10 @@ bool TrainingLowering::forward_by_tiles(const Layer& layer, const Value& dst) {
   if (!convolution) {
     return false;
   }
-  TiledPass pass{
-      .convolution = convolution, .src = layer.src, .dst = dst, .clip = {activation->low, activation->high}};
+  TiledPass pass{.convolution = convolution,
+                 .src = layer.src,
+                 .dst = dst,
+                 .ending = {.first = {activation->low, activation->high}}};
   if (!layer.bias.empty()) {
     pass.bias = parameter(layer.bias, vector_desc(layer.shape.filters));
   }
@@ -77,8 +83,16 @@ bool TrainingLowering::backward_data_by_tiles(const Layer& layer, const Value& d
   if (!convolution) {
     return false;
   }
-  emit_by_tiles(layer, "convolution backward data",
-                {.convolution = convolution, .src = diff, .dst = diff_src});
+  TiledPass pass{.convolution = convolution, .src = diff, .dst = diff_src};
+  if (auto* offered = offered_activation(layer.input)) {
+    const auto clip = as_row_activation(offered->activation);
+    if (clip && clip->kind == RowActivation::Kind::clip) {
+      pass.clipped = layer.src;
+      pass.ending.clipped_by = {clip->low, clip->high};
+      offered->is_done = true;
+    }
+  }
+  emit_by_tiles(layer, "convolution backward data", pass);
   return true;
 }
 

@@ -86,11 +86,10 @@ void WinogradConvolution::load_kernel(const float* kernel, void* weights) const 
   if (shape_.filters % blocks_.filters != 0) {
     clear_last_blocks(weights);
   }
-  const PackedKernel packed{
-      .values = weights,
-      .position_bytes = static_cast<std::int64_t>(packed_step()),
-      .filters = blocks_.filters,
-      .channels = blocks_.channels};
+  const PackedKernel packed{.values = weights,
+                            .position_bytes = static_cast<std::int64_t>(packed_step()),
+                            .filters = blocks_.filters,
+                            .channels = blocks_.channels};
 #pragma omp parallel for schedule(static)
   for (std::int64_t filter = 0; filter < shape_.filters; filter += kMostLanes) {
     winograd_kernel(shape_, {.values = kernel, .transposed = transposed_}, filter, packed);

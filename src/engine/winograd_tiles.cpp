@@ -104,6 +104,11 @@ template <typename L, int kWidth, typename T>
         value += summand;
         clip<L>(ending.second.low, ending.second.high, value);
       }
+      if (ending.clipped != nullptr) {
+        typename L::Floats clipped;
+        L::get(static_cast<const T*>(ending.clipped) + at, clipped);
+        pass<L>(ending.clipped_by.low, ending.clipped_by.high, clipped, value);
+      }
       L::put(dst + at, value);
     }
   }

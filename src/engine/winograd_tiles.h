@@ -51,6 +51,9 @@ struct WinogradEnding {
   Clip first{};
   const void* summand = nullptr;  // like the result, of which it may be the memory
   Clip second{};
+  // Of a gradient: the result of a clip that it goes through, like the result.
+  const void* clipped = nullptr;
+  Clip clipped_by{};
 };
 
 // From the matrix of one position, of so many values, to that of the next. Were it a power of two, as the
