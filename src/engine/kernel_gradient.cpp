@@ -120,8 +120,7 @@ KernelGradient::KernelGradient(const SlidingShape& shape, std::int64_t filters, 
       threads_(threads),
       results_(shape.batch * shape.result_height * shape.result_width),
       values_(shape.kernel_height * shape.kernel_width * shape.channels),
-      is_plain_(values_ == shape.channels && shape.stride_down == 1 && shape.stride_right == 1 &&
-                results_ == shape.batch * shape.height * shape.width),
+      is_plain_(is_pointwise(shape)),
       parts_(std::max<std::int64_t>(1, std::min(pieces(kTasks, tasks_of_a_part()), results_ / kFewestRows))) {
 }
 

@@ -35,6 +35,12 @@ inline SlidingShape sliding_shape(const onednn::Desc& src, const onednn::Desc& d
           .zeros_left = window.padding_begin[1]};
 }
 
+// Whether every window is a pixel of the source.
+inline bool is_pointwise(const SlidingShape& s) {
+  return s.kernel_height == 1 && s.kernel_width == 1 && s.stride_down == 1 && s.stride_right == 1 &&
+         s.zeros_above == 0 && s.zeros_left == 0 && s.result_height == s.height && s.result_width == s.width;
+}
+
 // Indices from `first` on, before `end`.
 struct Range {
   std::int64_t first = 0, end = 0;

@@ -47,9 +47,11 @@ TrainingLowering::TrainingLowering(Emitter& emitter, const Graph& graph, const T
   }
   find_sum_activations(consumers, must_exist);
   inner_activations_.resize(nodes_.size());
-  has_one_reader_.resize(nodes_.size());
+  only_readers_.resize(nodes_.size());
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    has_one_reader_[i] = consumers[i].size() == 1 && !must_exist[i];
+    if (consumers[i].size() == 1 && !must_exist[i]) {
+      only_readers_[i] = consumers[i].front();
+    }
   }
   absorbed_.assign(nodes_.size(), false);
   for (const auto& pad : padding_) {
@@ -136,7 +138,7 @@ void TrainingLowering::add_gradient(NodeId id, const Value& diff) {
 void TrainingLowering::offer_activation(NodeId id, const Activation& activation) {
   const auto i = static_cast<std::size_t>(id);
   const auto by_result = eltwise_by_result(activation);
-  if (by_result && has_one_reader_[i]) {
+  if (by_result && only_readers_[i]) {
     inner_activations_[i] = {.activation = activation, .by_result = *by_result};
   }
 }

@@ -129,7 +129,9 @@ class TrainingLowering {
                             const Work& work);
   static bool is_plain(const Layer& layer);
   bool stem_backward_weights(const Layer& layer, const Value& diff);
+  bool backward_weights_by_gemm(const Layer& layer, const Value& diff, const std::string& implementation);
   bool backward_weights_by_product(const Layer& layer, const Value& diff, const std::string& implementation);
+  bool is_centred_next(NodeId id) const;
   void emit_bias_gradient(const Layer& layer, const Value& diff);
   bool is_factored(const Layer& layer) const;
   void keep_factors(const Layer& layer, const Value& diff);
@@ -262,7 +264,7 @@ class TrainingLowering {
   std::vector<std::optional<NodeId>> row_activations_{};
   std::vector<std::optional<NodeId>> sum_activations_{};  // by Add: its only consumer, which it computes too
   std::vector<bool> absorbed_{};
-  std::vector<bool> has_one_reader_{};
+  std::vector<std::optional<NodeId>> only_readers_{};  // by node, where there is one and nothing else asks
   std::vector<std::optional<InnerActivation>> inner_activations_{};
   std::vector<WatchBinding> watched_{};
   std::vector<std::optional<std::size_t>> watch_of_{};  // by node: its place in watched_
