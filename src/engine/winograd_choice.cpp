@@ -14,7 +14,7 @@ using onednn::Desc;
 // from memory, to make it from the kernel, to transform a value (a gradient's transforms do not stay in the
 // second cache), to begin a product, shared by its rows; how much faster direct convolutions multiply.
 constexpr double kReadWeight = 24.0;
-constexpr double kMakeWeight = 60.0;
+constexpr double kMakeWeight = 30.0;
 constexpr double kTransformF32 = 11.0, kTransformBf16 = 18.0;
 constexpr double kGradientTransform = 1.4;
 constexpr double kBeginProduct = 400.0;
