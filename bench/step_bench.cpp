@@ -144,7 +144,7 @@ void NormForward(benchmark::State& state) {
   std::vector<float> mean(static_cast<std::size_t>(b.width)), variance(mean);
   for (auto _ : state) {
     channel_moments(b.at(0), mean.data(), variance.data());
-    normalize_channels(b.at(0), b.normalization(), b.at(1));
+    normalize_channels(b.at(0), b.normalization(), {}, b.at(1));
     benchmark::ClobberMemory();
   }
 }

@@ -34,9 +34,10 @@ template <typename L>
   L::put(sum, before + value);
 }
 
+// `summand`: null where there is none.
 template <typename L, typename T>
-[[gnu::always_inline]] inline void scale_row(const T* src, const Affine& affine, std::int64_t count,
-                                             const RowActivation& activation, T* dst) {
+[[gnu::always_inline]] inline void scale_row(const T* src, const Affine& affine, const T* summand,
+                                             std::int64_t count, const RowActivation& activation, T* dst) {
   with_curve(
       activation, [=](const auto& curve) __attribute__((always_inline)) {
         for_groups<L, kTogether>(
@@ -46,6 +47,11 @@ template <typename L, typename T>
               for (auto& value : values) {
                 W::get(src + i, value);
                 affine.apply<W>(i, value);
+                if (summand != nullptr) {
+                  typename W::Floats other;
+                  W::get(summand + i, other);
+                  value += other;
+                }
                 i += W::kCount;
               }
               curve.template bend<W>(values);
@@ -271,10 +277,8 @@ Sums moment_sums(const Rows& src, const std::vector<float>& origin) {
   });
 }
 
-}  // namespace
-
-void scale_and_activate(const Rows& src, const float* scale, const float* shift,
-                        const RowActivation& activation, const Rows& dst) {
+void scale_add_and_activate(const Rows& src, const float* scale, const float* shift, const Rows& summand,
+                            const RowActivation& activation, const Rows& dst) {
   const Lines lines(src.channels);
   const auto scales = lines.repeated(scale), shifts = lines.repeated(shift);
   const Affine affine{scales.data(), shifts.data()};
@@ -283,10 +287,19 @@ void scale_and_activate(const Rows& src, const float* scale, const float* shift,
         src.bf16, [&]<typename L, typename T>() __attribute__((always_inline)) {
           lines.each(
               first_row, rows, [&](std::int64_t first, std::int64_t count) __attribute__((always_inline)) {
-                scale_row<L>(values_of<T>(src) + first, affine, count, activation, values_of<T>(dst) + first);
+                const T* other = summand.data != nullptr ? values_of<T>(summand) + first : nullptr;
+                scale_row<L>(values_of<T>(src) + first, affine, other, count, activation,
+                             values_of<T>(dst) + first);
               });
         });
   });
+}
+
+}  // namespace
+
+void scale_and_activate(const Rows& src, const float* scale, const float* shift,
+                        const RowActivation& activation, const Rows& dst) {
+  scale_add_and_activate(src, scale, shift, {}, activation, dst);
 }
 
 void activate_values(const float* src, std::int64_t count, const RowActivation& activation, float* dst) {
@@ -407,9 +420,10 @@ SettledTerms settle(const Sums& sums, std::int64_t rows, const ChannelNormalizat
 
 }  // namespace
 
-void normalize_channels(const Rows& src, const ChannelNormalization& n, const Rows& dst) {
+void normalize_channels(const Rows& src, const ChannelNormalization& n, const Rows& summand,
+                        const Rows& dst) {
   const Folded folded(n, src.channels);
-  scale_and_activate(src, folded.scale.data(), folded.shift.data(), n.activation, dst);
+  scale_add_and_activate(src, folded.scale.data(), folded.shift.data(), summand, n.activation, dst);
 }
 
 void normalize_channels_backward(const Rows& src, const Rows& diff_dst, const ChannelNormalization& n,

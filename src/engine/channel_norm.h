@@ -37,13 +37,15 @@ void channel_sums(const Rows& src, float* sum);
 // Of every channel; the variance is the biased one.
 void channel_moments(const Rows& src, float* mean, float* variance);
 
-// dst = activation((src - mean) / sqrt(variance + epsilon) * scale + shift).
+// dst = activation((src - mean) / sqrt(variance + epsilon) * scale + shift + summand); a summand without data
+// is none.
 struct ChannelNormalization {
   const float *mean = nullptr, *variance = nullptr, *scale = nullptr, *shift = nullptr;
   float epsilon = 0.0F;
   RowActivation activation{};
 };
-void normalize_channels(const Rows& src, const ChannelNormalization& normalization, const Rows& dst);
+void normalize_channels(const Rows& src, const ChannelNormalization& normalization, const Rows& summand,
+                        const Rows& dst);
 
 // From the gradient of dst to those of src, scale and shift. `of_batch`: mean and variance are those of src,
 // and the gradient goes through them.

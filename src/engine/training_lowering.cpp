@@ -53,6 +53,7 @@ TrainingLowering::TrainingLowering(Emitter& emitter, const Graph& graph, const T
       only_readers_[i] = consumers[i].front();
     }
   }
+  find_normalized_sums();
   absorbed_.assign(nodes_.size(), false);
   for (const auto& pad : padding_) {
     if (pad) {
@@ -71,6 +72,27 @@ void TrainingLowering::find_sum_activations(const std::vector<std::vector<NodeId
       const auto* layer = std::get_if<ActivationLayer>(&node_at(next).op);
       if (layer != nullptr && eltwise_by_result(layer->activation)) {
         sum_activations_[i] = next;
+      }
+    }
+  }
+}
+
+// Sums of two values, one of them a batch norm's that nothing else reads, with a clip behind them or nothing.
+void TrainingLowering::find_normalized_sums() {
+  summed_norms_.resize(nodes_.size());
+  waiting_norms_.resize(nodes_.size());
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const auto& inputs = nodes_[i].inputs;
+    const auto activation = row_activation_of(nodes_, sum_activations_[i]);
+    if (!in_program(i) || !std::holds_alternative<Add>(nodes_[i].op) || inputs.size() != 2 ||
+        inputs[0] == inputs[1] || activation.kind != RowActivation::Kind::clip) {
+      continue;
+    }
+    for (const auto input : {std::min(inputs[0], inputs[1]), std::max(inputs[0], inputs[1])}) {
+      const auto at = static_cast<std::size_t>(input);
+      const auto* norm = std::get_if<BatchNormalization>(&nodes_[at].op);
+      if (norm != nullptr && !norm->renorm && in_program(at) && only_readers_[at] == static_cast<NodeId>(i)) {
+        summed_norms_[i] = input;
       }
     }
   }

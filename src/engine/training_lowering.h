@@ -91,6 +91,7 @@ class TrainingLowering {
   bool wants_gradient(NodeId id) const { return needs_gradient_[static_cast<std::size_t>(id)]; }
   void find_sum_activations(const std::vector<std::vector<NodeId>>& consumers,
                             const std::vector<bool>& must_exist);
+  void find_normalized_sums();
   void find_gradients_needed();
   void find_watched();
   bool is_watched(std::size_t i) const { return watch_of_[i].has_value(); }
@@ -196,10 +197,17 @@ class TrainingLowering {
     Value mean{}, variance{};
     bool of_batch = false;  // computed by the primitive
   };
-  Activated normalized_channels(NodeId id, const Value& src, const ChannelStatistics& statistics,
-                                const Affine& affine, float epsilon, const RowActivation& activation);
-  Value normalize_channels(NodeId id, const ChannelStatistics& statistics, const Affine& affine,
-                           float epsilon);
+  ChannelStatistics unit_statistics(std::int64_t channels);  // as if nothing had to be normalised
+  // (x - mean) / sqrt(variance + epsilon) * scale + shift
+  struct ChannelNorm {
+    ChannelStatistics statistics{};
+    Affine affine{};
+    float epsilon = 0.0F;
+  };
+  void emit_statistics(NodeId id, const Value& src, const ChannelStatistics& statistics);
+  Activated normalized_channels(NodeId id, const Value& src, const ChannelNorm& norm,
+                                const RowActivation& activation, const std::optional<Value>& summand);
+  Value normalize_channels(NodeId id, const ChannelNorm& norm);
   Activated normalized_rows(NodeId id, const Value& src, const onednn::Desc& rows, float epsilon,
                             const std::optional<Affine>& affine);
   Value normalize_groups(NodeId id, const GroupNormalization& op);
@@ -241,6 +249,8 @@ class TrainingLowering {
   Value binary(const std::string& node, dnnl::algorithm algorithm, const Value& a, const Value& b,
                const dnnl::primitive_attr& attr);
   Value add(NodeId id);
+  Activated normalized_sum(NodeId norm, const Node& sum, const RowActivation& activation);
+  Value sum_of(const Node& node, std::optional<NodeId> activation);
   Value multiply(NodeId id);
   struct GateGradientValues {
     Value of_values{}, of_gates{};
@@ -263,6 +273,8 @@ class TrainingLowering {
   std::vector<std::optional<NodeId>> padding_{};
   std::vector<std::optional<NodeId>> row_activations_{};
   std::vector<std::optional<NodeId>> sum_activations_{};  // by Add: its only consumer, which it computes too
+  std::vector<std::optional<NodeId>>
+      summed_norms_{};  // by Add: the batch norm among its inputs that it computes
   std::vector<bool> absorbed_{};
   std::vector<std::optional<NodeId>> only_readers_{};  // by node, where there is one and nothing else asks
   std::vector<std::optional<InnerActivation>> inner_activations_{};
@@ -271,6 +283,7 @@ class TrainingLowering {
   std::vector<Value> values_;
   std::vector<Backward> backward_;
   std::vector<std::optional<Value>> diffs_;
+  std::vector<std::optional<ChannelNorm>> waiting_norms_{};  // by batch norm that a sum computes
   std::vector<Value> boundary_values_{};
   std::vector<ParameterBinding> parameters_{}, gradients_{};
   std::vector<FactoredGradient> factored_{};

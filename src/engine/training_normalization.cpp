@@ -21,6 +21,10 @@ Value TrainingLowering::constant(std::int64_t count, float value) {
   return constant(std::vector<float>(static_cast<std::size_t>(count), value));
 }
 
+TrainingLowering::ChannelStatistics TrainingLowering::unit_statistics(std::int64_t channels) {
+  return {.mean = constant(channels, 0.0F), .variance = constant(channels, 1.0F)};
+}
+
 TrainingLowering::Affine TrainingLowering::affine(const Node& node, bool has_gamma, bool has_beta) {
   const auto channels = node.shape.back();
   const auto vector = vector_desc(channels);
@@ -43,58 +47,85 @@ TrainingLowering::AffineGradients TrainingLowering::affine_gradients(NodeId id, 
           .shift = diff_of(affine.diff_shift, affine.has_beta, "/beta")};
 }
 
-// (x - mean) / sqrt(variance + epsilon) * scale + shift, activated.
+void TrainingLowering::emit_statistics(NodeId id, const Value& src, const ChannelStatistics& statistics) {
+  if (statistics.of_batch) {
+    emitter_.emit(node_at(id).name, "batch statistics",
+                  {.reads = {src}, .writes = {statistics.mean, statistics.variance}},
+                  [from = emitter_.memory(src), mean = emitter_.memory(statistics.mean),
+                   variance = emitter_.memory(statistics.variance), channels = node_at(id).shape.back()] {
+                    channel_moments(rows_of(from, channels), floats(mean), floats(variance));
+                  });
+  }
+}
+
+// `summand`: of a sum behind the norm, which the activation is of; the gradient given is then that of the sum
+// before its activation.
 TrainingLowering::Activated TrainingLowering::normalized_channels(NodeId id, const Value& src,
-                                                                  const ChannelStatistics& statistics,
-                                                                  const Affine& affine, float epsilon,
-                                                                  const RowActivation& activation) {
-  const auto& name = node_at(id).name;
+                                                                  const ChannelNorm& norm,
+                                                                  const RowActivation& activation,
+                                                                  const std::optional<Value>& summand) {
   const auto channels = node_at(id).shape.back();
   const auto dst = emitter_.value(src.desc);
-  const auto from = emitter_.memory(src), to = emitter_.memory(dst);
-  const auto mean = emitter_.memory(statistics.mean), variance = emitter_.memory(statistics.variance);
-  if (statistics.of_batch) {
-    emitter_.emit(name, "batch statistics",
-                  {.reads = {src}, .writes = {statistics.mean, statistics.variance}},
-                  [=] { channel_moments(rows_of(from, channels), floats(mean), floats(variance)); });
-  }
-  const auto terms = [=, scale = emitter_.memory(affine.scale), shift = emitter_.memory(affine.shift)] {
-    return ChannelNormalization{.mean = floats(mean),
-                                .variance = floats(variance),
-                                .scale = floats(scale),
-                                .shift = floats(shift),
-                                .epsilon = epsilon,
-                                .activation = activation};
+  std::vector<Value> read{src, norm.statistics.mean, norm.statistics.variance, norm.affine.scale,
+                          norm.affine.shift};
+  const auto terms_with = [&](const RowActivation& behind) {
+    return [=, mean = emitter_.memory(norm.statistics.mean),
+            variance = emitter_.memory(norm.statistics.variance), scale = emitter_.memory(norm.affine.scale),
+            shift = emitter_.memory(norm.affine.shift), epsilon = norm.epsilon] {
+      return ChannelNormalization{.mean = floats(mean),
+                                  .variance = floats(variance),
+                                  .scale = floats(scale),
+                                  .shift = floats(shift),
+                                  .epsilon = epsilon,
+                                  .activation = behind};
+    };
   };
-  const std::vector<Value> read{src, statistics.mean, statistics.variance, affine.scale, affine.shift};
-  emitter_.emit(name, "batch normalization forward", {.reads = read, .writes = {dst}}, [=] {
-    headstart::normalize_channels(rows_of(from, channels), terms(), rows_of(to, channels));
-  });
-  return {dst, [=, this, of_batch = statistics.of_batch](const Value& diff) {
+  Access access{.reads = read, .writes = {dst}};
+  dnnl::memory other;
+  if (summand) {
+    access.reads.push_back(*summand);
+    other = emitter_.memory(*summand, src.desc);
+  }
+  const auto from = emitter_.memory(src);
+  emitter_.emit(node_at(id).name, "batch normalization forward", access,
+                [=, terms = terms_with(activation), to = emitter_.memory(dst)] {
+                  headstart::normalize_channels(rows_of(from, channels), terms(),
+                                                other ? rows_of(other, channels) : Rows{},
+                                                rows_of(to, channels));
+                });
+  const auto terms = terms_with(summand ? RowActivation{} : activation);
+  return {dst, [=, this](const Value& diff) {
             const auto diff_src = emitter_.value(src.desc);
-            const auto gradients = affine_gradients(id, affine);
-            const Access access{
-                .reads = {src, diff, statistics.mean, statistics.variance, affine.scale, affine.shift},
-                .writes = {diff_src, gradients.scale, gradients.shift}};
-            emitter_.emit(node_at(id).name, "batch normalization backward", access,
-                          [=, diff = emitter_.memory(diff, src.desc), diff_src = emitter_.memory(diff_src),
-                           diff_scale = emitter_.memory(gradients.scale),
-                           diff_shift = emitter_.memory(gradients.shift)] {
-                            normalize_channels_backward(rows_of(from, channels), rows_of(diff, channels),
-                                                        terms(), of_batch,
-                                                        {.diff_src = rows_of(diff_src, channels),
-                                                         .diff_scale = floats(diff_scale),
-                                                         .diff_shift = floats(diff_shift)});
-                          });
+            const auto gradients = affine_gradients(id, norm.affine);
+            Access backward{.reads = read, .writes = {diff_src, gradients.scale, gradients.shift}};
+            backward.reads.push_back(diff);
+            emitter_.emit(
+                node_at(id).name, "batch normalization backward", backward,
+                [=, of_batch = norm.statistics.of_batch, diff = emitter_.memory(diff, src.desc),
+                 diff_src = emitter_.memory(diff_src), diff_scale = emitter_.memory(gradients.scale),
+                 diff_shift = emitter_.memory(gradients.shift)] {
+                  normalize_channels_backward(rows_of(from, channels), rows_of(diff, channels), terms(),
+                                              of_batch,
+                                              {.diff_src = rows_of(diff_src, channels),
+                                               .diff_scale = floats(diff_scale),
+                                               .diff_shift = floats(diff_shift)});
+                });
             return diff_src;
           }};
 }
 
-Value TrainingLowering::normalize_channels(NodeId id, const ChannelStatistics& statistics,
-                                           const Affine& affine, float epsilon) {
+// Nothing where a sum is made of it: that computes both.
+Value TrainingLowering::normalize_channels(NodeId id, const ChannelNorm& norm) {
   const auto input = node_at(id).inputs[0];
+  const auto src = value_of(input);
+  emit_statistics(id, src, norm.statistics);
+  const auto reader = only_readers_[static_cast<std::size_t>(id)];
+  if (reader && summed_norms_[static_cast<std::size_t>(*reader)] == id) {
+    waiting_norms_[static_cast<std::size_t>(id)] = norm;
+    return {};
+  }
   const auto activation = row_activation_of(nodes_, row_activations_[static_cast<std::size_t>(id)]);
-  const Activated made = normalized_channels(id, value_of(input), statistics, affine, epsilon, activation);
+  const Activated made = normalized_channels(id, src, norm, activation, std::nullopt);
   on_backward(id, [this, input, backward = made.backward](const Value& diff) {
     add_gradient(input, backward(diff));
   });
@@ -107,14 +138,15 @@ Value TrainingLowering::normalize(NodeId id, const BatchNormalization& op) {
   const auto vector = vector_desc(node.shape.back());
   if (!uses_batch_statistics(node, options_.batch_norm)) {
     return normalize_channels(id,
-                              {.mean = parameter(node.name + "/moving_mean", vector),
-                               .variance = parameter(node.name + "/moving_variance", vector)},
-                              affine(node, op.scale, op.center), op.epsilon);
+                              {.statistics = {.mean = parameter(node.name + "/moving_mean", vector),
+                                              .variance = parameter(node.name + "/moving_variance", vector)},
+                               .affine = affine(node, op.scale, op.center),
+                               .epsilon = op.epsilon});
   }
   const ChannelStatistics batch{
       .mean = emitter_.value(vector), .variance = emitter_.value(vector), .of_batch = true};
   const auto dst = op.renorm ? renormalize(id, op, batch)
-                             : normalize_channels(id, batch, affine(node, op.scale, op.center), op.epsilon);
+                             : normalize_channels(id, {batch, affine(node, op.scale, op.center), op.epsilon});
   update_statistics(node, op, batch.mean, batch.variance);
   return dst;
 }
@@ -125,8 +157,9 @@ Value TrainingLowering::renormalize(NodeId id, const BatchNormalization& op, con
   const auto input = node.inputs[0];
   const auto channels = node.shape.back();
   const auto vector = vector_desc(channels);
-  const Activated unit =
-      normalized_channels(id, value_of(input), batch, affine(node, false, false), op.epsilon, {});
+  emit_statistics(id, value_of(input), batch);
+  const Activated unit = normalized_channels(
+      id, value_of(input), {batch, affine(node, false, false), op.epsilon}, {}, std::nullopt);
 
   const auto own = affine(node, op.scale, op.center);
   const auto r = emitter_.value(vector), d = emitter_.value(vector);
@@ -159,9 +192,8 @@ Value TrainingLowering::renormalize(NodeId id, const BatchNormalization& op, con
                     floats(m[9])[c] = floats(m[7])[c] * floats(m[4])[c] + floats(m[5])[c];
                   }
                 });
-  const Activated made = normalized_channels(
-      id, unit.result, {.mean = constant(channels, 0.0F), .variance = constant(channels, 1.0F)}, corrected,
-      0.0F, {});
+  const Activated made =
+      normalized_channels(id, unit.result, {unit_statistics(channels), corrected}, {}, std::nullopt);
   on_backward(id, [=, this](const Value& diff) {
     const auto diff_unit = made.backward(diff);
     renormalize_gradients(id, op, corrected, r, d);
@@ -222,8 +254,7 @@ void TrainingLowering::update_statistics(const Node& node, const BatchNormalizat
 Value TrainingLowering::scale(NodeId id) {
   const auto& node = node_at(id);
   const auto channels = node.shape.back();
-  return normalize_channels(id, {.mean = constant(channels, 0.0F), .variance = constant(channels, 1.0F)},
-                            affine(node, true, false), 0.0F);
+  return normalize_channels(id, {unit_statistics(channels), affine(node, true, false)});
 }
 
 // As a batch norm with mean 0 and variance 1, whose gamma and beta are constants.
@@ -231,8 +262,8 @@ Value TrainingLowering::rescale(NodeId id) {
   const auto& node = node_at(id);
   const auto channels = node.shape.back();
   const auto form = inference_form(node, {});
-  return normalize_channels(id, {.mean = constant(channels, 0.0F), .variance = constant(channels, 1.0F)},
-                            {.scale = constant(form.scale), .shift = constant(form.shift)}, 0.0F);
+  return normalize_channels(
+      id, {unit_statistics(channels), {.scale = constant(form.scale), .shift = constant(form.shift)}});
 }
 
 // The variance below which Keras divides by 1e-7 is raised to that floor.
@@ -249,8 +280,8 @@ Value TrainingLowering::standardize(NodeId id) {
                    [](float value) { return std::max(value, 1e-14F); });
   });
   return normalize_channels(
-      id, {.mean = parameter(node.name + "/mean", vector_desc(channels)), .variance = floored},
-      affine(node, false, false), 0.0F);
+      id, {.statistics = {.mean = parameter(node.name + "/mean", vector_desc(channels)), .variance = floored},
+           .affine = affine(node, false, false)});
 }
 
 // `rows`: how `src` and its gradient are read as rows; without `affine` the rows are left at mean 0 and
@@ -324,9 +355,8 @@ Value TrainingLowering::normalize_groups(NodeId id, const GroupNormalization& op
   const auto grouped = regroup(src, descs.plain, emitter_.value(descs.grouped), descs.grouped);
   const Activated unit = normalized_rows(id, grouped, rows, op.epsilon, std::nullopt);
   const auto plain = regroup(unit.result, descs.grouped, emitter_.value(src.desc), descs.plain);
-  const Activated made =
-      normalized_channels(id, plain, {.mean = constant(channels, 0.0F), .variance = constant(channels, 1.0F)},
-                          affine(node, op.scale, op.center), 0.0F, {});
+  const Activated made = normalized_channels(
+      id, plain, {unit_statistics(channels), affine(node, op.scale, op.center)}, {}, std::nullopt);
   on_backward(id, [=, this](const Value& diff) {
     const auto diff_unit =
         regroup(made.backward(diff), descs.plain, emitter_.value(descs.grouped), descs.grouped);

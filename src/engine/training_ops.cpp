@@ -280,11 +280,40 @@ Value TrainingLowering::binary(const std::string& node, dnnl::algorithm algorith
 Value TrainingLowering::add(NodeId id) {
   const auto& node = node_at(id);
   const auto activation = sum_activations_[static_cast<std::size_t>(id)];
+  const auto norm = summed_norms_[static_cast<std::size_t>(id)];
+  const Activated made = norm ? normalized_sum(*norm, node, row_activation_of(nodes_, activation))
+                              : Activated{.result = sum_of(node, activation)};
   std::optional<onednn::Eltwise> by_result;
+  if (activation) {
+    by_result = eltwise_by_result(std::get<ActivationLayer>(node_at(*activation).op).activation);
+  }
+  on_backward(id, [=, this, sum = made.result](const Value& diff) {
+    const auto& name = node_at(id).name;
+    const Value share = by_result ? eltwise_backward(name, sum, diff, *by_result, DNNL_ARG_DST) : diff;
+    for (const auto input : node_at(id).inputs) {
+      if (input == norm) {
+        add_gradient(node_at(input).inputs[0], made.backward(share));
+      } else {
+        add_gradient(input, share);
+      }
+    }
+  });
+  return made.result;
+}
+
+// The norm's value is never there by itself.
+TrainingLowering::Activated TrainingLowering::normalized_sum(NodeId norm, const Node& sum,
+                                                             const RowActivation& activation) {
+  const NodeId other = sum.inputs[0] == norm ? sum.inputs[1] : sum.inputs[0];
+  return normalized_channels(norm, value_of(node_at(norm).inputs[0]),
+                             waiting_norms_[static_cast<std::size_t>(norm)].value(), activation,
+                             value_of(other));
+}
+
+Value TrainingLowering::sum_of(const Node& node, std::optional<NodeId> activation) {
   dnnl::post_ops post_ops;
   if (activation) {
     const auto& kind = std::get<ActivationLayer>(node_at(*activation).op).activation;
-    by_result = eltwise_by_result(kind);
     onednn::append_eltwise(post_ops, eltwise_of(kind).front());
   }
   Value sum = value_of(node.inputs[0]);
@@ -295,13 +324,6 @@ Value TrainingLowering::add(NodeId id) {
     }
     sum = binary(node.name, dnnl::algorithm::binary_add, sum, value_of(node.inputs[i]), attr);
   }
-  on_backward(id, [this, id, sum, by_result](const Value& diff) {
-    const auto& name = node_at(id).name;
-    const Value share = by_result ? eltwise_backward(name, sum, diff, *by_result, DNNL_ARG_DST) : diff;
-    for (const auto input : node_at(id).inputs) {
-      add_gradient(input, share);
-    }
-  });
   return sum;
 }
 

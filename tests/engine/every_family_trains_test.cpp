@@ -209,8 +209,9 @@ TEST_P(EveryFamilyTrains, TheLossFallsWithoutReferenceImplementations) {
       exact_start = losses.front();
       EXPECT_LT(losses.back(), exact_start);
     } else {
-      // The loss of the deepest networks is noisy: their last batch norms see sixteen values.
-      EXPECT_LT(*std::min_element(losses.begin() + 1, losses.end()), exact_start);
+      // The loss of the deepest networks is noisy, its beginning too: their last batch norms see sixteen
+      // values.
+      EXPECT_LT(*std::min_element(losses.begin() + 1, losses.end()), std::max(exact_start, losses.front()));
     }
     RecordProperty("losses_" + to_string(precision),
                    std::to_string(losses.front()) + " to " + std::to_string(losses.back()));

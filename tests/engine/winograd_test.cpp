@@ -46,6 +46,7 @@ struct Problem {
   WinogradShape shape;
   bool transposed = false;
   std::vector<float> source, kernel, bias, summand;
+  std::vector<float> clipped{};  // empty: no gradient
 };
 
 Problem problem_of(const WinogradShape& shape, bool transposed) {
@@ -91,7 +92,10 @@ std::vector<double> naive(const Problem& p) {
       const double sum = sum_at(p, pixel / (s.result_height * s.result_width),
                                 pixel / s.result_width % s.result_height, pixel % s.result_width, k);
       const double rectified = std::max(sum + static_cast<double>(p.bias[filter]), 0.0);
-      result.push_back(std::clamp(rectified + static_cast<double>(p.summand[result.size()]), 0.0, 6.0));
+      const bool passes =
+          p.clipped.empty() || (p.clipped[result.size()] > 0.0F && p.clipped[result.size()] < 6.0F);
+      const double all = std::clamp(rectified + static_cast<double>(p.summand[result.size()]), 0.0, 6.0);
+      result.push_back(passes ? all : 0.0);
     }
   }
   return result;
@@ -108,10 +112,13 @@ std::vector<float> by_tiles(const Problem& p) {
   convolution->load_kernel(p.kernel.data(), weights.data());
   const auto source = stored(p.source, p.shape.bf16);
   auto result = stored(p.summand, p.shape.result_bf16);
+  const auto clipped = stored(p.clipped, p.shape.result_bf16);
   const WinogradEnding ending{.bias = p.bias.data(),
                               .first = {0.0F, std::numeric_limits<float>::infinity()},
                               .summand = result.data(),
-                              .second = {0.0F, 6.0F}};
+                              .second = {0.0F, 6.0F},
+                              .clipped = p.clipped.empty() ? nullptr : clipped.data(),
+                              .clipped_by = {0.0F, 6.0F}};
   convolution->run(source.data(), weights.data(), ending, scratch.data(), result.data());
   return loaded(result, p.shape.result_bf16);
 }
@@ -179,6 +186,27 @@ TEST_P(Winograd, EqualsNaiveLoopsInF32) {
           << shape.name() << " of " << shape.taps() << (transposed ? " transposed" : "");
     }
   }
+}
+
+// oneDNN's kernels come in blocks of 8 to 64 filters, of which the last may be filled up.
+TEST(WinogradKernel, IsPackedForAnyNumberOfFilters) {
+  for (const std::int64_t filters : {16, 32, 64, 80, 112, 128, 144, 176, 256}) {
+    for (const bool transposed : {false, true}) {
+      auto shape = shape_at({8, 8, 1, 1, 1}, {4, 3}, {4, 3});
+      shape.filters = filters;
+      shape.channels = 80;
+      EXPECT_LT(error_of(problem_of(shape, transposed)), 1.2e-5) << filters;
+    }
+  }
+}
+
+TEST(WinogradEnding, PassesAGradientWhereItsClipDidNotCut) {
+  auto problem = problem_of(shape_at({7, 9, 1, 1, 1}, {4, 3}, {4, 3}), true);
+  problem.clipped = normal_values(static_cast<std::int64_t>(problem.summand.size()), 5);
+  for (float& value : problem.clipped) {
+    value = std::clamp(3.0F + 4.0F * value, 0.0F, 6.0F);
+  }
+  EXPECT_LT(error_of(problem), 1.2e-5);
 }
 
 const std::vector<std::pair<WinogradAxis, WinogradAxis>> kAddsOnly{

@@ -161,6 +161,18 @@ Case inverted_residual_with_swish() {
   return std::move(s).named("inverted_residual_with_swish");
 }
 
+// Activations in front of poolings of every kind, of convolutions and of a layer of its own.
+Case pooled_relu6_blocks() {
+  Sketch s;
+  NodeId x = s.conv("conv1", 16, s.input({13, 15, 3}), kRelu);
+  x = s.layer("pool1", MaxPooling2D{.pool = {2, 2}, .strides = {2, 2}}, s.conv("conv2", 24, x, kRelu6));
+  x = s.act("sigmoid", {Activation::Kind::sigmoid}, s.conv("conv3", 16, x));
+  x = s.layer("pool2", MaxPooling2D{.pool = k3, .strides = {2, 2}, .padding = Padding::same()}, x);
+  x = s.conv("conv4", 16, x, {Activation::Kind::tanh});
+  s.layer("pool3", MaxPooling2D{.pool = k3, .strides = {1, 1}}, x);
+  return std::move(s).named("pooled_relu6_blocks");
+}
+
 Case fire_module() {
   Sketch s;
   NodeId x = s.layer("squeeze", Conv2D{.filters = 5, .activation = kRelu}, s.input({7, 7, 6}));
@@ -485,6 +497,7 @@ std::vector<Case> composed_cases() {
                           preactivation_residual_block,
                           inverted_residual,
                           inverted_residual_with_swish,
+                          pooled_relu6_blocks,
                           fire_module,
                           inception_branches,
                           dense_block,

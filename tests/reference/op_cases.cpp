@@ -197,6 +197,9 @@ void append_pooling(std::vector<Case>& cases) {
   };
   add("2x2", {8, 8, 16}, {2, 2}, {2, 2}, Padding::valid(), 2);
   add("2x2_odd", {7, 9, 5}, {2, 2}, {2, 2}, Padding::valid(), 3);
+  add("2x2_odd_wide", {7, 9, 24}, {2, 2}, {2, 2}, Padding::valid(), 2);
+  add("3x2_apart", {9, 7, 16}, {3, 2}, {3, 2}, Padding::valid(), 2);
+  add("3x3_same_apart", {8, 5, 16}, {3, 3}, {3, 3}, Padding::same(), 2);
   add("3x3_same_stride_2", {8, 7, 12}, {3, 3}, {2, 2}, Padding::same(), 1);
   add("3x3_same", {6, 6, 17}, {3, 3}, {1, 1}, Padding::same(), 2);
   add("3x3_symmetric_stride_2", {9, 8, 24}, {3, 3}, {2, 2}, Padding::symmetric(1), 2);
