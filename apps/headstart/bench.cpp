@@ -35,6 +35,7 @@ struct Measured {
   std::vector<StepReport> steps;
   std::int64_t activation_bytes = 0;
   std::int64_t unlimited_bytes = 0;  // what they would be where nothing runs again
+  double recomputed_share = 0.0;     // of a forward pass's work
 };
 
 double total(const std::vector<StepReport>& steps) {
@@ -78,7 +79,7 @@ std::vector<Measured> measure_programs(const BenchOptions& options, Model& model
         model.graph, model.parameters,
         {.batch = options.batch_size, .precision = precision, .activation_limit = options.memory});
     results.push_back({"training", program.report(options.runs), program.activation_bytes(),
-                       program.unlimited_activation_bytes()});
+                       program.unlimited_activation_bytes(), program.recomputed_share()});
   }
   return results;
 }
@@ -95,8 +96,9 @@ void print_measured(const BenchOptions& options, const Measured& measured) {
              images_per_second(options, measured), static_cast<double>(measured.activation_bytes) / 1e6,
              measured.activation_bytes == measured.unlimited_bytes
                  ? ""
-                 : fmt::format(", not {:.1f}, as steps run again",
-                               static_cast<double>(measured.unlimited_bytes) / 1e6));
+                 : fmt::format(", not {:.1f}, as {:.0f} % of the forward pass runs again",
+                               static_cast<double>(measured.unlimited_bytes) / 1e6,
+                               100.0 * measured.recomputed_share));
   print_table({{"layer", Align::left},
                {"step", Align::left},
                {"implementation", Align::left},
@@ -118,6 +120,7 @@ Json measured_json(const BenchOptions& options, const Measured& measured) {
           {"images_per_second", images_per_second(options, measured)},
           {"activation_bytes", measured.activation_bytes},
           {"unlimited_activation_bytes", measured.unlimited_bytes},
+          {"recomputed_share", measured.recomputed_share},
           {"steps", steps}};
 }
 

@@ -377,20 +377,20 @@ dnnl::concat::primitive_desc concat(const engine& eng, const Desc& dst, int axis
 #endif
 
 std::optional<KernelBlocks> kernel_blocks(const Desc& kernel) {
-  const auto [dims, strides, inner_blocks, inner_dims] = blocking_of(kernel);
-  auto left = inner_blocks.size();
+  const Blocking of = blocking_of(kernel);
+  auto left = of.inner_blocks.size();
   // The innermost block of all, if it is of that dimension.
   const auto take = [&](int dim) {
-    return left > 0 && inner_dims[left - 1] == dim ? inner_blocks[--left] : 1;
+    return left > 0 && of.inner_dims[left - 1] == dim ? of.inner_blocks[--left] : 1;
   };
-  const bool has_filters_outside = left > 1 && inner_dims[left - 2] == 0;
+  const bool has_filters_outside = left > 1 && of.inner_dims[left - 2] == 0;
   const std::int64_t channels = has_filters_outside ? take(1) : 1;
-  const std::int64_t filters = inner_blocks.empty() ? dims[0] : take(0);
+  const std::int64_t filters = of.inner_blocks.empty() ? of.dims[0] : take(0);
   const std::int64_t more_channels = take(1);
-  const bool has_one_block = filters == dims[0];
-  const bool in_order = left == 0 && strides[1] == more_channels * channels * filters &&
-                        (has_one_block || strides[0] == dims[1] * filters);
-  if (!in_order || dims[1] != dims_of(kernel)[1]) {
+  const bool has_one_block = filters == of.dims[0];
+  const bool in_order = left == 0 && of.strides[1] == more_channels * channels * filters &&
+                        (has_one_block || of.strides[0] == of.dims[1] * filters);
+  if (!in_order || of.dims[1] != dims_of(kernel)[1]) {
     return std::nullopt;
   }
   return KernelBlocks{.filters = filters, .channels = channels};

@@ -482,17 +482,35 @@ bool TrainingLowering::is_centred_next(NodeId id) const {
          activation != nullptr && activation->kind == Activation::Kind::linear;
 }
 
-void TrainingLowering::backward_weights(const Layer& layer, const Value& diff) {
+// The layer as far as its gradients are to be computed.
+TrainingLowering::Layer TrainingLowering::without_centred_bias(const Layer& layer) {
+  Layer result = layer;
   if (!layer.bias.empty() && is_centred_next(layer.id)) {
     const auto bias = gradient(layer.bias, vector_desc(layer.shape.filters));
     emitter_.emit(node_at(layer.id).name, "bias gradient", {.writes = {bias}},
                   [bias = emitter_.memory(bias), filters = layer.shape.filters] {
                     std::fill_n(floats(bias), filters, 0.0F);
                   });
-    Layer without_bias = layer;
-    without_bias.bias.clear();
-    return backward_weights(without_bias, diff);
+    result.bias.clear();
   }
+  return result;
+}
+
+// Whether a loop of our own, or a product of matrices, did it in place of the primitive.
+bool TrainingLowering::convolution_backward_weights(const Layer& layer, const Value& diff,
+                                                    const std::string& implementation) {
+  const bool has_avx512 = implementation.find("avx512") != std::string::npos;
+  const bool has_good_depthwise = has_avx512 && implementation.find("dw") != std::string::npos;
+  if (is_plain_depthwise(layer) && !has_good_depthwise) {
+    depthwise_backward_weights(layer, diff);
+    return true;
+  }
+  return stem_backward_weights(layer, diff) || backward_weights_by_gemm(layer, diff, implementation) ||
+         (!has_avx512 && backward_weights_by_product(layer, diff, implementation));
+}
+
+void TrainingLowering::backward_weights(const Layer& given, const Value& diff) {
+  const Layer layer = without_centred_bias(given);
   if (is_factored(layer)) {
     keep_factors(layer, diff);
     return;
@@ -540,13 +558,7 @@ void TrainingLowering::backward_weights(const Layer& layer, const Value& diff) {
       const auto pd = onednn::convolution_backward_weights(
           engine, diff_descs, window, attr,
           onednn::convolution_forward(engine, kForward, descs, window, attr));
-      const std::string implementation = pd.impl_info_str();
-      const bool has_good_depthwise = uses_avx512(pd) && implementation.find("dw") != std::string::npos;
-      if (is_plain_depthwise(layer) && !has_good_depthwise) {
-        depthwise_backward_weights(layer, diff);
-      } else if (!stem_backward_weights(layer, diff) &&
-                 !backward_weights_by_gemm(layer, diff, implementation) &&
-                 (uses_avx512(pd) || !backward_weights_by_product(layer, diff, implementation))) {
+      if (!convolution_backward_weights(layer, diff, pd.impl_info_str())) {
         emit(pd, "convolution backward weights");
       }
       break;

@@ -133,6 +133,8 @@ class TrainingLowering {
   bool backward_weights_by_gemm(const Layer& layer, const Value& diff, const std::string& implementation);
   bool backward_weights_by_product(const Layer& layer, const Value& diff, const std::string& implementation);
   bool is_centred_next(NodeId id) const;
+  Layer without_centred_bias(const Layer& layer);
+  bool convolution_backward_weights(const Layer& layer, const Value& diff, const std::string& implementation);
   void emit_bias_gradient(const Layer& layer, const Value& diff);
   bool is_factored(const Layer& layer) const;
   void keep_factors(const Layer& layer, const Value& diff);

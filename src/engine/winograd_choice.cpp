@@ -133,8 +133,4 @@ bool uses_amx(const dnnl::primitive_desc_base& primitive) {
   return std::string_view(primitive.impl_info_str()).find("amx") != std::string_view::npos;
 }
 
-bool uses_avx512(const dnnl::primitive_desc_base& primitive) {
-  return std::string_view(primitive.impl_info_str()).find("avx512") != std::string_view::npos;
-}
-
 }  // namespace headstart

@@ -39,7 +39,6 @@ bool are_faster_than_int8(const WinogradShape& tiles);
 // Not where oneDNN has a reference kernel only, nor where tile registers (AMX) multiply faster than anything
 // transforms.
 bool is_worth_transforming(const dnnl::primitive_desc_base& product);
-bool uses_avx512(const dnnl::primitive_desc_base& primitive);
 bool uses_amx(const dnnl::primitive_desc_base& primitive);
 
 }  // namespace headstart
