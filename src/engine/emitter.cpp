@@ -199,9 +199,9 @@ Value Emitter::reorder(const std::string& node, const Value& from, const onednn:
 }
 
 std::shared_ptr<void> Emitter::allocate(std::size_t bytes) const {
-  // In huge pages where the system gives them to who asks: many tensors are walked side by side.
-  constexpr std::size_t kHugePage = 2 << 20;
-  const bool is_huge = bytes >= kHugePage;
+  // Arenas in huge pages where the system gives them to who asks: many tensors are walked side by side.
+  constexpr std::size_t kHugePage = 2 << 20, kWorthIt = 16 * kHugePage;
+  const bool is_huge = bytes >= kWorthIt;
   const std::size_t page = is_huge ? kHugePage : kArenaAlignment;
   const std::size_t size = (std::max<std::size_t>(bytes, 1) + page - 1) / page * page;
   void* memory = std::aligned_alloc(page, size);

@@ -224,36 +224,35 @@ template <typename L, typename Down, typename Across>
   }
 }
 
-// A vector of filters; where a block has half as many, the others stand `block_bytes` further.
-template <typename L, typename Values>
-[[gnu::always_inline]] inline void put_filters(const Values& values, std::int64_t filters_of_block,
-                                               std::int64_t block_bytes, char* to) {
-  if (filters_of_block >= L::kCount) {
+// A vector of filters, of which half may belong to the next block, so many bytes further.
+template <typename Values>
+[[gnu::always_inline]] inline void put_filters(const Values& values, std::int64_t next_block, char* to) {
+  if (next_block == 0) {
     std::memcpy(to, &values, sizeof(values));
   } else {
     constexpr std::size_t kHalf = sizeof(values) / 2;
     std::memcpy(to, &values, kHalf);
-    std::memcpy(to + block_bytes, reinterpret_cast<const char*>(&values) + kHalf, kHalf);
+    std::memcpy(to + next_block, reinterpret_cast<const char*>(&values) + kHalf, kHalf);
   }
 }
 
 // `next`: of the channel that stands beside it in the block.
 template <typename L, typename T>
 [[gnu::always_inline]] inline void put_position(const typename L::Floats& x, const typename L::Floats& next,
-                                                const PackedKernel& packed, std::int64_t block_bytes,
+                                                const PackedKernel& packed, std::int64_t next_block,
                                                 char* to) {
   if constexpr (std::is_same_v<T, float>) {
-    put_filters<L>(x, packed.filters, block_bytes, to);
+    put_filters(x, next_block, to);
   } else if (packed.channels == 1) {
     typename L::Halves values;
     L::put(reinterpret_cast<Bf16*>(&values), x);
-    put_filters<L>(values, packed.filters, block_bytes, to);
+    put_filters(values, next_block, to);
   } else {
     typename L::Words first, second;
     L::get_bf16_bits(x, first);
     L::get_bf16_bits(next, second);
     const typename L::Words both = first | (second << 16);
-    put_filters<L>(both, packed.filters, block_bytes, to);
+    put_filters(both, next_block, to);
   }
 }
 
@@ -272,10 +271,13 @@ template <typename L, typename Down, typename Across, typename T>
     const float* part =
         kernel.transposed ? room + c % kTurned * channel_step : kernel.values + c * s.filters + first;
     for (std::int64_t lane = 0; lane < kMostLanes; lane += L::kCount) {
-      const std::int64_t filter = first + lane;
+      const std::int64_t within = (first + lane) % packed.filters;
       const std::int64_t at =
-          filter / packed.filters * block + c * packed.filters + filter % packed.filters * packed.channels;
-      char* to = static_cast<char*>(packed.values) + at * static_cast<std::int64_t>(sizeof(T));
+          (first + lane) / packed.filters * block + c * packed.filters + within * packed.channels;
+      constexpr auto kBytes = static_cast<std::int64_t>(sizeof(T));
+      const std::int64_t next_block =
+          within + L::kCount <= packed.filters ? 0 : (block - within * packed.channels) * kBytes;
+      char* to = static_cast<char*>(packed.values) + at * kBytes;
       for (int row = 0; row < Down::kSide; ++row) {
         typename L::Floats x[Across::kSide], next[Across::kSide] = {};
         transform_kernel<L, Down, Across>(part + lane, tap_step, row, x);
@@ -284,7 +286,7 @@ template <typename L, typename Down, typename Across, typename T>
         }
 #pragma GCC unroll 12
         for (int p = 0; p < Across::kSide; ++p, to += packed.position_bytes) {
-          put_position<L, T>(x[p], next[p], packed, block * static_cast<std::int64_t>(sizeof(T)), to);
+          put_position<L, T>(x[p], next[p], packed, next_block, to);
         }
       }
     }

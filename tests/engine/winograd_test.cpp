@@ -1,6 +1,7 @@
 // Convolutions by Winograd's filtering against naive loops, and the choice between them and direct ones.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -196,6 +197,51 @@ TEST(WinogradKernel, IsPackedForAnyNumberOfFilters) {
       shape.filters = filters;
       shape.channels = 80;
       EXPECT_LT(error_of(problem_of(shape, transposed)), 1.2e-5) << filters;
+    }
+  }
+}
+
+// Every value of a packed kernel in the order of positions, channels and filters.
+template <typename T>
+std::vector<T> packed_values(const WinogradShape& shape, const std::vector<float>& kernel,
+                             std::int64_t filters, std::int64_t channels) {
+  const std::int64_t size = shape.channels * shape.filters;
+  std::vector<T> packed(static_cast<std::size_t>(shape.positions() * size));
+  for (std::int64_t first = 0; first < shape.filters; first += kMostLanes) {
+    winograd_kernel(shape, {.values = kernel.data(), .transposed = true}, first,
+                    {.values = packed.data(),
+                     .position_bytes = size * static_cast<std::int64_t>(sizeof(T)),
+                     .filters = filters,
+                     .channels = channels});
+  }
+  std::vector<T> ordered;
+  for (std::int64_t position = 0; position < shape.positions(); ++position) {
+    for (std::int64_t c = 0; c < shape.channels; ++c) {
+      for (std::int64_t k = 0; k < shape.filters; ++k) {
+        const std::int64_t block = k / filters * (shape.channels / channels) + c / channels;
+        const std::int64_t within = k % filters * channels + c % channels;
+        ordered.push_back(
+            packed[static_cast<std::size_t>(position * size + block * filters * channels + within)]);
+      }
+    }
+  }
+  return ordered;
+}
+
+TEST(WinogradKernel, IsTheSameInBlocksOfAnySize) {
+  auto shape = shape_at({8, 8, 1, 1, 1}, {2, 3}, {2, 3});
+  shape.filters = 96;
+  const auto kernel = normal_values(shape.taps() * shape.channels * shape.filters, 2);
+  const auto plain = packed_values<float>(shape, kernel, shape.filters, 1);
+  for (const std::int64_t filters : {8, 16, 24, 32, 48}) {
+    EXPECT_EQ(packed_values<float>(shape, kernel, filters, 1), plain) << filters;
+  }
+  shape.bf16 = true;
+  const auto rounded = packed_values<Bf16>(shape, kernel, shape.filters, 1);
+  for (const std::int64_t filters : {8, 16, 24, 32, 48}) {
+    for (const std::int64_t channels : {1, 2}) {
+      const auto blocks = packed_values<Bf16>(shape, kernel, filters, channels);
+      EXPECT_EQ(std::memcmp(blocks.data(), rounded.data(), blocks.size() * sizeof(Bf16)), 0) << filters;
     }
   }
 }
