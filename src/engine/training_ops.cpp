@@ -291,10 +291,10 @@ Value TrainingLowering::add(NodeId id) {
     const auto& name = node_at(id).name;
     const Value share = by_result ? eltwise_backward(name, sum, diff, *by_result, DNNL_ARG_DST) : diff;
     for (const auto input : node_at(id).inputs) {
-      if (input == norm) {
-        add_gradient(node_at(input).inputs[0], made.backward(share));
-      } else {
+      if (input != norm) {
         add_gradient(input, share);
+      } else if (wants_gradient(input)) {
+        add_gradient(node_at(input).inputs[0], made.backward(share));
       }
     }
   });
