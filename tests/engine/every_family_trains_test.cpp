@@ -198,7 +198,9 @@ TEST_P(EveryFamilyTrains, TheLossFallsWithoutReferenceImplementations) {
       sources.push_back(value.data());
     }
     std::vector<double> losses;
-    for (int step = 0; step < 6; ++step) {
+    // bf16 begins up to half above the exact loss, and needs more of them.
+    const int steps = precision == Precision::f32 ? 6 : 12;
+    for (int step = 0; step < steps; ++step) {
       // One step number: the same dropout mask, so that it is one function that falls.
       const Tensor& logits = program.forward(sources, 0);
       losses.push_back(cross_entropy(logits, labels, gradient));
@@ -209,9 +211,8 @@ TEST_P(EveryFamilyTrains, TheLossFallsWithoutReferenceImplementations) {
       exact_start = losses.front();
       EXPECT_LT(losses.back(), exact_start);
     } else {
-      // The loss of the deepest networks is noisy, its beginning too: their last batch norms see sixteen
-      // values.
-      EXPECT_LT(*std::min_element(losses.begin() + 1, losses.end()), std::max(exact_start, losses.front()));
+      // The loss of the deepest networks is noisy: their last batch norms see sixteen values.
+      EXPECT_LT(*std::min_element(losses.begin() + 1, losses.end()), exact_start);
     }
     RecordProperty("losses_" + to_string(precision),
                    std::to_string(losses.front()) + " to " + std::to_string(losses.back()));
