@@ -151,7 +151,10 @@ Job head_job(const JobOptions& options) {
         const Tensor& logits = program->forward({&batch, 1}, static_cast<std::uint64_t>(first));
         loss_of_labels(loss_for(*graph), logits.values(), labels, {}, diff);
         program->backward(diff.data());
-        optimizer->step(*parameters, program->gradients(), 1.0, program->factored_gradients());
+        const float* next = batch + std::int64_t{kBatch} * kFeatures;
+        const bool is_last = first + kBatch == kSamples;
+        optimizer->step(*parameters, program->gradients(), 1.0,
+                        program->factored_gradients(std::span(&next, is_last ? 0 : 1)));
       }
     };
   };

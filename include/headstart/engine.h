@@ -171,7 +171,11 @@ class TrainingProgram {
   const Parameters& gradients() const;
   Parameters& gradients();
   // Those that are not among them (Options::factored); they point into the program until the next forward.
-  std::vector<OuterProduct> factored_gradients() const;
+  // `next`: the boundary of the next forward, if it is known, as it will be then. What the wide layers make
+  // of it is then computed by the optimizer's step, which has to follow, while it has their kernels at hand.
+  // Throws Error as forward.
+  std::vector<OuterProduct> factored_gradients(std::span<const float* const> next = {});
+  bool takes_next() const;  // whether there are such layers of the boundary
   // Of a watched node, batch x shape, channels-last: its value after forward, and after backward the gradient
   // of what diff_logits is the gradient of. The output's are the logits and diff_logits.
   const Tensor& value_of(NodeId id) const;

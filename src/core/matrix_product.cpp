@@ -15,13 +15,13 @@ std::vector<float> product(const MatrixView& a, const MatrixView& b) {
   std::vector<float> result(static_cast<std::size_t>(a.rows * b.columns));
 #pragma omp parallel
   {
-    std::vector<float> left(static_cast<std::size_t>(a.columns * kMostSumRows), 0.0F);
+    std::vector<float> left(static_cast<std::size_t>(a.columns * kProductRows), 0.0F);
 #pragma omp for schedule(static)
-    for (std::int64_t first = 0; first < a.rows; first += kMostSumRows) {
-      const std::int64_t count = std::min(kMostSumRows, a.rows - first);
+    for (std::int64_t first = 0; first < a.rows; first += kProductRows) {
+      const std::int64_t count = std::min(kProductRows, a.rows - first);
       for (std::int64_t i = 0; i < a.columns; ++i) {
         for (std::int64_t row = 0; row < count; ++row) {
-          left[static_cast<std::size_t>(i * kMostSumRows + row)] =
+          left[static_cast<std::size_t>(i * kProductRows + row)] =
               a.values[(first + row) * a.down + i * a.right];
         }
       }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "core/lanes.h"
@@ -70,29 +71,45 @@ template <typename L>
   }
 }
 
-// So many rows of a product are computed at a time: as many as there are registers for their sums, 32 with
-// AVX-512, else 16, or those twice.
-constexpr std::int64_t kMostSumRows = 12;
+// So many rows of a product are summed at a time, as many as there are registers for their sums: 32 with
+// AVX-512, else 16.
 template <typename L>
-constexpr std::int64_t kSumRows = L::kCount == kMostLanes ? kMostSumRows : kMostSumRows / 2;
+constexpr std::int64_t kSumRows = L::kCount == kMostLanes ? 12 : 6;
+// So many pass by a panel while it is in the first cache.
+constexpr std::int64_t kProductRows = 24;
+
+// The columns [first, first + count) of values (rows, inputs), each row of them kProductRows behind the last,
+// zeros where there are fewer: the distance that they have is a trap of caches' associativity.
+inline void take_columns(const float* values, std::int64_t rows, std::int64_t inputs, std::int64_t first,
+                         std::int64_t count, float* columns) {
+  const std::int64_t next = std::min(first + kProductRows, inputs - 1);
+  for (std::int64_t row = 0; row < rows; ++row, values += inputs, columns += kProductRows) {
+    if (count == kProductRows) {
+      std::memcpy(columns, values + first, kProductRows * sizeof(float));
+    } else {
+      std::fill(std::copy_n(values + first, count, columns), columns + kProductRows, 0.0F);
+    }
+    __builtin_prefetch(values + next);
+  }
+}
 
 // result (count, columns), the product's rows that belong to the first `count` columns of `left` (rows,
-// kMostSumRows) and to the right factor's panels.
+// kProductRows) and to the right factor's panels.
 template <typename L>
 [[gnu::always_inline]] inline void multiply_rows(const float* left, const float* panels, std::int64_t rows,
                                                  std::int64_t columns, std::int64_t count, float* result) {
-  for (std::int64_t k = 0; k < count; k += kSumRows<L>) {
-    const std::int64_t rows_left = std::min(count - k, kSumRows<L>);
-    for (std::int64_t first = 0; first < columns; first += kPanel<L>) {
-      const float* panel = panels + first * rows;
-      const std::int64_t columns_left = std::min(columns - first, kPanel<L>);
+  for (std::int64_t first = 0; first < columns; first += kPanel<L>) {
+    const float* panel = panels + first * rows;
+    const std::int64_t columns_left = std::min(columns - first, kPanel<L>);
+    for (std::int64_t k = 0; k < count; k += kSumRows<L>) {
+      const std::int64_t rows_left = std::min(count - k, kSumRows<L>);
       float* to = result + k * columns + first;
       if (rows_left == kSumRows<L> && columns_left == kPanel<L>) {
-        multiply_panels<L, kSumRows<L>>(left + k, kMostSumRows, panel, rows, false, to, columns);
+        multiply_panels<L, kSumRows<L>>(left + k, kProductRows, panel, rows, false, to, columns);
         continue;
       }
       float edge[kSumRows<L> * kPanel<L>];
-      multiply_panels<L, kSumRows<L>>(left + k, kMostSumRows, panel, rows, false, edge, kPanel<L>);
+      multiply_panels<L, kSumRows<L>>(left + k, kProductRows, panel, rows, false, edge, kPanel<L>);
       for (std::int64_t row = 0; row < rows_left; ++row) {
         std::copy_n(edge + row * kPanel<L>, columns_left, to + row * columns);
       }

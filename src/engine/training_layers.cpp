@@ -168,9 +168,8 @@ Value TrainingLowering::activated_layer(Layer layer, const Activation& activatio
     const auto dst = layer_forward(layer);
     offer_activation(id, activation);
     on_backward(id, [this, id, layer, dst, name, by_result](const Value& diff) {
-      const auto* offered = offered_activation(id);
-      const bool is_done = offered != nullptr && offered->is_done;
-      layer_backward(layer, is_done ? diff : eltwise_backward(name, dst, diff, *by_result, DNNL_ARG_DST));
+      layer_backward(
+          layer, is_activation_done(id) ? diff : eltwise_backward(name, dst, diff, *by_result, DNNL_ARG_DST));
     });
     return dst;
   }
@@ -200,6 +199,9 @@ dnnl::memory TrainingLowering::packed_weights(const Layer& layer, const Desc& pa
 }
 
 Value TrainingLowering::layer_forward(const Layer& layer) {
+  if (is_factored(layer)) {
+    return wide_forward(layer);
+  }
   auto descs = plain_descs(layer);
   if (layer.result_type != type_) {
     descs.dst = layer.kind == Layer::Kind::dense
@@ -440,37 +442,6 @@ void TrainingLowering::emit_bias_gradient(const Layer& layer, const Value& diff)
                 [diff = emitter_.memory(summed), bias = emitter_.memory(bias), filters] {
                   channel_sums(rows_of(diff, filters), floats(bias));
                 });
-}
-
-// With so few rows, and from so many values on, a kernel's gradient is worth not being written.
-constexpr std::int64_t kFewRows = 64;
-constexpr std::int64_t kWideKernel = 1 << 16;
-
-bool TrainingLowering::is_factored(const Layer& layer) const {
-  const auto inputs = onednn::dims_of(layer.src.desc).at(1);
-  return options_.factored && layer.kind == Layer::Kind::dense && type_ == DataType::f32 &&
-         onednn::dims_of(layer.src.desc)[0] <= kFewRows && inputs * layer.shape.filters >= kWideKernel &&
-         layer.kernel_scale.empty();
-}
-
-// Both factors stay until the next pass; the bias has its gradient as always.
-void TrainingLowering::keep_factors(const Layer& layer, const Value& diff) {
-  const auto dims = onednn::dims_of(layer.src.desc);
-  emitter_.keep(layer.src);
-  emitter_.keep(diff);
-  const FactoredGradient& kept = factored_.emplace_back(FactoredGradient{.name = layer.kernel,
-                                                                         .source = emitter_.memory(layer.src),
-                                                                         .diff = emitter_.memory(diff),
-                                                                         .rows = dims[0],
-                                                                         .inputs = dims[1],
-                                                                         .outputs = layer.shape.filters});
-  if (!layer.bias.empty()) {
-    const auto bias = gradient(layer.bias, vector_desc(layer.shape.filters));
-    emitter_.emit(node_at(layer.id).name, "bias gradient", {.reads = {diff}, .writes = {bias}},
-                  [diff = kept.diff, bias = emitter_.memory(bias), rows = kept.rows, outputs = kept.outputs] {
-                    sum_rows(floats(diff), rows, outputs, floats(bias));
-                  });
-  }
 }
 
 // Whether a batch norm takes the mean of the node's result away, and with it what a bias adds.

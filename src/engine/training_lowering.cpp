@@ -171,6 +171,11 @@ TrainingLowering::InnerActivation* TrainingLowering::offered_activation(NodeId i
   return found != nullptr && found->has_value() ? &**found : nullptr;
 }
 
+bool TrainingLowering::is_activation_done(NodeId id) {
+  const auto* offered = offered_activation(id);
+  return offered != nullptr && offered->is_done;
+}
+
 void TrainingLowering::keep_value(std::size_t i) {
   if (is_watched(i)) {
     emitter_.copy(nodes_[i].name, emitter_.memory(values_[i]),

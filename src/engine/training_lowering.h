@@ -31,17 +31,25 @@ struct WatchBinding {
   Value value{}, gradient{};
 };
 
+// Where the product of a wide layer is summed, and the boundary tensor that it is of, if it is of one.
+struct WideLayer {
+  dnnl::memory sums{};
+  std::optional<std::size_t> boundary{};
+};
+
 // A gradient that stays the product of two values.
 struct FactoredGradient {
   std::string name;
   dnnl::memory source{}, diff{};
   std::int64_t rows = 0, inputs = 0, outputs = 0;
+  WideLayer wide{};
 };
 
 // What changes from step to step and is read by functions of the program.
 struct TrainingState {
   Parameters* parameters = nullptr;
   std::uint64_t step = 0;
+  bool has_sums = false;  // of wide layers of the boundary, since the last update
 };
 
 // Forward steps are emitted in graph order; each node leaves behind a function that emits its backward steps.
@@ -136,8 +144,6 @@ class TrainingLowering {
   Layer without_centred_bias(const Layer& layer);
   bool convolution_backward_weights(const Layer& layer, const Value& diff, const std::string& implementation);
   void emit_bias_gradient(const Layer& layer, const Value& diff);
-  bool is_factored(const Layer& layer) const;
-  void keep_factors(const Layer& layer, const Value& diff);
   bool is_plain_depthwise(const Layer& layer) const;
   void depthwise_backward_weights(const Layer& layer, const Value& diff);
   void transposed_backward_weights(const Layer& layer, const Value& diff);
@@ -146,6 +152,11 @@ class TrainingLowering {
   Value master_weights(const Layer& layer);
   void normalize_kernel(Layer& layer, bool weight_normalization);
   void normalize_kernel_backward(const Layer& layer, const Value& diff);
+
+  // training_wide.cpp
+  bool is_factored(const Layer& layer) const;
+  Value wide_forward(const Layer& layer);
+  void keep_factors(const Layer& layer, const Value& diff);
 
   // training_tiles.cpp
   struct TiledPass {
@@ -173,6 +184,7 @@ class TrainingLowering {
   };
   void offer_activation(NodeId id, const Activation& activation);
   InnerActivation* offered_activation(NodeId id);
+  bool is_activation_done(NodeId id);
 
   // A result and how its gradient becomes the source's.
   struct Activated {
@@ -288,6 +300,7 @@ class TrainingLowering {
   std::vector<std::optional<ChannelNorm>> waiting_norms_{};  // by batch norm that a sum computes
   std::vector<Value> boundary_values_{};
   std::vector<ParameterBinding> parameters_{}, gradients_{};
+  std::map<NodeId, WideLayer> wide_{};
   std::vector<FactoredGradient> factored_{};
   Value logits_{}, diff_logits_{};
 };

@@ -260,8 +260,7 @@ Value TrainingLowering::activate(NodeId id, const Activation& activation) {
                                : activated(node.name, value_of(input), activation);
   offer_activation(id, activation);
   on_backward(id, [this, id, input, backward = result.backward](const Value& diff) {
-    const auto* offered = offered_activation(id);
-    add_gradient(input, offered != nullptr && offered->is_done ? diff : backward(diff));
+    add_gradient(input, is_activation_done(id) ? diff : backward(diff));
   });
   return result.result;
 }

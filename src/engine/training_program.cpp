@@ -40,6 +40,12 @@ struct TrainingProgram::Impl {
     check_parameters(graph.name(), needed_parameters(graph, computed), parameters);
   }
 
+  void require_boundary(std::size_t tensors) const {
+    if (const std::size_t needed = lowering.boundary_values().size(); tensors != needed) {
+      throw Error(fmt::format("[engine] expected {} boundary tensors; received {}", needed, tensors));
+    }
+  }
+
   void bind_parameters() {
     for (const auto& binding : lowering.parameters()) {
       emitter.bind(binding.value, state.parameters->at(binding.name).data());
@@ -74,7 +80,8 @@ struct TrainingProgram::Impl {
   TrainingLowering lowering;
   int batch = 0;
   std::size_t forward_steps = 0;
-  bool has_values = false;  // of a forward pass whose boundary is still there
+  bool has_values = false;           // of a forward pass whose boundary is still there
+  std::vector<const float*> summed;  // the boundary of which the updates of wide kernels summed the products
   Tensor logits;
   Parameters gradients;
   std::map<NodeId, Watched> watched;
@@ -138,33 +145,49 @@ std::set<std::string> TrainingProgram::trainable() const {
   return names;
 }
 
-std::vector<OuterProduct> TrainingProgram::factored_gradients() const {
+std::vector<OuterProduct> TrainingProgram::factored_gradients(std::span<const float* const> next) {
+  if (!next.empty()) {
+    impl_->require_boundary(next.size());
+  }
   std::vector<OuterProduct> products;
   for (const auto& factored : impl_->lowering.factored()) {
-    products.push_back({.parameter = factored.name,
-                        .source = floats(factored.source),
-                        .diff = floats(factored.diff),
-                        .rows = factored.rows,
-                        .inputs = factored.inputs,
-                        .outputs = factored.outputs});
+    OuterProduct& product = products.emplace_back(OuterProduct{.parameter = factored.name,
+                                                               .source = floats(factored.source),
+                                                               .diff = floats(factored.diff),
+                                                               .rows = factored.rows,
+                                                               .inputs = factored.inputs,
+                                                               .outputs = factored.outputs});
+    if (!next.empty() && factored.wide.boundary) {
+      product.next = {.source = next[*factored.wide.boundary],
+                      .sums = floats(factored.wide.sums),
+                      .rows = factored.rows,
+                      .inputs = factored.inputs,
+                      .outputs = factored.outputs};
+    }
   }
+  impl_->summed.assign(next.begin(), next.end());
   return products;
+}
+
+bool TrainingProgram::takes_next() const {
+  const auto& factored = impl_->lowering.factored();
+  return std::any_of(factored.begin(), factored.end(),
+                     [](const FactoredGradient& gradient) { return gradient.wide.boundary.has_value(); });
 }
 
 const Tensor& TrainingProgram::value_of(NodeId id) const { return impl_->watched_at(id).value; }
 const Tensor& TrainingProgram::gradient_of(NodeId id) const { return impl_->watched_at(id).gradient; }
 
 const Tensor& TrainingProgram::forward(std::span<const float* const> boundary, std::uint64_t step) {
-  const auto& values = impl_->lowering.boundary_values();
-  if (boundary.size() != values.size()) {
-    throw Error(
-        fmt::format("[engine] expected {} boundary tensors; received {}", values.size(), boundary.size()));
-  }
+  impl_->require_boundary(boundary.size());
   at_border("the forward pass", [&] {
+    const auto& values = impl_->lowering.boundary_values();
     for (std::size_t i = 0; i < values.size(); ++i) {
       impl_->emitter.bind(values[i], boundary[i]);
     }
     impl_->state.step = step;
+    impl_->state.has_sums = std::ranges::equal(boundary, impl_->summed);
+    impl_->summed.clear();
     impl_->bind_parameters();
     impl_->emitter.run(0, impl_->forward_steps);
   });
@@ -198,6 +221,8 @@ std::vector<StepReport> TrainingProgram::report(int measured_runs) {
   Parameters& original = *impl_->state.parameters;
   Parameters copy = original;
   impl_->state.parameters = &copy;
+  impl_->state.has_sums = false;
+  impl_->summed.clear();
   impl_->has_values = false;
   impl_->bind_parameters();
   auto report =

@@ -2,6 +2,7 @@
 #include "train/boundary_source.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -15,10 +16,6 @@ class TableSource : public BoundarySource {
     if (dataset != nullptr && !labels_.empty()) {
       count_through(*dataset);
     }
-    for (const std::int64_t size : table_.sizes) {
-      rows_.emplace_back(Shape{batch, size});
-      gathered_.tensors.push_back(rows_.back().data());
-    }
   }
 
   const std::vector<int>& labels() const override { return labels_; }
@@ -26,20 +23,22 @@ class TableSource : public BoundarySource {
   void begin(std::vector<LoaderItem> items) override {
     items_ = std::move(items);
     position_ = 0;
+    coming_.reset();
   }
 
   const BoundaryBatch* next() override {
-    if (position_ == items_.size()) {
-      return nullptr;
+    if (!coming_) {
+      return gather(gathered_[current_]);
     }
-    gathered_.labels.clear();
-    for (; position_ < items_.size() && gathered_.labels.size() < batch_; ++position_) {
-      if (const float* record = record_of(items_[position_])) {
-        gather(record, static_cast<std::int64_t>(gathered_.labels.size()));
-        gathered_.labels.push_back(labels_[static_cast<std::size_t>(items_[position_].sample)]);
-      }
+    current_ = 1 - current_;
+    return *std::exchange(coming_, std::nullopt);
+  }
+
+  const BoundaryBatch* coming() override {
+    if (!coming_) {
+      coming_ = gather(gathered_[1 - current_]);
     }
-    return gathered_.labels.empty() ? nullptr : &gathered_;
+    return *coming_;
   }
 
  private:
@@ -59,12 +58,32 @@ class TableSource : public BoundarySource {
     return row < 0 ? nullptr : table_.records[static_cast<std::size_t>(row) * table_.views + view];
   }
 
-  void gather(const float* record, std::int64_t row) {
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
-      const std::int64_t size = table_.sizes[i];
-      std::copy_n(record, size, rows_[i].data() + row * size);
-      record += size;
+  struct Gathered {
+    std::vector<Tensor> rows;  // made at its first use
+    BoundaryBatch batch;
+  };
+
+  // Null at the end.
+  const BoundaryBatch* gather(Gathered& to) {
+    if (to.rows.empty()) {
+      for (const std::int64_t size : table_.sizes) {
+        to.rows.emplace_back(Shape{static_cast<std::int64_t>(batch_), size});
+        to.batch.tensors.push_back(to.rows.back().data());
+      }
     }
+    to.batch.labels.clear();
+    for (; position_ < items_.size() && to.batch.labels.size() < batch_; ++position_) {
+      if (const float* record = record_of(items_[position_])) {
+        const auto row = static_cast<std::int64_t>(to.batch.labels.size());
+        for (std::size_t i = 0; i < to.rows.size(); ++i) {
+          const std::int64_t size = table_.sizes[i];
+          std::copy_n(record, size, to.rows[i].data() + row * size);
+          record += size;
+        }
+        to.batch.labels.push_back(labels_[static_cast<std::size_t>(items_[position_].sample)]);
+      }
+    }
+    return to.batch.labels.empty() ? nullptr : &to.batch;
   }
 
   BoundaryTable table_;
@@ -73,8 +92,9 @@ class TableSource : public BoundarySource {
   std::size_t batch_ = 0;
   std::vector<LoaderItem> items_;
   std::size_t position_ = 0;
-  std::vector<Tensor> rows_;
-  BoundaryBatch gathered_;
+  std::array<Gathered, 2> gathered_;
+  std::size_t current_ = 0;
+  std::optional<const BoundaryBatch*> coming_;  // when it is gathered
 };
 
 class LiveSource : public BoundarySource {

@@ -26,6 +26,9 @@ class BoundarySource {
   virtual void begin(std::vector<LoaderItem> items) = 0;
   // Null at the end. Valid until the next call.
   virtual const BoundaryBatch* next() = 0;
+  // What the next call of next() gives, in the same memory, while the last batch stays as it is. Null at the
+  // end, and where it would have to be computed.
+  virtual const BoundaryBatch* coming() { return nullptr; }
 };
 
 // The boundary tensors of every readable sample.

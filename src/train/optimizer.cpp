@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "core/lanes.h"
+#include "core/root_quotient.h"
 #include "headstart/error.h"
 #include "headstart/text.h"
 
@@ -86,38 +88,53 @@ struct RmspropRule {
   float rate = 0.0F, rho = 0.0F, momentum = 0.0F, epsilon = 0.0F;
 };
 
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void rmsprop_update(
-    float* __restrict weights, const float* __restrict gradient, float* __restrict square, std::size_t count,
-    RmspropRule rule) {
-  for (std::size_t i = 0; i < count; ++i) {
-    square[i] = rule.rho * square[i] + (1.0F - rule.rho) * gradient[i] * gradient[i];
-    weights[i] -= rule.rate * gradient[i] / (std::sqrt(square[i]) + rule.epsilon);
-  }
-}
-
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void rmsprop_momentum_update(
-    float* __restrict weights, const float* __restrict gradient, float* __restrict square,
-    float* __restrict velocity, std::size_t count, RmspropRule rule) {
-  for (std::size_t i = 0; i < count; ++i) {
-    square[i] = rule.rho * square[i] + (1.0F - rule.rho) * gradient[i] * gradient[i];
-    velocity[i] =
-        rule.momentum * velocity[i] + rule.rate * gradient[i] / (std::sqrt(square[i]) + rule.epsilon);
-    weights[i] -= velocity[i];
-  }
+// Without a velocity where it is null.
+void rmsprop_update(float* weights, const float* gradient, float* square, float* velocity, std::size_t count,
+                    const RmspropRule& rule) {
+  vectorized([=]<typename L>() __attribute__((always_inline)) {
+    for_lanes<L>(
+        static_cast<std::int64_t>(count), [=]<typename V>(std::int64_t i) __attribute__((always_inline)) {
+          typename V::Floats w, g, s, change;
+          V::get(weights + i, w);
+          V::get(gradient + i, g);
+          V::get(square + i, s);
+          s = rule.rho * s + (1.0F - rule.rho) * g * g;
+          V::put(square + i, s);
+          root_quotient<V>(g, s, rule.epsilon, change);
+          change *= rule.rate;
+          if (velocity != nullptr) {
+            typename V::Floats v;
+            V::get(velocity + i, v);
+            change += rule.momentum * v;
+            V::put(velocity + i, change);
+          }
+          V::put(weights + i, w - change);
+        });
+  });
 }
 
 struct AdamRule {
   float rate = 0.0F, beta_1 = 0.0F, beta_2 = 0.0F, epsilon = 0.0F;
 };
 
-[[gnu::target_clones("avx512f", "arch=x86-64-v3", "default")]] void adam_update(
-    float* __restrict weights, const float* __restrict gradient, float* __restrict mean,
-    float* __restrict square, std::size_t count, AdamRule rule) {
-  for (std::size_t i = 0; i < count; ++i) {
-    mean[i] += (gradient[i] - mean[i]) * (1.0F - rule.beta_1);
-    square[i] += (gradient[i] * gradient[i] - square[i]) * (1.0F - rule.beta_2);
-    weights[i] -= rule.rate * mean[i] / (std::sqrt(square[i]) + rule.epsilon);
-  }
+void adam_update(float* weights, const float* gradient, float* mean, float* square, std::size_t count,
+                 const AdamRule& rule) {
+  vectorized([=]<typename L>() __attribute__((always_inline)) {
+    for_lanes<L>(
+        static_cast<std::int64_t>(count), [=]<typename V>(std::int64_t i) __attribute__((always_inline)) {
+          typename V::Floats w, g, m, s, change;
+          V::get(weights + i, w);
+          V::get(gradient + i, g);
+          V::get(mean + i, m);
+          V::get(square + i, s);
+          m += (g - m) * (1.0F - rule.beta_1);
+          s += (g * g - s) * (1.0F - rule.beta_2);
+          V::put(mean + i, m);
+          V::put(square + i, s);
+          root_quotient<V>(m, s, rule.epsilon, change);
+          V::put(weights + i, w - rule.rate * change);
+        });
+  });
 }
 
 // update(first, count) of pieces that the engine's threads share.
@@ -129,20 +146,28 @@ void in_pieces(std::size_t count, const Update& update) {
   }
 }
 
-// update(rows, first, count) with a few rows of the product at a time.
+// update(rows, first, count) with a few rows of the product at a time, and what the next product makes of the
+// kernel's rows when they are new.
 template <typename Update>
-void update_by_rows(const OuterProduct& product, const Update& update) {
-  const std::int64_t outputs = product.outputs;
+void update_by_rows(const OuterProduct& product, const float* kernel, const Update& update) {
+  constexpr std::int64_t kAtOnce = WideProduct::kAtOnce;
+  const std::int64_t inputs = product.inputs, outputs = product.outputs;
   const OuterProductRows gradient(product);
-#pragma omp parallel if (static_cast <std::size_t>(product.inputs * outputs) > kParallelSize)
+#pragma omp parallel if (static_cast <std::size_t>(inputs * outputs) > kParallelSize)
   {
-    std::vector<float> rows(static_cast<std::size_t>(OuterProductRows::kMost * outputs));
+    std::vector<float> rows(static_cast<std::size_t>(kAtOnce * outputs));
 #pragma omp for schedule(static)
-    for (std::int64_t first = 0; first < product.inputs; first += OuterProductRows::kMost) {
-      const std::int64_t count = std::min(OuterProductRows::kMost, product.inputs - first);
-      gradient.compute(first, count, rows.data());
-      update(rows.data(), static_cast<std::size_t>(first * outputs),
-             static_cast<std::size_t>(count * outputs));
+    for (std::int64_t piece = 0; piece < WideProduct::piece_count(inputs); ++piece) {
+      const std::int64_t end = WideProduct::first_of_piece(inputs, piece + 1);
+      for (std::int64_t first = WideProduct::first_of_piece(inputs, piece); first < end; first += kAtOnce) {
+        const std::int64_t count = std::min(kAtOnce, end - first);
+        gradient.compute(first, count, rows.data());
+        update(rows.data(), static_cast<std::size_t>(first * outputs),
+               static_cast<std::size_t>(count * outputs));
+        if (product.next.source != nullptr) {
+          product.next.add(piece, first, count, kernel + first * outputs);
+        }
+      }
     }
   }
 }
@@ -277,11 +302,8 @@ void Optimizer::Update::operator()(const float* gradient, std::size_t first, std
     case OptimizerKind::rmsprop: {
       const RmspropRule rule{
           .rate = rate, .rho = static_cast<float>(options.rho), .momentum = momentum, .epsilon = epsilon};
-      if (velocity != nullptr) {
-        rmsprop_momentum_update(weights + first, gradient, square + first, velocity + first, count, rule);
-      } else {
-        rmsprop_update(weights + first, gradient, square + first, count, rule);
-      }
+      rmsprop_update(weights + first, gradient, square + first,
+                     velocity != nullptr ? velocity + first : nullptr, count, rule);
       return;
     }
     case OptimizerKind::adam:
@@ -348,7 +370,7 @@ void Optimizer::step(Parameters& parameters, Parameters& gradients, double rate_
   for (const OuterProduct& product : factored) {
     const Update update = update_of(product.parameter, parameters.at(product.parameter),
                                     {product.inputs, product.outputs}, common);
-    update_by_rows(product, update);
+    update_by_rows(product, update.weights, update);
   }
 }
 

@@ -50,6 +50,7 @@ class Stage {
   TrainingProgram& program_for(std::size_t size);
   std::span<const float> adjusted(std::span<const float> logits);
   LossValue loss_of_batch(const BoundaryBatch& batch, TrainingProgram& program);
+  std::vector<OuterProduct> factored_gradients(TrainingProgram& program, const BoundaryBatch& batch);
   void update_parameters(int step, Parameters& gradients, std::span<const OuterProduct> factored);
   bool train_epoch(EpochProgress& progress);
   void validate(EpochProgress& progress);
@@ -180,6 +181,14 @@ void Stage::update_parameters(int step, Parameters& gradients, std::span<const O
   }
 }
 
+// With what the wide layers make of the next batch, when it is at hand as it will be and for the same
+// program.
+std::vector<OuterProduct> Stage::factored_gradients(TrainingProgram& program, const BoundaryBatch& batch) {
+  const BoundaryBatch* coming = mixer_->on() || !program.takes_next() ? nullptr : train_->coming();
+  const bool is_alike = coming != nullptr && coming->labels.size() == batch.labels.size();
+  return program.factored_gradients(is_alike ? coming->tensors : std::span<const float* const>());
+}
+
 void Stage::train_step(const BoundaryBatch& batch, EpochProgress& progress) {
   RunState& state = session_.state;
   TrainingProgram& program = program_for(batch.labels.size());
@@ -196,7 +205,7 @@ void Stage::train_step(const BoundaryBatch& batch, EpochProgress& progress) {
   }
   program.backward(diff_logits_.data());
   if (options_.accumulate == 1) {
-    update_parameters(progress.step, program.gradients(), program.factored_gradients());
+    update_parameters(progress.step, program.gradients(), factored_gradients(program, batch));
   } else {
     accumulated_.add(program.gradients(), batch.labels.size());
     if (accumulated_.batches() == options_.accumulate) {

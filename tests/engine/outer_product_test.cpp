@@ -13,7 +13,7 @@ namespace headstart {
 namespace {
 
 TEST(OuterProduct, RowsEqualTheLoops) {
-  constexpr std::int64_t kMost = OuterProductRows::kMost;
+  constexpr std::int64_t kMost = WideProduct::kAtOnce;
   for (const std::int64_t outputs : {1, 2, 31, 32, 33, 64, 257}) {
     for (const std::int64_t rows : {1, 3, 20, 64}) {
       constexpr std::int64_t kInputs = 2 * kMost + 7;  // two passes and a rest
