@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "commands.h"
+#include "headstart/summary.h"
 #include "headstart/text.h"
 #include "headstart/weights.h"
 #include "headstart/zoo.h"
@@ -36,6 +37,16 @@ std::string percent(const std::optional<double>& value) {
   return value ? fmt::format("{:.1f}", *value) : "-";
 }
 
+// Of one image at the usual size.
+std::int64_t multiply_adds_of(const Architecture& row) {
+  return summarize(build_architecture(row, {})).multiply_adds;
+}
+
+std::string work_text(std::int64_t multiply_adds) {
+  const auto count = static_cast<double>(multiply_adds);
+  return count < 1e9 ? fmt::format("{:.3g} M", count / 1e6) : fmt::format("{:.3g} G", count / 1e9);
+}
+
 template <typename T>
 Json optional_json(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -55,6 +66,7 @@ void print_models_json() {
                     {"parameters", row.parameters},
                     {"depth", optional_json(row.depth)},
                     {"size_bytes", row.parameters * kBytesPerParameter},
+                    {"multiply_adds", multiply_adds_of(row)},
                     {"input_size", row.input_size},
                     {"top1", optional_json(row.top1)},
                     {"top5", optional_json(row.top5)},
@@ -70,6 +82,7 @@ void print_models_table() {
     rows.push_back({row.name, flavour_name(row), with_thousands(row.parameters),
                     row.depth ? fmt::format("{}", *row.depth) : "-",
                     fmt::format("{:.1f} MB", static_cast<double>(row.parameters * kBytesPerParameter) / 1e6),
+                    work_text(multiply_adds_of(row)),
                     fmt::format("{0}x{0}x{1}", row.input_size, row.channels), percent(row.top1),
                     percent(row.top5), cached_text(row)});
   }
@@ -78,6 +91,7 @@ void print_models_table() {
                {"parameters", Align::right},
                {"depth", Align::right},
                {"size", Align::right},
+               {"mult-adds", Align::right},
                {"input", Align::right},
                {"top-1", Align::right},
                {"top-5", Align::right},
@@ -88,8 +102,8 @@ void print_models_table() {
 }  // namespace
 
 void add_models(CLI::App& program) {
-  auto* command =
-      program.add_subcommand("models", "The networks: parameters, depth, size, input, published accuracy");
+  auto* command = program.add_subcommand(
+      "models", "The networks: parameters, depth, size, work, input, published accuracy");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "One JSON document");
   command->footer(
@@ -97,7 +111,9 @@ void add_models(CLI::App& program) {
       "but\n"
       "not everywhere); a network that the table did not have shows -. Parameters are the published "
       "figures:\n"
-      "torchvision's leave out the statistics of norms, which `summary` counts as Keras does. Of weights\n"
+      "torchvision's leave out the statistics of norms, which `summary` counts as Keras does.\n"
+      "Mult-adds are the millions (M) or billions (G) of multiplications, with as many additions, that an\n"
+      "image takes. Of weights\n"
       "`cached, no top` are those that `train` needs, not `predict`.\n\nExample:\n  "
       "headstart models");
   command->callback([json] { *json ? print_models_json() : print_models_table(); });

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "headstart/head.h"
 #include "headstart/summary.h"
+#include "headstart/text.h"
 #include "model_options.h"
 #include "output.h"
 
@@ -17,6 +18,7 @@ struct SummaryOptions {
   ModelRequest request{};
   std::string head, freeze;  // freeze: empty where nothing is said
   bool expand = false;
+  bool multiply_adds = false;
   bool json = false;
 };
 
@@ -25,9 +27,13 @@ Json layer_json(const SummaryRow& row) {
   for (const auto extent : row.output_shape) {
     shape.push_back(extent);
   }
-  return {{"name", row.name},           {"type", row.type},
-          {"output_shape", shape},      {"parameters", row.parameters},
-          {"trainable", row.trainable}, {"inputs", row.inputs}};
+  return {{"name", row.name},
+          {"type", row.type},
+          {"output_shape", shape},
+          {"parameters", row.parameters},
+          {"trainable", row.trainable},
+          {"inputs", row.inputs},
+          {"multiply_adds", row.multiply_adds}};
 }
 
 Json preprocessing_json(const Preprocessing& preprocessing) {
@@ -52,6 +58,7 @@ Json summary_json(const Summary& summary, const Preprocessing& preprocessing) {
           {"trainable_parameters", summary.trainable_parameters},
           {"non_trainable_parameters", summary.non_trainable_parameters},
           {"trainable_weights", summary.trainable_tensors},
+          {"multiply_adds", summary.multiply_adds},
           {"preprocessing", preprocessing_json(preprocessing)}};
 }
 
@@ -95,8 +102,11 @@ void print_summary(const SummaryOptions& options) {
   if (options.json) {
     print_json(summary_json(summary, model.preprocessing));
   } else {
-    fmt::print("{}Layers: {}\nTrainable weights: {}\n", to_text(summary), summary.rows.size(),
-               summary.trainable_tensors);
+    const auto columns =
+        options.multiply_adds ? SummaryColumns::with_multiply_adds : SummaryColumns::as_keras;
+    fmt::print("{}Layers: {}\nTrainable weights: {}\nMultiply-adds of an image: {}\n",
+               to_text(summary, columns), summary.rows.size(), summary.trainable_tensors,
+               with_thousands(summary.multiply_adds));
   }
 }
 
@@ -118,11 +128,14 @@ void add_summary(CLI::App& program) {
                    "all, none, or what comes before a layer; with --head: of the base (all)")
       ->type_name("all|none|NAME");
   command->add_flag("--expand", options->expand, "The layers of a nested base in place of one row for it");
+  command->add_flag("--multiply-adds", options->multiply_adds,
+                    "A column with the multiply-adds of every layer for one image");
   command->add_flag("--json", options->json, "One JSON document");
   command->footer(
       "Examples:\n"
       "  headstart summary vgg16 --no-top --input-size 150\n"
       "  headstart summary inception_v3 --no-top --freeze all\n"
+      "  headstart summary mobilenet --multiply-adds\n"
       "  headstart summary vgg16 --input-size 150 --head flatten,dense:256:relu,dense\n"
       "  headstart summary none --input-size 28x28x1 --classes 10 \\\n"
       "      --head conv:8:5:same,maxpool,dropout:0.25,flatten,dense:256:relu,dense");

@@ -2,11 +2,11 @@
 #include "headstart/summary.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <utility>
 
 #include "graph/keras_order.h"
+#include "headstart/multiply_adds.h"
 #include "headstart/text.h"
 
 namespace headstart {
@@ -64,8 +64,7 @@ void count_parameters(const Graph& graph, NodeId id, SummaryRow& row, Summary& s
 
 // --- text ---
 
-constexpr std::size_t kColumns = 4;
-using Line = std::array<std::string, kColumns>;
+using Line = std::vector<std::string>;
 
 std::string batch_shape(const Shape& shape) {
   std::string text = "(None";
@@ -83,13 +82,30 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-std::string aligned(const Line& line, const std::array<std::size_t, kColumns>& widths) {
+std::string aligned(const Line& line, const std::vector<std::size_t>& widths) {
   std::string text;
-  for (std::size_t column = 0; column < kColumns; ++column) {
+  for (std::size_t column = 0; column < line.size(); ++column) {
     text += " " + line[column] + std::string(widths[column] - line[column].size(), ' ');
   }
   text.erase(text.find_last_not_of(' ') + 1);
   return text + "\n";
+}
+
+Line header(SummaryColumns columns) {
+  Line line{"Layer (type)", "Output Shape", "Param #", "Connected to"};
+  if (columns == SummaryColumns::with_multiply_adds) {
+    line.insert(line.end() - 1, "Mult-adds");
+  }
+  return line;
+}
+
+Line line_of(const SummaryRow& row, SummaryColumns columns) {
+  Line line{row.name + " (" + row.type + ")", batch_shape(row.output_shape), std::to_string(row.parameters),
+            joined(row.inputs)};
+  if (columns == SummaryColumns::with_multiply_adds) {
+    line.insert(line.end() - 1, with_thousands(row.multiply_adds));
+  }
+  return line;
 }
 
 }  // namespace
@@ -103,6 +119,8 @@ Summary summarize(const Graph& graph, NestedModels nested) {
     SummaryRow& row = layout.rows[layout.row_of_node[i]];
     row.trainable = row.trainable || node.trainable;
     count_parameters(graph, static_cast<NodeId>(i), row, summary);
+    row.multiply_adds += multiply_adds(graph, static_cast<NodeId>(i));
+    summary.multiply_adds += multiply_adds(graph, static_cast<NodeId>(i));
     for (const NodeId input : node.inputs) {
       const std::size_t source = layout.row_of_node[static_cast<std::size_t>(input)];
       if (source != layout.row_of_node[i]) {
@@ -121,19 +139,18 @@ Summary summarize(const Graph& graph, NestedModels nested) {
   return summary;
 }
 
-std::string to_text(const Summary& summary) {
-  std::vector<Line> lines{{"Layer (type)", "Output Shape", "Param #", "Connected to"}};
+std::string to_text(const Summary& summary, SummaryColumns columns) {
+  std::vector<Line> lines{header(columns)};
   for (const SummaryRow& row : summary.rows) {
-    lines.push_back({row.name + " (" + row.type + ")", batch_shape(row.output_shape),
-                     std::to_string(row.parameters), joined(row.inputs)});
+    lines.push_back(line_of(row, columns));
   }
-  std::array<std::size_t, kColumns> widths{};
+  std::vector<std::size_t> widths(lines.front().size());
   for (const Line& line : lines) {
-    for (std::size_t column = 0; column < kColumns; ++column) {
+    for (std::size_t column = 0; column < line.size(); ++column) {
       widths[column] = std::max(widths[column], line[column].size() + 2);
     }
   }
-  std::size_t total = kColumns;
+  std::size_t total = widths.size();
   for (const std::size_t width : widths) {
     total += width;
   }

@@ -3,6 +3,8 @@
 
 #include <variant>
 
+#include "headstart/multiply_adds.h"
+
 namespace headstart {
 
 bool trains_convolutions(const Graph& graph, const Partition& cut) {
@@ -32,12 +34,7 @@ bool takes_factored_gradients(int accumulate, const OptimizerOptions& optimizer)
 double multiplications_of_step(const Graph& graph, const Partition& cut, int batch) {
   double count = 0.0;
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
-    const Node& node = graph.nodes()[i];
-    const double positions =
-        node.shape.size() == 3 ? static_cast<double>(node.shape[0] * node.shape[1]) : 1.0;
-    for (const ParameterSpec& spec : parameter_specs(graph, static_cast<NodeId>(i))) {
-      count += cut.frozen[i] ? 0.0 : 3.0 * positions * static_cast<double>(element_count(spec.shape));
-    }
+    count += cut.frozen[i] ? 0.0 : 3.0 * static_cast<double>(multiply_adds(graph, static_cast<NodeId>(i)));
   }
   return count * batch;
 }

@@ -73,20 +73,26 @@ TEST_F(CommandsTest, Models) {
   ASSERT_GE(list.size(), 10U);
   EXPECT_TRUE(has_keys(
       list[0], {"name", "parameters", "depth", "size_bytes", "input_size", "top1", "top5", "cached"}));
+  const auto vgg16 =
+      std::find_if(list.begin(), list.end(), [](const json& row) { return row["name"] == "vgg16"; });
+  EXPECT_EQ((*vgg16)["multiply_adds"], 15'470'264'320);
 }
 
 TEST_F(CommandsTest, ModelsTable) {
   const auto result = run_program({"models"});
   EXPECT_EQ(result.status, 0);
   EXPECT_NE(result.output.find("138,357,544"), std::string::npos) << result.output;
+  EXPECT_NE(result.output.find(" 15.5 G "), std::string::npos) << result.output;
 }
 
 TEST_F(CommandsTest, SummaryOfTheNotesBase) {
   const auto summary = document({"summary", "vgg16", "--no-top", "--input-size", "150", "--json"});
+  EXPECT_EQ(summary["multiply_adds"], 6'615'491'328);
   EXPECT_EQ(summary["parameters"], 14'714'688);
   EXPECT_TRUE(has_keys(summary, {"name", "trainable_parameters", "non_trainable_parameters"}));
   const auto& layer = summary["layers"].back();
-  EXPECT_TRUE(has_keys(layer, {"name", "type", "output_shape", "parameters", "trainable", "inputs"}));
+  EXPECT_TRUE(has_keys(
+      layer, {"name", "type", "output_shape", "parameters", "trainable", "inputs", "multiply_adds"}));
   EXPECT_EQ(layer["name"], "block5_pool");
   EXPECT_EQ(layer["output_shape"], json::parse("[null, 4, 4, 512]"));
 }

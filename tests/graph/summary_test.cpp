@@ -89,5 +89,15 @@ TEST(Summary, TextReadsAsKeras) {
   EXPECT_EQ(to_text(summarize(nested_classifier())), expected);
 }
 
+TEST(Summary, TextHasTheMultiplyAddsWhenAsked) {
+  const Summary summary = summarize(nested_classifier());
+  EXPECT_EQ(summary.multiply_adds, 36 * 9 * 3 * 4 + 36 * 4 * 4 + 144 * 2);
+  const std::string text = to_text(summary, SummaryColumns::with_multiply_adds);
+  EXPECT_NE(text.find(" base (Functional)      (None, 6, 6, 4)   148       4,464       input_1\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("Param #   Mult-adds   Connected to\n"), std::string::npos) << text;
+}
+
 }  // namespace
 }  // namespace headstart
