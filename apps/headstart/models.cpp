@@ -111,9 +111,10 @@ void add_models(CLI::App& program) {
       "but\n"
       "not everywhere); a network that the table did not have shows -. Parameters are the published "
       "figures:\n"
-      "torchvision's leave out the statistics of norms, which `summary` counts as Keras does.\n"
-      "Mult-adds are the millions (M) or billions (G) of multiplications, with as many additions, that an\n"
-      "image takes. Of weights\n"
+      "torchvision's leave out the statistics of norms, which `summary` counts as Keras does. Mult-adds are "
+      "the\n"
+      "millions (M) or billions (G) of multiplications, with as many additions, that an image takes. Of "
+      "weights\n"
       "`cached, no top` are those that `train` needs, not `predict`.\n\nExample:\n  "
       "headstart models");
   command->callback([json] { *json ? print_models_json() : print_models_table(); });
