@@ -54,7 +54,7 @@ class Optimizer {
   // One step over every gradient (scaled in place when they are clipped); `rate_factor` scales the learning
   // rate (a schedule's value). Of `factored` ones a few rows at a time are computed and used while they are
   // in the cache; they cannot be clipped. Throws Error when a gradient is not among `trainable`, or it or
-  // the parameter has another size.
+  // the parameter has another size, or a factored one more rows than it may.
   void step(Parameters& parameters, Parameters& gradients, double rate_factor = 1.0,
             std::span<const OuterProduct> factored = {});
 

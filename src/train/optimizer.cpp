@@ -368,6 +368,10 @@ void Optimizer::step(Parameters& parameters, Parameters& gradients, double rate_
               [&](std::size_t first, std::size_t count) { update(values + first, first, count); });
   }
   for (const OuterProduct& product : factored) {
+    if (product.rows > WideProduct::kMostRows) {
+      throw Error(fmt::format("[optimizer] expected factored gradients of at most {} rows; received {} of {}",
+                              WideProduct::kMostRows, product.rows, product.parameter));
+    }
     const Update update = update_of(product.parameter, parameters.at(product.parameter),
                                     {product.inputs, product.outputs}, common);
     update_by_rows(product, update.weights, update);

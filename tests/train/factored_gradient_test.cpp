@@ -139,6 +139,20 @@ TEST(OuterProduct, IsNotForClippedGradients) {
   set_engine_threads(0);
 }
 
+TEST(OuterProduct, OfTooManyRowsIsRefused) {
+  Parameters parameters, none;
+  parameters.insert("kernel", Tensor(Shape{4, 3}));
+  Optimizer optimizer({.kind = OptimizerKind::sgd}, parameters);
+  const Tensor source({65, 4}), diff({65, 3});
+  const OuterProduct product{.parameter = "kernel",
+                             .source = source.data(),
+                             .diff = diff.data(),
+                             .rows = 65,
+                             .inputs = 4,
+                             .outputs = 3};
+  EXPECT_THROW(optimizer.step(parameters, none, 1.0, {&product, 1}), Error);
+}
+
 TEST(OuterProduct, IsNotForManyRows) {
   const Graph graph = wide_head();
   Parameters parameters = initialize(graph, 3);
