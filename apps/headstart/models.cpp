@@ -107,15 +107,12 @@ void add_models(CLI::App& program) {
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "One JSON document");
   command->footer(
-      "Depth counts layers as Keras's first table of its networks did (activations and normalisations too, "
-      "but\n"
-      "not everywhere); a network that the table did not have shows -. Parameters are the published "
-      "figures:\n"
-      "torchvision's leave out the statistics of norms, which `summary` counts as Keras does. Mult-adds are "
-      "the\n"
-      "millions (M) or billions (G) of multiplications, with as many additions, that an image takes. Of "
-      "weights\n"
-      "`cached, no top` are those that `train` needs, not `predict`.\n\nExample:\n  "
+      "Depth counts layers as Keras's first table of its networks did (activations and normalisations\n"
+      "too, but not everywhere); a network that the table did not have shows -. Parameters are the\n"
+      "published figures: torchvision's leave out the statistics of norms, which `summary` counts as\n"
+      "Keras does. Mult-adds are the millions (M) or billions (G) of multiplications, with as many\n"
+      "additions, that an image takes. Of weights `cached, no top` are those that `train` needs, not\n"
+      "`predict`.\n\nExample:\n  "
       "headstart models");
   command->callback([json] { *json ? print_models_json() : print_models_table(); });
 }

@@ -172,8 +172,8 @@ class TrainingProgram {
   Parameters& gradients();
   // Those that are not among them (Options::factored); they point into the program until the next forward.
   // `next`: the boundary of the next forward, if it is known, as it will be then. What the wide layers make
-  // of it is then computed by the optimizer's step, which has to follow, while it has their kernels at hand.
-  // Throws Error as forward.
+  // of it is then computed by the optimizer's step, which has to follow, while it has their kernels at hand;
+  // nothing else may change these before that forward. Throws Error as forward.
   std::vector<OuterProduct> factored_gradients(std::span<const float* const> next = {});
   bool takes_next() const;  // whether there are such layers of the boundary
   // Of a watched node, batch x shape, channels-last: its value after forward, and after backward the gradient

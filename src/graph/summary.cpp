@@ -119,8 +119,9 @@ Summary summarize(const Graph& graph, NestedModels nested) {
     SummaryRow& row = layout.rows[layout.row_of_node[i]];
     row.trainable = row.trainable || node.trainable;
     count_parameters(graph, static_cast<NodeId>(i), row, summary);
-    row.multiply_adds += multiply_adds(graph, static_cast<NodeId>(i));
-    summary.multiply_adds += multiply_adds(graph, static_cast<NodeId>(i));
+    const std::int64_t work = multiply_adds(graph, static_cast<NodeId>(i));
+    row.multiply_adds += work;
+    summary.multiply_adds += work;
     for (const NodeId input : node.inputs) {
       const std::size_t source = layout.row_of_node[static_cast<std::size_t>(input)];
       if (source != layout.row_of_node[i]) {
