@@ -18,7 +18,6 @@
 #include "headstart/error.h"
 #include "weights/ranges_json.h"
 #include "weights/safe_json.h"
-#include "weights/safetensors.h"
 
 namespace headstart {
 namespace {
@@ -83,12 +82,6 @@ std::vector<std::size_t> held_out_samples(const Dataset& photos, const fs::path&
   return found;
 }
 
-void insert_all(Parameters& target, const std::string& prefix, const Parameters& source) {
-  for (const auto& [name, tensor] : source) {
-    target.insert(prefix + name, tensor);
-  }
-}
-
 }  // namespace
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochRecord, epoch, stage, loss, accuracy, val_loss, val_accuracy,
@@ -96,12 +89,15 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochRecord, epoch, stage, loss, accuracy, va
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunState, stage, stage_epochs_done, stage_done, step, history, best_epoch,
                                    epochs_since_best, plateaus, epochs_on_plateau, optimizer_iterations)
 
-void save_checkpoint(const std::string& directory, const RunState& state, const std::string& fingerprint) {
-  Parameters tensors;
-  insert_all(tensors, kCurrent, state.current);
-  insert_all(tensors, kBest, state.best);
-  insert_all(tensors, kAverage, state.average);
-  insert_all(tensors, kOptimizer, state.optimizer);
+void save_checkpoint(const std::string& directory, const RunState& state, const TensorList& current,
+                     const Parameters& optimizer, const std::string& fingerprint) {
+  TensorList tensors;
+  for (const auto& [name, tensor] : current) {
+    tensors.emplace_back(kCurrent + name, tensor);
+  }
+  append(tensors, kBest, state.best);
+  append(tensors, kAverage, state.average);
+  append(tensors, kOptimizer, optimizer);
   const fs::path path = checkpoint_path(directory);
   fs::create_directories(path.parent_path());
   write_safetensors(path.string(), tensors,
@@ -110,7 +106,7 @@ void save_checkpoint(const std::string& directory, const RunState& state, const 
                      {"fingerprint", fingerprint}});
 }
 
-std::optional<RunState> load_checkpoint(const std::string& directory, const std::string& fingerprint) {
+std::optional<Checkpoint> load_checkpoint(const std::string& directory, const std::string& fingerprint) {
   const std::string path = checkpoint_path(directory).string();
   if (!fs::exists(path)) {
     return std::nullopt;
@@ -125,19 +121,21 @@ std::optional<RunState> load_checkpoint(const std::string& directory, const std:
         directory));
   }
   try {
-    auto state = json::parse(saved.metadata["state"]).get<RunState>();
+    Checkpoint checkpoint{
+        .state = json::parse(saved.metadata["state"]).get<RunState>(), .current = {}, .optimizer = {}};
+    RunState& state = checkpoint.state;
     state.best_ranges = ranges_from_json(saved.metadata["best_ranges"], "resume");
     for (auto& [name, tensor] : saved.tensors) {
-      for (const auto& [prefix, target] : {std::pair<std::string, Parameters*>{kCurrent, &state.current},
+      for (const auto& [prefix, target] : {std::pair<std::string, Parameters*>{kCurrent, &checkpoint.current},
                                            {kBest, &state.best},
                                            {kAverage, &state.average},
-                                           {kOptimizer, &state.optimizer}}) {
+                                           {kOptimizer, &checkpoint.optimizer}}) {
         if (name.starts_with(prefix)) {
           target->insert(name.substr(prefix.size()), tensor);
         }
       }
     }
-    return state;
+    return checkpoint;
   } catch (const json::exception& error) {
     throw Error(fmt::format("[resume] {} is damaged ({}); remove it to begin anew", path, error.what()));
   }

@@ -10,11 +10,12 @@
 #include "headstart/parameters.h"
 #include "headstart/ranges.h"
 #include "headstart/train.h"
+#include "weights/safetensors.h"
 
 namespace headstart {
 
-// Everything that changes while a run goes on; with the options and the initial model it is all that a
-// resumed run needs.
+// What changes while a run goes on; with the parameters, the optimizer's state, the options and the initial
+// model it is all that a resumed run needs.
 struct RunState {
   int stage = 0;              // 0: head, from 1: fine-tuning
   int stage_epochs_done = 0;  // of this stage
@@ -24,19 +25,23 @@ struct RunState {
   int best_epoch = 0;                       // EpochRecord::epoch
   int epochs_since_best = 0;                // of this stage
   int plateaus = 0, epochs_on_plateau = 0;  // of this stage
-  Parameters current, best;                 // what the run may change
+  Parameters best;                          // of what the run may change
   ValueRanges best_ranges;                  // for int8, those that `best` was validated with
   std::vector<float> best_logits;           // of the validation images; not in a checkpoint
-  Parameters average;                       // of `current`; empty when it is not asked for
-  Parameters optimizer;
+  Parameters average;                       // of the current ones; empty when it is not asked for
   std::int64_t optimizer_iterations = 0;
 };
 
-// `fingerprint` stands for the options, the network, the data and the frozen parameters: a checkpoint of
-// another run is refused.
-void save_checkpoint(const std::string& directory, const RunState& state, const std::string& fingerprint);
+// `current` are the parameters that the run may change. `fingerprint` stands for the options, the network,
+// the data and the frozen parameters: a checkpoint of another run is refused.
+void save_checkpoint(const std::string& directory, const RunState& state, const TensorList& current,
+                     const Parameters& optimizer, const std::string& fingerprint);
+struct Checkpoint {
+  RunState state;
+  Parameters current, optimizer;
+};
 // Empty when there is none.
-std::optional<RunState> load_checkpoint(const std::string& directory, const std::string& fingerprint);
+std::optional<Checkpoint> load_checkpoint(const std::string& directory, const std::string& fingerprint);
 
 // held_out.csv: paths and hashes of the photos that the training held out itself; null: it held none out.
 void write_held_out(const std::string& directory, const Dataset* held_out);

@@ -36,7 +36,8 @@ struct Session {
   std::vector<float> class_weights{};  // by label; empty: all 1
   std::vector<float> logit_offsets{};  // by unit, in training; empty: all 0
   RunState state{};
-  Clock::time_point next_save{};
+  Parameters resumed_optimizer{};  // its state in the checkpoint, until the stage takes it over
+  std::optional<Clock::time_point> next_save{};
 };
 
 // One stage: cuts the graph, gets features, trains epoch by epoch from where `session.state` stands.

@@ -42,12 +42,20 @@ std::set<std::string> changing_parameters(const Graph& graph, BatchNormMode batc
   return names;
 }
 
-Parameters copy_of(const Parameters& parameters, const std::set<std::string>& names) {
-  Parameters copy;
+TensorList list_of(const Parameters& parameters, const std::set<std::string>& names) {
+  TensorList list;
   for (const auto& [name, tensor] : parameters) {
     if (names.contains(name)) {
-      copy.insert(name, tensor);
+      list.emplace_back(name, &tensor);
     }
+  }
+  return list;
+}
+
+Parameters copy_of(const Parameters& parameters, const std::set<std::string>& names) {
+  Parameters copy;
+  for (const auto& [name, tensor] : list_of(parameters, names)) {
+    copy.insert(name, *tensor);
   }
   return copy;
 }

@@ -8,12 +8,14 @@
 #include "headstart/graph.h"
 #include "headstart/parameters.h"
 #include "headstart/train.h"
+#include "weights/safetensors.h"
 
 namespace headstart {
 
 // Trainable parameters of trainable nodes; with BatchNormMode::training their moving statistics too.
 std::set<std::string> changing_parameters(const Graph& graph, BatchNormMode batch_norm);
 
+TensorList list_of(const Parameters& parameters, const std::set<std::string>& names);
 Parameters copy_of(const Parameters& parameters, const std::set<std::string>& names);
 // Values in place: programs that read `target` by reference see them. Throws Error for tensors that `target`
 // does not have, or has in other shapes.

@@ -57,7 +57,10 @@ class Stage {
   void train_step(const BoundaryBatch& batch, EpochProgress& progress);
   void finish_epoch(EpochProgress& progress);
   bool is_better(const EpochRecord& record) const;
-  void save_when_due(Clock::time_point now);
+  void keep_best();
+  void expect_first_save();
+  void save_next_after(double saving);  // the seconds that saving takes
+  void save_when_due();
   void report_frozen(const FrozenReport& before);
 
   Session& session_;
@@ -293,7 +296,7 @@ void Stage::finish_epoch(EpochProgress& progress) {
     state.best_epoch = record.epoch;
     state.best_logits = evaluator_->logits();
     state.best_ranges = session_.model.ranges;
-    state.best = copy_of(session_.model.parameters, session_.changing);
+    keep_best();
   }
   state.epochs_since_best = better ? 0 : state.epochs_since_best + 1;
   state.epochs_on_plateau = better ? 0 : state.epochs_on_plateau + 1;
@@ -311,24 +314,53 @@ void Stage::finish_epoch(EpochProgress& progress) {
   }
 }
 
-// Often enough that a kill costs little, seldom enough that saving takes a small share of the time.
-void Stage::save_when_due(Clock::time_point now) {
-  if (options_.out_directory.empty() || (now < session_.next_save && !session_.state.stage_done)) {
+// In place once there is one.
+void Stage::keep_best() {
+  RunState& state = session_.state;
+  if (state.best.size() == 0) {
+    state.best = copy_of(session_.model.parameters, session_.changing);
     return;
   }
-  RunState& state = session_.state;
-  state.current = copy_of(session_.model.parameters, session_.changing);
-  state.optimizer = optimizer_->state();
-  state.optimizer_iterations = optimizer_->iterations();
-  save_outputs(session_);
-  save_checkpoint(options_.out_directory, state, session_.fingerprint);
+  for (auto& [name, tensor] : state.best) {
+    const auto values = session_.model.parameters.at(name).values();
+    std::copy(values.begin(), values.end(), tensor.values().begin());
+  }
+}
+
+// Often enough that a kill costs little, seldom enough that saving takes a small share of the time.
+void Stage::save_next_after(double saving) {
   constexpr double kShare = 10.0;  // saving takes a tenth of the time at most
-  const double taken = seconds_since(now);
-  session_.result.seconds.saving += taken;
   const double least = options_.seconds_between_checkpoints;
-  const double wait = least > 0.0 ? std::max(least, kShare * taken) : 0.0;
+  const double wait = least > 0.0 ? std::max(least, kShare * saving) : 0.0;
   session_.next_save =
       Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(wait));
+}
+
+void Stage::expect_first_save() {
+  constexpr double kBytesPerSecond = 200e6;  // of a slow disk, until a save has been timed
+  double values = 0.0;
+  for (const auto& [name, tensor] : session_.model.parameters) {
+    values += static_cast<double>(tensor.size()) * (session_.changing.contains(name) ? 3.0 : 1.0);
+  }
+  for (const auto& [name, tensor] : optimizer_->state()) {
+    values += static_cast<double>(tensor.size());
+  }
+  save_next_after(values * sizeof(float) / kBytesPerSecond);
+}
+
+void Stage::save_when_due() {
+  const auto start = Clock::now();
+  if (options_.out_directory.empty() || (start < session_.next_save && !session_.state.stage_done)) {
+    return;
+  }
+  session_.state.optimizer_iterations = optimizer_->iterations();
+  save_outputs(session_);
+  save_checkpoint(options_.out_directory, session_.state,
+                  list_of(session_.model.parameters, session_.changing), optimizer_->state(),
+                  session_.fingerprint);
+  const double taken = seconds_since(start);
+  session_.result.seconds.saving += taken;
+  save_next_after(taken);
 }
 
 void Stage::report_frozen(const FrozenReport& before) {
@@ -400,8 +432,9 @@ void Stage::prepare() {
                                       .steps = options_.validation_steps});
   RunState& state = session_.state;
   if (state.stage_epochs_done > 0) {
-    optimizer_->restore(state.optimizer, state.optimizer_iterations);
+    optimizer_->restore(session_.resumed_optimizer, state.optimizer_iterations);
   }
+  session_.resumed_optimizer = {};
   if (options_.average_decay > 0.0 && state.average.size() == 0) {
     state.average = copy_of(session_.model.parameters, session_.changing);
   }
@@ -416,6 +449,9 @@ bool Stage::run() {
   }
   const ThreadsForWork threads(multiplications_of_step(graph_, cut_, options_.batch_size));
   prepare();
+  if (!session_.next_save) {
+    expect_first_save();
+  }
   while (!state.stage_done) {
     EpochProgress progress{
         .epoch = static_cast<int>(state.history.size()) + 1, .epochs = spec_.epochs_of_run, .steps = steps_};
@@ -427,7 +463,7 @@ bool Stage::run() {
     validate(progress);
     finish_epoch(progress);
     swap_values(session_.model.parameters, state.average);
-    save_when_due(Clock::now());
+    save_when_due();
     if (stop_requested() && !state.stage_done) {
       return false;
     }

@@ -174,9 +174,10 @@ std::optional<FileLock> begin_or_resume(Session& session) {
   create_run_folder(options.out_directory);
   FileLock lock = lock_run_folder(options.out_directory);
   if (options.resume) {
-    if (auto state = load_checkpoint(options.out_directory, session.fingerprint)) {
-      session.state = std::move(*state);
-      assign(session.model.parameters, session.state.current);
+    if (auto checkpoint = load_checkpoint(options.out_directory, session.fingerprint)) {
+      session.state = std::move(checkpoint->state);
+      session.resumed_optimizer = std::move(checkpoint->optimizer);
+      assign(session.model.parameters, checkpoint->current);
       session.observer.message(fmt::format("going on after epoch {}", session.state.history.size()));
     } else {
       session.observer.message("no checkpoint there: beginning with the first epoch");

@@ -63,9 +63,9 @@ std::string acceptance_metadata(const Acceptance& acceptance) {
       .dump();
 }
 
-void add_acceptance_tensors(const Acceptance& acceptance, Parameters& tensors) {
-  tensors.insert(kCentroids, acceptance.centroids);
-  tensors.insert(kDirections, acceptance.directions);
+void append_acceptance(TensorList& list, const Acceptance& acceptance) {
+  list.emplace_back(kCentroids, &acceptance.centroids);
+  list.emplace_back(kDirections, &acceptance.directions);
 }
 
 void check_acceptance(const Graph& graph, const Acceptance& acceptance) {

@@ -6,6 +6,7 @@
 #include "headstart/acceptance.h"
 #include "headstart/graph.h"
 #include "headstart/parameters.h"
+#include "weights/safetensors.h"
 
 namespace headstart {
 
@@ -15,7 +16,7 @@ Parameters without_reserved_tensors(Parameters&& tensors);
 
 // JSON: "node", "noise", "share", "limits".
 std::string acceptance_metadata(const Acceptance& acceptance);
-void add_acceptance_tensors(const Acceptance& acceptance, Parameters& tensors);
+void append_acceptance(TensorList& list, const Acceptance& acceptance);
 
 // Throws Error for a node that the graph does not have, and for sizes or numbers that do not fit.
 void check_acceptance(const Graph& graph, const Acceptance& acceptance);

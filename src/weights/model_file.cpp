@@ -257,13 +257,12 @@ void save_model(const Model& model, const std::string& path) {
   if (!model.ranges.empty()) {
     metadata[kRangesKey] = to_json(model.ranges);
   }
-  if (!model.acceptance) {
-    write_safetensors(path, model.parameters, metadata);
-    return;
+  TensorList tensors;
+  append(tensors, "", model.parameters);
+  if (model.acceptance) {
+    metadata[kAcceptanceKey] = acceptance_metadata(*model.acceptance);
+    append_acceptance(tensors, *model.acceptance);
   }
-  metadata[kAcceptanceKey] = acceptance_metadata(*model.acceptance);
-  Parameters tensors = model.parameters;
-  add_acceptance_tensors(*model.acceptance, tensors);
   write_safetensors(path, tensors, metadata);
 }
 

@@ -143,7 +143,20 @@ Safetensors read_safetensors(const SharedBytes& file) {
   return result;
 }
 
+void append(TensorList& list, const std::string& prefix, const Parameters& parameters) {
+  for (const auto& [name, tensor] : parameters) {
+    list.emplace_back(prefix + name, &tensor);
+  }
+}
+
 void write_safetensors(const std::string& path, const Parameters& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  TensorList list;
+  append(list, "", tensors);
+  write_safetensors(path, list, metadata);
+}
+
+void write_safetensors(const std::string& path, const TensorList& tensors,
                        const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) {
@@ -151,8 +164,8 @@ void write_safetensors(const std::string& path, const Parameters& tensors,
   }
   std::uint64_t position = 0;
   for (const auto& [name, tensor] : tensors) {
-    const auto end = position + static_cast<std::uint64_t>(tensor.size()) * sizeof(float);
-    header[name] = {{"dtype", "F32"}, {"shape", tensor.shape()}, {"data_offsets", {position, end}}};
+    const auto end = position + static_cast<std::uint64_t>(tensor->size()) * sizeof(float);
+    header[name] = {{"dtype", "F32"}, {"shape", tensor->shape()}, {"data_offsets", {position, end}}};
     position = end;
   }
   auto text = dump(header);
@@ -162,8 +175,8 @@ void write_safetensors(const std::string& path, const Parameters& tensors,
     out.write(reinterpret_cast<const char*>(&length), sizeof length);
     out.write(text.data(), static_cast<std::streamsize>(text.size()));
     for (const auto& [name, tensor] : tensors) {
-      out.write(reinterpret_cast<const char*>(tensor.data()),
-                static_cast<std::streamsize>(static_cast<std::size_t>(tensor.size()) * sizeof(float)));
+      out.write(reinterpret_cast<const char*>(tensor->data()),
+                static_cast<std::streamsize>(static_cast<std::size_t>(tensor->size()) * sizeof(float)));
     }
   });
 }

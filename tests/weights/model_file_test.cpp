@@ -158,7 +158,7 @@ TEST_F(ModelFile, RefusesParametersThatDoNotFitTheGraph) {
   file.tensors.insert("extra", Tensor({1}));
   write_safetensors(path_, file.tensors, file.metadata);
   EXPECT_TRUE(says(message_of([&] { load_model(path_); }), "the file holds 9"));
-  write_safetensors(path_, {}, file.metadata);
+  write_safetensors(path_, Parameters(), file.metadata);
   EXPECT_TRUE(says(message_of([&] { load_model(path_); }), "conv/kernel is missing"));
 }
 
