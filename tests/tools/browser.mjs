@@ -11,7 +11,7 @@ export async function startBrowser(executable) {
   const child = spawn(
     executable,
     ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe", `--user-data-dir=${profile}`, "about:blank"],
-    { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] },
+    { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"], detached: true },
   );
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const waiting = new Map();
@@ -42,9 +42,9 @@ export async function startBrowser(executable) {
     send,
     listen: (listener) => listeners.push(listener),
     close: async () => {
-      child.kill();
+      process.kill(-child.pid, "SIGKILL"); // with its children, which write into the profile
       await ended;
-      rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+      rmSync(profile, { recursive: true, force: true, maxRetries: 20 });
     },
   };
 }
