@@ -10,8 +10,8 @@
 namespace headstart::app {
 
 DatasetSplits read_divided(const std::string& data, const std::string& model, const std::string& split,
-                           Progress& progress) {
-  DatasetSplits splits = read_dataset(data);
+                           Progress& progress, LabelsOfPhoto labels) {
+  DatasetSplits splits = read_dataset(data, labels);
   auto divided = as_run_divided(model, splits);
   if (!divided) {
     const auto list = std::filesystem::path(model).parent_path() / "held_out.csv";

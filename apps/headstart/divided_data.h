@@ -8,9 +8,9 @@
 
 namespace headstart::app {
 
-// As read_dataset; where the training of `model` held photos out of the same data itself, they are the
-// validation part, which is said when no `split` is asked for.
+// As read_dataset with `labels`; where the training of `model` held photos out of the same data itself, they
+// are the validation part, which is said when no `split` is asked for.
 DatasetSplits read_divided(const std::string& data, const std::string& model, const std::string& split,
-                           Progress& progress);
+                           Progress& progress, LabelsOfPhoto labels = LabelsOfPhoto::one);
 
 }  // namespace headstart::app

@@ -154,20 +154,78 @@ void print_evaluation(const DatasetEvaluation& measured) {
                                               : print_confused_pairs(evaluation);
 }
 
+Json multi_label_json(const MultiLabelEvaluation& evaluation) {
+  Json classes = Json::array();
+  for (const LabelMetrics& one : evaluation.classes) {
+    classes.push_back({{"name", one.name},
+                       {"average_precision", one.average_precision},
+                       {"precision", one.precision},
+                       {"recall", one.recall},
+                       {"recall_interval", interval_json(wilson_interval(one.right, one.support))},
+                       {"f1", one.f1},
+                       {"support", one.support}});
+  }
+  return {{"images", evaluation.images},
+          {"loss", evaluation.loss},
+          {"accuracy", evaluation.accuracy},
+          {"exact_accuracy", evaluation.exact_accuracy},
+          {"mean_average_precision", evaluation.mean_average_precision},
+          {"macro_f1", evaluation.macro_f1},
+          {"micro_f1", evaluation.micro_f1},
+          {"classes", classes}};
+}
+
+void print_multi_label(const MultiLabelEvaluation& evaluation) {
+  fmt::print("images                  {}\n", evaluation.images);
+  fmt::print("loss                    {:.4f}\n", evaluation.loss);
+  fmt::print("mean average precision  {:.4f}\n", evaluation.mean_average_precision);
+  fmt::print("macro F1                {:.4f}\n", evaluation.macro_f1);
+  fmt::print("micro F1                {:.4f}\n", evaluation.micro_f1);
+  fmt::print("accuracy                {:.4f}  of all classes of all images\n", evaluation.accuracy);
+  fmt::print("exactly right           {:.4f}  of the images\n\n", evaluation.exact_accuracy);
+  std::vector<std::vector<std::string>> rows;
+  rows.reserve(evaluation.classes.size());
+  for (const LabelMetrics& one : evaluation.classes) {
+    const Interval recall = wilson_interval(one.right, one.support);
+    rows.push_back({one.name, fmt::format("{:.4f}", one.average_precision),
+                    fmt::format("{:.4f}", one.precision), fmt::format("{:.4f}", one.recall),
+                    fmt::format("{:.4f}-{:.4f}", recall.low, recall.high), fmt::format("{:.4f}", one.f1),
+                    fmt::format("{}", one.support)});
+  }
+  print_table({{"class", Align::left},
+               {"average precision", Align::right},
+               {"precision", Align::right},
+               {"recall", Align::right},
+               {"95 % interval", Align::right},
+               {"f1", Align::right},
+               {"images", Align::right}},
+              rows);
+}
+
 void run_evaluate(const EvaluateOptions& options) {
   const auto progress = make_console_progress();
-  const DatasetSplits splits = read_divided(options.data, options.request.model, options.split, *progress);
+  const DatasetSplits splits =
+      read_divided(options.data, options.request.model, options.split, *progress, LabelsOfPhoto::any_number);
   require_same_split(options.data, splits, options.predict.threads, *progress);
   const Dataset dataset = choose_split(splits, options.split);
   const Model model = open_model(options.request, *progress);
+  const auto tell_unreadable = [&](const std::vector<std::string>& lines) {
+    for (const auto& line : lines) {
+      progress->message("skipped " + line);
+    }
+    if (!lines.empty()) {
+      progress->message(fmt::format("{} of {} images could not be read and are left out", lines.size(),
+                                    dataset.samples.size()));
+    }
+  };
+  if (is_multi_label(dataset)) {
+    const auto result = evaluate_multi_label(model, dataset, options.predict, *progress);
+    tell_unreadable(result.unreadable);
+    options.json ? print_json(multi_label_json(result.evaluation)) : print_multi_label(result.evaluation);
+    return;
+  }
   const auto result = evaluate(model, dataset, options.predict, *progress);
-  for (const auto& line : result.unreadable) {
-    progress->message("skipped " + line);
-  }
-  if (!result.unreadable.empty()) {
-    progress->message(fmt::format("{} of {} images could not be read and are left out",
-                                  result.unreadable.size(), dataset.samples.size()));
-  }
+  tell_unreadable(result.unreadable);
   options.json ? print_json(evaluation_json(result)) : print_evaluation(result);
 }
 
@@ -178,8 +236,10 @@ void add_evaluate(CLI::App& program) {
   auto options = std::make_shared<EvaluateOptions>();
   add_model_options(*command, options->request);
   command
-      ->add_option("DATA", options->data,
-                   "Folder of class folders (also within train/, validation/, test/), or a CSV")
+      ->add_option(
+          "DATA", options->data,
+          "Folder of class folders (also within train/, validation/, test/), or a CSV path,label[,split] "
+          "(multi-label: path,labels with a | between the classes)")
       ->required();
   command
       ->add_option("--split", options->split,

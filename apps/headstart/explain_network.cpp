@@ -109,7 +109,7 @@ void explain_maximize(const ExplainCommand& options, const Model& model, Progres
 void explain_neighbours(const ExplainCommand& options, const Model& model, Progress& progress) {
   constexpr int kSide = 160;
   keep_photos({options.data}, options.output);
-  const DatasetSplits splits = read_dataset(options.train_data);
+  const DatasetSplits splits = read_dataset(options.train_data, LabelsOfPhoto::any_number);
   const auto neighbours =
       nearest_photos(model, options.data, splits.train, options.layer, count_or(options, 8),
                      {.precision = options.explain.precision, .threads = options.explain.threads}, progress);

@@ -1,7 +1,7 @@
 // `headstart train`: photos and a pre-trained base in, a classifier and its history out.
 #include "headstart/train.h"
 
-#include <charconv>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -32,14 +32,16 @@ namespace headstart::app {
 namespace {
 
 // The base with its head, trainable where --freeze says so.
-Model make_model(const TrainCommand& command, const std::vector<std::string>& classes, Progress& progress) {
+Model make_model(const TrainCommand& command, const Dataset& data, Progress& progress) {
+  const std::vector<std::string>& classes = data.class_names;
   if (command.head == "keep") {
     return open_to_go_on(command.base, command.freeze, classes, progress);
   }
   if (command.train.head.epochs == 0 && !command.train.fine_tune_from.empty()) {
     progress.message("fine-tuning begins with a new head, which knows nothing: --epochs trains it first");
   }
-  const HeadOptions head{.head = command.head, .classes = static_cast<int>(classes.size())};
+  const HeadOptions head{
+      .head = command.head, .classes = static_cast<int>(classes.size()), .multi_label = is_multi_label(data)};
   if (command.base.model == "none") {
     return with_head(input_only(command.base.architecture), head, command.train.seed);
   }
@@ -200,12 +202,12 @@ std::map<std::string, std::string> with_network_defaults(std::map<std::string, s
 }
 
 void run_train(const TrainCommand& command, Outcome& outcome) {
-  const DatasetSplits data = read_dataset(command.data);
+  const DatasetSplits data = read_dataset(command.data, LabelsOfPhoto::any_number);
   TrainConsole console;
   TrainObserver silent;
   TrainObserver& observer = command.quiet ? silent : console;
   require_same_split(command.data, data, command.train.threads, observer.progress());
-  Model model = make_model(command, data.train.class_names, observer.progress());
+  Model model = make_model(command, data.train, observer.progress());
   if (command.plan) {
     return print_plan(plan_costs(model, data, command.train), command.json);
   }
@@ -226,7 +228,10 @@ void run_train(const TrainCommand& command, Outcome& outcome) {
     write_run_report(command.train, command.data, result, observer);
   }
   if (result.interrupted) {
-    console.message("interrupted; the same command with --resume goes on");
+    console.message(
+        std::filesystem::exists(file_of_run(command.train, "checkpoint/state.safetensors"))
+            ? "interrupted; the same command with --resume goes on"
+            : "interrupted before the first checkpoint: the same command begins with the first epoch again");
     outcome.exit_status = 1;
   }
 }

@@ -37,8 +37,10 @@ void parse_class_weights(const std::string& text, TrainOptions& train) {
 }
 
 void add_network_options(CLI::App& command, TrainCommand& options) {
-  command.add_option("DATA", options.data,
-                     "Folder of class folders (also within train/, validation/, test/), or a CSV");
+  command.add_option(
+      "DATA", options.data,
+      "Folder of class folders (also within train/, validation/, test/), or a CSV path,label[,split] "
+      "(multi-label: path,labels with a | between the classes)");
   command
       .add_option(
           "--base", options.base.model,

@@ -32,6 +32,8 @@ struct ClassTable {
 
 // Throws Error when the model's output is not a vector of class scores.
 void require_classifier(const Model& model);
+// Several sigmoids: a photo has any number of classes.
+bool has_independent_classes(const Graph& graph);
 // One name for each column of class_probabilities: the model's, else "0", "1", ...
 std::vector<std::string> class_labels(const Model& model);
 // The class that a user means: one of class_labels, a WordNet id, or an index. Throws Error that offers the
@@ -47,6 +49,10 @@ struct RankedClass {
 };
 // The most probable first, at most `top`, at least one; of equals the first.
 std::vector<RankedClass> ranked_classes(std::span<const float> probabilities, int top);
+// A class that does not exclude others is on a photo where its probability is above this.
+inline constexpr float kPresent = 0.5F;
+// The same; where the classes do not exclude each other, at least all that are on the photo.
+std::vector<RankedClass> listed_classes(const Graph& graph, std::span<const float> probabilities, int top);
 
 // The most probable class of each row of (N, classes). Throws Error for another shape.
 std::vector<int> most_probable_classes(const Tensor& probabilities);

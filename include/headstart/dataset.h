@@ -17,7 +17,7 @@ namespace headstart {
 
 struct Sample {
   std::string path;
-  int label = -1;  // index into class_names; -1: none
+  int label = -1;  // index into class_names, or into label_sets where there are any; -1: none
   std::string group;
 };
 
@@ -25,10 +25,19 @@ struct Dataset {
   std::vector<std::string> class_names;  // byte-wise sorted (Keras, torchvision)
   std::vector<Sample> samples;           // by class, then byte-wise by path
   std::vector<std::string> skipped;      // hidden and non-image files; folders beside train/
+  // Multi-label data: which classes are on a photo, once for every set of them that there is, as indices into
+  // class_names, sorted. Empty: every photo has one class.
+  std::vector<std::vector<int>> label_sets{};
 };
 
 // Of every sample, in order.
 std::vector<int> labels_of(const Dataset& dataset);
+inline bool is_multi_label(const Dataset& dataset) { return !dataset.label_sets.empty(); }
+// Of a sample, as indices into class_names: one, or those of its set; none of one without a label. Throws
+// Error for a label that names no class.
+std::vector<int> classes_of(const Dataset& dataset, const Sample& sample);
+// Their names with a | between them.
+std::string label_text(const Dataset& dataset, const Sample& sample);
 
 // A line about files that are photos of kinds that are not read (HEIC, AVIF, TIFF, raw ones) and about
 // folders beside those of the parts; else empty.
@@ -39,16 +48,21 @@ struct DatasetSplits {
   std::optional<Dataset> validation, test;
 };
 
+// How many classes a photo of a data set may have.
+enum class LabelsOfPhoto { one, any_number };
+
 // A folder of class folders; or one with train/, validation/ (val, valid) and test/ inside; or a CSV
-// `path,label[,split][,group]` (paths relative to the CSV). All splits share the class list. Throws Error for
-// an empty folder, a single class, a class without images (named), a missing column.
-DatasetSplits read_dataset(const std::string& path);
+// `path,label[,split][,group]` (paths relative to the CSV), or `path,labels[,split][,group]` of multi-label
+// data, which are refused unless `labels` allows any number: classes with a | between them, none at all being
+// possible. All splits share the class list. Throws Error for an empty folder, a single class, a class
+// without images (named), a missing column.
+DatasetSplits read_dataset(const std::string& path, LabelsOfPhoto labels = LabelsOfPhoto::one);
 
 struct SplitFractions {
   double train = 0.8, validation = 0.2, test = 0.0;
 };
-// Stratified, deterministic in the seed. Throws Error for fractions that sum to more than 1 or leave nothing
-// to train on, and for a sample without a label.
+// Stratified, multi-label data by the rarest class of a photo; deterministic in the seed. Throws Error for
+// fractions that sum to more than 1 or leave nothing to train on, and for a sample without a label.
 DatasetSplits split_dataset(const Dataset& dataset, const SplitFractions& fractions, std::uint64_t seed);
 
 // One batch in the order asked for. Unreadable images are left out of the batch and reported.

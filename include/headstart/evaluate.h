@@ -41,8 +41,20 @@ struct DatasetEvaluation {
   std::optional<LimitsReport> known{};  // where the model tells unknown photos
 };
 // Of some samples of a data set, by index, the model's class; classes are matched by name. Throws Error for a
-// class that the model does not have, and for a sample without a label.
+// class that the model does not have, for a sample without a label, and for multi-label data.
 std::vector<int> labels_in_model(const Model& model, const Dataset& dataset, const std::vector<int>& samples);
+
+// Of multi-label data.
+struct MultiLabelResult {
+  MultiLabelEvaluation evaluation{};
+  ClassTable table{};
+  std::vector<std::string> unreadable;  // "path: reason"
+};
+MultiLabelResult evaluate_multi_label(const Model& model, const Dataset& dataset, ClassTable table);
+// Both throw Error when the model has not a sigmoid for each of the data's classes, which are matched by
+// name, or when every image is unreadable.
+MultiLabelResult evaluate_multi_label(const Model& model, const Dataset& dataset,
+                                      const PredictOptions& options, Progress& progress);
 
 // From class probabilities that are known already.
 DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, ClassTable table, int top);

@@ -21,7 +21,9 @@ Loss loss_for(const Graph& graph);
 
 struct LossValue {
   double loss = 0.0;  // mean over the batch; with weights the weighted sum over the batch size (Keras)
-  int correct = 0;    // samples predicted right: largest logit; one sigmoid unit: logit > 0
+  // Samples predicted right: largest logit; one sigmoid unit: logit > 0. See right_shares for multi-label
+  // data.
+  double correct = 0.0;
 };
 
 // `logits` is (N, units) row-major; `diff_logits` has the same size or is empty when no gradient is wanted;
@@ -47,13 +49,19 @@ struct SoftLabels {
   std::span<const int> partners{};  // empty: no mixing
   float share = 1.0F;               // of `labels`; the rest is the partners'
   float smoothing = 0.0F;           // [0, 1)
+  // Multi-label data: the classes that each label stands for, see Dataset::label_sets. Empty: one each.
+  std::span<const std::vector<int>> sets{};
 };
-// (N, units): one sigmoid unit goes towards 1/2 when smoothed, as in Keras. Throws Error when sizes do not
-// fit or a label is out of range.
+// (N, units): every target that excludes no other, one sigmoid unit's or one of multi-label data, goes
+// towards 1/2 when smoothed, as in Keras. Throws Error when sizes do not fit or a label is out of range.
 std::vector<float> soft_targets(const SoftLabels& soft, std::size_t units);
 // As loss_of_labels against such targets; categorical for the sparse loss.
 LossValue loss_of_targets(Loss loss, std::span<const float> logits, std::span<const float> targets, int batch,
                           std::span<const float> weights, std::span<float> diff_logits);
+
+// Of multi-label data, summed over the batch: the share of a sample's units that are predicted right, a logit
+// above 0 where the target is above 1/2 (Keras's binary_accuracy). Throws Error when the sizes do not fit.
+double right_shares(std::span<const float> logits, std::span<const float> targets, int batch);
 
 // Logits (N, units) to probabilities of the same shape; `none` returns them unchanged. Throws Error for a
 // softmax of a tensor without axes.

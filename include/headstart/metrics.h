@@ -47,6 +47,33 @@ Evaluation measure(const Tensor& probabilities, const std::vector<int>& labels,
                    const std::vector<std::string>& class_names, int top = 5,
                    Loss loss = Loss::sparse_categorical_crossentropy);
 
+// A class of multi-label data: a photo has it where its probability is above the threshold.
+struct LabelMetrics {
+  std::string name;
+  double precision = 0, recall = 0, f1 = 0;
+  double average_precision = 0;  // as in scikit-learn: precision at every positive, in falling probability
+  std::int64_t support = 0;      // images that have it
+  std::int64_t predicted = 0;
+  std::int64_t right = 0;  // of those
+};
+
+struct MultiLabelEvaluation {
+  std::int64_t images = 0;
+  double loss = 0;                    // mean binary cross-entropy, probabilities clipped at 1e-7 as in Keras
+  double accuracy = 0;                // of all classes of all images: Keras's binary_accuracy
+  double exact_accuracy = 0;          // images of which every class is right
+  double mean_average_precision = 0;  // of the classes that have images; so the next
+  double macro_f1 = 0;
+  double micro_f1 = 0;  // of all classes together
+  std::vector<LabelMetrics> classes;
+};
+
+// `probabilities`: (N, classes); `labels`: the classes of each image. Throws Error when the sizes do not fit,
+// N is 0 or a probability is no number.
+MultiLabelEvaluation measure_multi_label(const Tensor& probabilities,
+                                         const std::vector<std::vector<int>>& labels,
+                                         const std::vector<std::string>& class_names);
+
 // Wilson's score interval of a share, 95 %; (0, 1) without trials.
 struct Interval {
   double low = 0, high = 1;

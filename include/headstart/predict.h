@@ -86,7 +86,7 @@ ClassTable classify_dataset(const Model& model, const Dataset& dataset, const Pr
 
 struct ImagePrediction {
   std::string path;
-  std::vector<RankedClass> classes;    // most probable first
+  std::vector<RankedClass> classes;    // most probable first, see listed_classes
   std::string error;                   // not empty: why the image could not be read
   std::optional<float> strangeness{};  // see is_unknown; empty when nothing is said about it
 };
@@ -94,7 +94,8 @@ std::vector<ImagePrediction> classify(const Model& model, const std::vector<std:
                                       const PredictOptions& options, Progress& progress);
 // The JSON document of `headstart predict --json` and of the server: {"model": name, "predictions":
 // [{"image", "classes": [{"index", "id", "name", "probability"}]} or {"image", "error"}]}. Where the model
-// tells unknown photos, "unknown" and "strangeness" follow the classes.
+// tells unknown photos, "unknown" and "strangeness" follow the classes; where its classes do not exclude each
+// other, "labels", the names of those above kPresent.
 std::string predictions_json(const Model& model, const std::string& name,
                              const std::vector<ImagePrediction>& predictions);
 

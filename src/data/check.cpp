@@ -27,15 +27,18 @@ struct Part {
 
 void add_part(const Part& part, DatasetCheck& check) {
   for (const auto& sample : part.dataset->samples) {
-    auto& entry = check.classes.at(static_cast<std::size_t>(sample.label));
-    entry.*part.count += 1;
-    check.images.push_back({.path = sample.path, .label = entry.name, .split = part.name, .sha256 = ""});
+    for (const int one : classes_of(*part.dataset, sample)) {
+      check.classes.at(static_cast<std::size_t>(one)).*part.count += 1;
+    }
+    check.images.push_back(
+        {.path = sample.path, .label = label_text(*part.dataset, sample), .split = part.name, .sha256 = ""});
   }
   check.skipped.insert(check.skipped.end(), part.dataset->skipped.begin(), part.dataset->skipped.end());
 }
 
 void list_labelled(const std::string& path, DatasetCheck& check) {
-  const DatasetSplits splits = read_dataset(path, {.empty_folders = true});
+  const DatasetSplits splits =
+      read_dataset(path, {.empty_folders = true, .labels = LabelsOfPhoto::any_number});
   for (const auto& name : splits.train.class_names) {
     check.classes.push_back({.name = name});
   }

@@ -1,10 +1,12 @@
-// CSV data sets: path,label[,split][,group], columns found by their names.
+// CSV data sets: path,label[,split][,group], or labels in place of label; columns are found by their names.
 #include "data/csv.h"
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -76,6 +78,7 @@ class CsvParser {
 struct Columns {
   std::size_t path = 0, label = 0;
   std::optional<std::size_t> split, group;
+  bool several = false;  // the column of labels is that of multi-label data
 };
 
 std::string trimmed(const std::string& text) {
@@ -85,8 +88,16 @@ std::string trimmed(const std::string& text) {
 
 Columns columns_of(const Row& header, const std::string& csv) {
   const auto position = [&header](const std::string& name) { return column_of(header, name); };
-  for (const auto* name : {"path", "label"}) {
-    if (!position(name)) {
+  if (position("label") && position("labels")) {
+    throw Error(fmt::format(
+        "[csv] either the column label or, of multi-label data, labels was expected in {}; received "
+        "both; leave one of them out",
+        csv));
+  }
+  const bool several = position("labels").has_value();
+  const auto label = several ? position("labels") : position("label");
+  for (const auto& [name, column] : {std::pair{"path", position("path")}, {"label", label}}) {
+    if (!column) {
       throw Error(fmt::format(
           "[csv] the first line of {} was expected to name the columns path,label[,split][,group]; "
           "received {}; {}",
@@ -96,7 +107,22 @@ Columns columns_of(const Row& header, const std::string& csv) {
               : fmt::format("add \"{}\"", name)));
     }
   }
-  return {*position("path"), *position("label"), position("split"), position("group")};
+  return {.path = *position("path"),
+          .label = *label,
+          .split = position("split"),
+          .group = position("group"),
+          .several = several};
+}
+
+// "cat|indoors": each class once, sorted.
+std::vector<std::string> classes_in(const std::string& text) {
+  std::set<std::string> names;
+  for (const auto& part : split(text, '|')) {
+    if (auto name = trimmed(part); !name.empty()) {
+      names.insert(std::move(name));
+    }
+  }
+  return {names.begin(), names.end()};
 }
 
 LabelledFile file_of(const Row& row, const Columns& columns, const std::filesystem::path& folder,
@@ -104,8 +130,13 @@ LabelledFile file_of(const Row& row, const Columns& columns, const std::filesyst
   const auto field = [&row](std::optional<std::size_t> column) {
     return column && *column < row.size() ? trimmed(row[*column]) : std::string();
   };
-  LabelledFile file{field(columns.path), field(columns.label), field(columns.group)};
-  if (file.path.empty() || file.label.empty()) {
+  LabelledFile file{.path = field(columns.path), .group = field(columns.group)};
+  if (columns.several) {
+    file.labels = classes_in(field(columns.label));
+  } else {
+    file.label = field(columns.label);
+  }
+  if (file.path.empty() || (file.label.empty() && !columns.several)) {
     throw Error(
         fmt::format("[csv] a path and a label were expected in {}; received {}", where, fmt::join(row, ",")));
   }
@@ -116,6 +147,15 @@ LabelledFile file_of(const Row& row, const Columns& columns, const std::filesyst
                             where, split));
   }
   return file;
+}
+
+void require_one_class(const Columns& columns, const std::string& csv) {
+  if (columns.several) {
+    throw Error(fmt::format(
+        "[csv] photos of one class each were expected here, in a column label; received {} with a "
+        "column labels; `headstart train` and `evaluate` take multi-label data",
+        csv));
+  }
 }
 
 }  // namespace
@@ -156,6 +196,7 @@ std::string relabelled_csv(
     const std::function<CsvChange(const std::string& path, const std::string& label)>& change) {
   auto rows = parse_csv(text);
   const Columns columns = columns_of(rows.at(0), path);
+  require_one_class(columns, path);
   const auto folder = std::filesystem::path(path).parent_path();
   std::string result;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -175,13 +216,16 @@ std::string relabelled_csv(
   return result;
 }
 
-DatasetSplits read_csv_dataset(const std::string& path, int fewest_classes) {
+DatasetSplits read_csv_dataset(const std::string& path, const ReadingTerms& terms) {
   const auto rows = parse_csv(read_csv_text(path));
   if (rows.empty()) {
     throw Error(fmt::format(
         "[csv] columns path,label[,split][,group] were expected; received an empty file {}", path));
   }
   const Columns columns = columns_of(rows.front(), path);
+  if (terms.labels == LabelsOfPhoto::one) {
+    require_one_class(columns, path);
+  }
   const auto folder = std::filesystem::path(path).parent_path();
   std::vector<LabelledFile> files;
   files.reserve(rows.size() - 1);
@@ -201,7 +245,7 @@ DatasetSplits read_csv_dataset(const std::string& path, int fewest_classes) {
         fmt::format("[csv] paths relative to {} were expected; received none that exists, the first being {}",
                     path, files.front().path));
   }
-  return splits_of(files, path, fewest_classes);
+  return columns.several ? multi_label_splits_of(files, path) : splits_of(files, path, terms.fewest_classes);
 }
 
 }  // namespace headstart

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/reading_terms.h"
 #include "headstart/dataset.h"
 
 namespace headstart {
@@ -34,6 +35,6 @@ std::string relabelled_csv(
     const std::string& path, std::string_view text,
     const std::function<CsvChange(const std::string& path, const std::string& label)>& change);
 
-DatasetSplits read_csv_dataset(const std::string& path, int fewest_classes);
+DatasetSplits read_csv_dataset(const std::string& path, const ReadingTerms& terms);
 
 }  // namespace headstart

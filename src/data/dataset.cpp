@@ -18,7 +18,9 @@
 
 namespace headstart {
 
-DatasetSplits read_dataset(const std::string& path) { return read_dataset(path, ReadingTerms{}); }
+DatasetSplits read_dataset(const std::string& path, LabelsOfPhoto labels) {
+  return read_dataset(path, ReadingTerms{.labels = labels});
+}
 
 DatasetSplits read_dataset(const std::string& path, const ReadingTerms& terms) {
   std::error_code error;
@@ -30,7 +32,7 @@ DatasetSplits read_dataset(const std::string& path, const ReadingTerms& terms) {
         fmt::format("[dataset] a folder of class folders or a .csv was expected; {} does not exist", path));
   }
   if (extension_of(path) == ".csv") {
-    return read_csv_dataset(path, terms.fewest_classes);
+    return read_csv_dataset(path, terms);
   }
   throw Error(
       fmt::format("[dataset] a folder of class folders or a .csv was expected; received the file {}", path));
@@ -43,6 +45,27 @@ std::vector<int> labels_of(const Dataset& dataset) {
     labels.push_back(sample.label);
   }
   return labels;
+}
+
+std::vector<int> classes_of(const Dataset& dataset, const Sample& sample) {
+  const std::size_t labels = is_multi_label(dataset) ? dataset.label_sets.size() : dataset.class_names.size();
+  if (sample.label < 0) {
+    return {};
+  }
+  if (static_cast<std::size_t>(sample.label) >= labels) {
+    throw Error(fmt::format("[dataset] labels from 0 to below {} were expected; received {} ({})", labels,
+                            sample.label, sample.path));
+  }
+  return is_multi_label(dataset) ? dataset.label_sets[static_cast<std::size_t>(sample.label)]
+                                 : std::vector<int>{sample.label};
+}
+
+std::string label_text(const Dataset& dataset, const Sample& sample) {
+  std::vector<std::string> names;
+  for (const int one : classes_of(dataset, sample)) {
+    names.push_back(dataset.class_names.at(static_cast<std::size_t>(one)));
+  }
+  return fmt::format("{}", fmt::join(names, "|"));
 }
 
 std::vector<std::string> unreadable_lines(const Dataset& dataset,

@@ -62,9 +62,47 @@ PartCounts apportion(std::size_t count, const PartCounts& fractions) {
   return counts;
 }
 
-// Places still open, by class and part.
-std::vector<PartCounts> open_places(const Dataset& dataset, const PartCounts& fractions) {
-  const auto counts = class_sizes(dataset);
+// What is divided in the asked proportions: the samples of each class; in multi-label data those whose
+// rarest class it is, and at the end those without any.
+struct Strata {
+  std::vector<std::size_t> sizes;
+  std::vector<std::size_t> of_sample;
+};
+
+Strata strata_of_sets(const Dataset& dataset) {
+  const std::size_t classes = dataset.class_names.size();
+  std::vector<std::size_t> photos(classes + 1, 0);
+  for (const auto& sample : dataset.samples) {
+    for (const int label : classes_of(dataset, sample)) {
+      ++photos.at(static_cast<std::size_t>(label));
+    }
+  }
+  Strata strata{.sizes = std::vector<std::size_t>(classes + 1, 0), .of_sample = {}};
+  for (const auto& sample : dataset.samples) {
+    std::size_t rarest = classes;
+    for (const int label : classes_of(dataset, sample)) {
+      const auto one = static_cast<std::size_t>(label);
+      rarest = rarest == classes || photos[one] < photos[rarest] ? one : rarest;
+    }
+    strata.of_sample.push_back(rarest);
+    ++strata.sizes[rarest];
+  }
+  return strata;
+}
+
+Strata strata_of(const Dataset& dataset) {
+  if (is_multi_label(dataset)) {
+    return strata_of_sets(dataset);
+  }
+  Strata strata{.sizes = class_sizes(dataset), .of_sample = {}};
+  for (const auto& sample : dataset.samples) {
+    strata.of_sample.push_back(static_cast<std::size_t>(sample.label));
+  }
+  return strata;
+}
+
+// Places still open, by stratum and part.
+std::vector<PartCounts> open_places(const std::vector<std::size_t>& counts, const PartCounts& fractions) {
   std::vector<PartCounts> open;
   open.reserve(counts.size());
   for (const auto count : counts) {
@@ -73,7 +111,7 @@ std::vector<PartCounts> open_places(const Dataset& dataset, const PartCounts& fr
   return open;
 }
 
-// A small class gives up one of its places in the largest part for each empty part that is asked for.
+// A small stratum gives up one of its places in the largest part for each empty part that is asked for.
 void fill_empty_parts(std::vector<PartCounts>& open, const PartCounts& fractions) {
   for (auto& places : open) {
     for (std::size_t part = 0; part < kParts; ++part) {
@@ -88,10 +126,10 @@ void fill_empty_parts(std::vector<PartCounts>& open, const PartCounts& fractions
 }
 
 // The part whose open places the unit fills best.
-std::size_t best_part(const Unit& unit, const Dataset& dataset, const std::vector<PartCounts>& open) {
+std::size_t best_part(const Unit& unit, const Strata& strata, const std::vector<PartCounts>& open) {
   PartCounts score(open.front().size());
   for (const auto sample : unit.samples) {
-    const auto& places = open[static_cast<std::size_t>(dataset.samples[sample].label)];
+    const auto& places = open[strata.of_sample[sample]];
     for (std::size_t part = 0; part < score.size(); ++part) {
       score[part] += places[part];
     }
@@ -108,6 +146,7 @@ DatasetSplits assigned(const Dataset& dataset, const std::vector<std::size_t>& p
   }
   for (auto& part : parts) {
     part.class_names = dataset.class_names;
+    part.label_sets = dataset.label_sets;
   }
   parts[0].skipped = dataset.skipped;
   DatasetSplits splits;
@@ -122,8 +161,8 @@ DatasetSplits assigned(const Dataset& dataset, const std::vector<std::size_t>& p
 }
 
 // The part of each sample.
-std::vector<std::size_t> fill_places(const Dataset& dataset, std::vector<PartCounts> open,
-                                     std::uint64_t seed) {
+std::vector<std::size_t> fill_places(const Dataset& dataset, const Strata& strata,
+                                     std::vector<PartCounts> open, std::uint64_t seed) {
   auto units = units_of(dataset);
   Random random(seed, RandomPurpose::split);
   shuffle(units, random);
@@ -132,10 +171,10 @@ std::vector<std::size_t> fill_places(const Dataset& dataset, std::vector<PartCou
                    [](const Unit& a, const Unit& b) { return a.samples.size() > b.samples.size(); });
   std::vector<std::size_t> part_of_sample(dataset.samples.size());
   for (const auto& unit : units) {
-    const std::size_t part = best_part(unit, dataset, open);
+    const std::size_t part = best_part(unit, strata, open);
     for (const auto sample : unit.samples) {
       part_of_sample[sample] = part;
-      open[static_cast<std::size_t>(dataset.samples[sample].label)][part] -= 1;
+      open[strata.of_sample[sample]][part] -= 1;
     }
   }
   return part_of_sample;
@@ -152,9 +191,10 @@ DatasetSplits split_dataset(const Dataset& dataset, const SplitFractions& fracti
         fractions.train, fractions.validation, fractions.test));
   }
   const PartCounts parts{fractions.train, fractions.validation, fractions.test, std::max(1 - sum, 0.0)};
-  auto open = open_places(dataset, parts);
+  const Strata strata = strata_of(dataset);
+  auto open = open_places(strata.sizes, parts);
   fill_empty_parts(open, parts);
-  return assigned(dataset, fill_places(dataset, std::move(open), seed));
+  return assigned(dataset, fill_places(dataset, strata, std::move(open), seed));
 }
 
 DatasetSplits split_by_count(const Dataset& dataset, const SplitCounts& counts, std::uint64_t seed) {
@@ -163,7 +203,8 @@ DatasetSplits split_by_count(const Dataset& dataset, const SplitCounts& counts, 
                             counts.train, counts.validation, counts.test));
   }
   const auto needed = static_cast<std::size_t>(std::int64_t{counts.train} + counts.validation + counts.test);
-  const auto available = class_sizes(dataset);
+  const Strata strata = strata_of(dataset);
+  const std::vector<std::size_t> available = class_sizes(dataset);
   std::vector<PartCounts> open;
   open.reserve(available.size());
   for (std::size_t label = 0; label < available.size(); ++label) {
@@ -175,7 +216,7 @@ DatasetSplits split_by_count(const Dataset& dataset, const SplitCounts& counts, 
     open.push_back({static_cast<double>(counts.train), static_cast<double>(counts.validation),
                     static_cast<double>(counts.test), static_cast<double>(available[label] - needed)});
   }
-  return assigned(dataset, fill_places(dataset, std::move(open), seed));
+  return assigned(dataset, fill_places(dataset, strata, std::move(open), seed));
 }
 
 std::vector<int> stratified_folds(const Dataset& dataset, int folds, std::uint64_t seed) {
@@ -183,7 +224,8 @@ std::vector<int> stratified_folds(const Dataset& dataset, int folds, std::uint64
     throw Error(fmt::format("[split] at least two folds were expected; received {}", folds));
   }
   const PartCounts shares(static_cast<std::size_t>(folds), 1.0 / folds);
-  const auto parts = fill_places(dataset, open_places(dataset, shares), seed);
+  const Strata strata = strata_of(dataset);
+  const auto parts = fill_places(dataset, strata, open_places(strata.sizes, shares), seed);
   return {parts.begin(), parts.end()};
 }
 

@@ -22,6 +22,10 @@ void require_classifier(const Model& model) {
   }
 }
 
+bool has_independent_classes(const Graph& graph) {
+  return element_count(graph.output_shape()) > 1 && output_activation(graph) == OutputActivation::sigmoid;
+}
+
 void require_class_table(const Tensor& table) {
   if (table.shape().size() != 2 || table.shape()[1] < 1) {
     throw Error(fmt::format(
@@ -138,6 +142,12 @@ std::vector<RankedClass> ranked_classes(std::span<const float> probabilities, in
                    [](const RankedClass& a, const RankedClass& b) { return a.probability > b.probability; });
   ranking.resize(std::min(ranking.size(), static_cast<std::size_t>(std::max(top, 1))));
   return ranking;
+}
+
+std::vector<RankedClass> listed_classes(const Graph& graph, std::span<const float> probabilities, int top) {
+  const auto present = std::ranges::count_if(probabilities, [](float p) { return p > kPresent; });
+  return ranked_classes(probabilities,
+                        has_independent_classes(graph) ? std::max(top, static_cast<int>(present)) : top);
 }
 
 std::vector<int> most_probable_classes(const Tensor& probabilities) {

@@ -13,6 +13,9 @@ namespace headstart {
 
 std::vector<int> labels_in_model(const Model& model, const Dataset& dataset,
                                  const std::vector<int>& samples) {
+  if (is_multi_label(dataset)) {
+    throw Error("[evaluate] expected photos of one class each; received multi-label data");
+  }
   const auto indices = indices_in_model(model, dataset.class_names);
   std::vector<int> labels;
   labels.reserve(samples.size());
@@ -56,6 +59,48 @@ double unknown_share(std::int64_t accepted, std::int64_t images) {
   return images == 0 ? 0.0 : static_cast<double>(images - accepted) / static_cast<double>(images);
 }
 
+namespace {
+
+// The model's index of each of the data's classes.
+std::vector<int> independent_indices(const Model& model, const Dataset& dataset) {
+  require_classifier(model);
+  if (!has_independent_classes(model.graph)) {
+    throw Error(fmt::format(
+        "[evaluate] expected a model with a sigmoid for each class, as the data have any number of "
+        "classes a photo; received {}, whose classes exclude each other; train one on such data",
+        model.graph.name()));
+  }
+  return indices_in_model(model, dataset.class_names);
+}
+
+}  // namespace
+
+MultiLabelResult evaluate_multi_label(const Model& model, const Dataset& dataset, ClassTable table) {
+  const auto indices = independent_indices(model, dataset);
+  if (table.samples.empty()) {
+    throw Error(
+        fmt::format("[evaluate] expected images; none of the {} could be read", dataset.samples.size()));
+  }
+  std::vector<std::vector<int>> labels;
+  for (const int sample : table.samples) {
+    labels.emplace_back();
+    for (const int label : classes_of(dataset, dataset.samples.at(static_cast<std::size_t>(sample)))) {
+      labels.back().push_back(indices.at(static_cast<std::size_t>(label)));
+    }
+  }
+  MultiLabelResult result;
+  result.table = std::move(table);
+  result.evaluation = measure_multi_label(result.table.probabilities, labels, class_labels(model));
+  result.unreadable = unreadable_lines(dataset, result.table.unreadable);
+  return result;
+}
+
+MultiLabelResult evaluate_multi_label(const Model& model, const Dataset& dataset,
+                                      const PredictOptions& options, Progress& progress) {
+  independent_indices(model, dataset);  // before the work
+  return evaluate_multi_label(model, dataset, classify_dataset(model, dataset, options, progress));
+}
+
 DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, ClassTable table, int top) {
   DatasetEvaluation result;
   result.labels = labels_in_model(model, dataset, table.samples);
@@ -68,11 +113,9 @@ DatasetEvaluation evaluate_table(const Model& model, const Dataset& dataset, Cla
   if (!computed.strangeness.empty()) {
     result.known = count_accepted(model, computed.strangeness, result.labels);
   }
-  const bool independent = element_count(model.graph.output_shape()) > 1 &&
-                           output_activation(model.graph) == OutputActivation::sigmoid;
-  result.evaluation =
-      measure(computed.probabilities, result.labels, class_labels(model), top,
-              independent ? Loss::binary_crossentropy : Loss::sparse_categorical_crossentropy);
+  result.evaluation = measure(computed.probabilities, result.labels, class_labels(model), top,
+                              has_independent_classes(model.graph) ? Loss::binary_crossentropy
+                                                                   : Loss::sparse_categorical_crossentropy);
   result.unreadable = unreadable_lines(dataset, computed.unreadable);
   return result;
 }

@@ -48,7 +48,7 @@ JoinedSplits find_sources(const std::string& path) {
   std::error_code ignored;
   const bool has_classes =
       fs::is_directory(path, ignored) ? !list_folder(path).folders.empty() : extension_of(path) == ".csv";
-  return has_classes ? join_splits(read_dataset(path)) : unlabelled(path);
+  return has_classes ? join_splits(read_dataset(path, LabelsOfPhoto::any_number)) : unlabelled(path);
 }
 
 std::string rows_path(const std::string& path) { return fs::path(path).replace_extension(".csv").string(); }
@@ -65,9 +65,8 @@ FeatureTable extract_features(const Model& model, NodeId node, const std::string
   FeatureTable table;
   for (const int index : computed.samples) {
     const auto i = static_cast<std::size_t>(index);
-    const int label = samples[i].label;
     table.paths.push_back(samples[i].path);
-    table.labels.push_back(label < 0 ? "" : sources.dataset.class_names.at(static_cast<std::size_t>(label)));
+    table.labels.push_back(label_text(sources.dataset, samples[i]));
     table.splits.push_back(sources.splits[i]);
   }
   table.unreadable = unreadable_lines(sources.dataset, computed.unreadable);

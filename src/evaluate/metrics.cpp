@@ -2,19 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <span>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "headstart/class_table.h"
 #include "headstart/error.h"
 
 namespace headstart {
 namespace {
 
-void check_sizes(const Tensor& probabilities, const std::vector<int>& labels, std::size_t classes) {
-  const Shape expected{static_cast<std::int64_t>(labels.size()), static_cast<std::int64_t>(classes)};
-  if (labels.empty()) {
+void check_table(const Tensor& probabilities, std::size_t images, std::size_t classes) {
+  const Shape expected{static_cast<std::int64_t>(images), static_cast<std::int64_t>(classes)};
+  if (images == 0) {
     throw Error("[evaluate] expected at least one image; received none");
   }
   if (probabilities.shape() != expected) {
@@ -24,6 +26,9 @@ void check_sizes(const Tensor& probabilities, const std::vector<int>& labels, st
   if (!is_finite(probabilities)) {
     throw Error("[evaluate] expected probabilities; received some that are no numbers");
   }
+}
+
+void check_labels(const std::vector<int>& labels, std::size_t classes) {
   for (const int label : labels) {
     if (label < 0 || static_cast<std::size_t>(label) >= classes) {
       throw Error(fmt::format("[evaluate] expected labels below {}; received {}", classes, label));
@@ -40,12 +45,13 @@ std::int64_t rank_of(std::span<const float> row, std::size_t label) {
   return rank;
 }
 
+double surprise(double p) {
+  constexpr double kSmallest = 1e-7;
+  return -std::log(std::clamp(p, kSmallest, 1.0 - kSmallest));
+}
+
 // -log of the label's probability, or the mean of every sigmoid's.
 double loss_of_row(std::span<const float> row, std::size_t label, Loss loss) {
-  const auto surprise = [](double p) {
-    constexpr double kSmallest = 1e-7;
-    return -std::log(std::clamp(p, kSmallest, 1.0 - kSmallest));
-  };
   if (loss != Loss::binary_crossentropy) {
     return surprise(static_cast<double>(row[label]));
   }
@@ -79,7 +85,8 @@ std::vector<ClassMetrics> class_metrics(const std::vector<std::vector<std::int64
 }
 
 // Of the classes that have images.
-double mean_of(const std::vector<ClassMetrics>& classes, double ClassMetrics::*figure) {
+template <typename Metrics>
+double mean_of(const std::vector<Metrics>& classes, double Metrics::*figure) {
   double sum = 0, present = 0;
   for (const auto& one : classes) {
     sum += one.support > 0 ? one.*figure : 0.0;
@@ -121,12 +128,90 @@ class Reliability {
   std::vector<ReliabilityBin> bins_;
 };
 
+// Precision behind each positive, by falling probability, equals taken together.
+double average_precision(const Tensor& probabilities, const std::vector<std::vector<bool>>& has,
+                         std::size_t label) {
+  const std::size_t classes = has.front().size();
+  std::vector<std::size_t> order(has.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto probability = [&](std::size_t image) { return probabilities.values()[image * classes + label]; };
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return probability(a) > probability(b); });
+  double sum = 0.0, found = 0.0, found_before = 0.0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    found += has[order[i]][label] ? 1.0 : 0.0;
+    if (i + 1 == order.size() || probability(order[i]) != probability(order[i + 1])) {
+      sum += (found - found_before) * found / static_cast<double>(i + 1);
+      found_before = found;
+    }
+  }
+  return ratio(sum, found);
+}
+
+double f1_of(std::int64_t right, std::int64_t predicted, std::int64_t support) {
+  return ratio(2.0 * static_cast<double>(right), static_cast<double>(predicted + support));
+}
+
 }  // namespace
+
+MultiLabelEvaluation measure_multi_label(const Tensor& probabilities,
+                                         const std::vector<std::vector<int>>& labels,
+                                         const std::vector<std::string>& class_names) {
+  const std::size_t classes = class_names.size();
+  check_table(probabilities, labels.size(), classes);
+  std::vector<std::vector<bool>> has(labels.size(), std::vector<bool>(classes));
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    check_labels(labels[i], classes);
+    for (const int label : labels[i]) {
+      has[i][static_cast<std::size_t>(label)] = true;
+    }
+  }
+  MultiLabelEvaluation result;
+  result.images = static_cast<std::int64_t>(labels.size());
+  for (const auto& name : class_names) {
+    result.classes.push_back({.name = name});
+  }
+  std::int64_t exact = 0, agreeing = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    std::size_t alike = 0;
+    for (std::size_t c = 0; c < classes; ++c) {
+      LabelMetrics& one = result.classes[c];
+      const float probability = probabilities.values()[i * classes + c];
+      const bool said = probability > kPresent, there = has[i][c];
+      result.loss +=
+          surprise(there ? static_cast<double>(probability) : 1.0 - static_cast<double>(probability));
+      one.support += there ? 1 : 0;
+      one.predicted += said ? 1 : 0;
+      one.right += said && there ? 1 : 0;
+      alike += said == there ? 1 : 0;
+    }
+    agreeing += static_cast<std::int64_t>(alike);
+    exact += alike == classes ? 1 : 0;
+  }
+  std::int64_t right = 0, predicted = 0, support = 0;
+  for (std::size_t c = 0; c < classes; ++c) {
+    LabelMetrics& one = result.classes[c];
+    one.precision = ratio(static_cast<double>(one.right), static_cast<double>(one.predicted));
+    one.recall = ratio(static_cast<double>(one.right), static_cast<double>(one.support));
+    one.f1 = f1_of(one.right, one.predicted, one.support);
+    one.average_precision = average_precision(probabilities, has, c);
+    right += one.right, predicted += one.predicted, support += one.support;
+  }
+  const auto images = static_cast<double>(labels.size()), all = images * static_cast<double>(classes);
+  result.loss /= all;
+  result.accuracy = static_cast<double>(agreeing) / all;
+  result.exact_accuracy = static_cast<double>(exact) / images;
+  result.mean_average_precision = mean_of(result.classes, &LabelMetrics::average_precision);
+  result.macro_f1 = mean_of(result.classes, &LabelMetrics::f1);
+  result.micro_f1 = f1_of(right, predicted, support);
+  return result;
+}
 
 Evaluation measure(const Tensor& probabilities, const std::vector<int>& labels,
                    const std::vector<std::string>& class_names, int top, Loss loss) {
   const std::size_t classes = class_names.size();
-  check_sizes(probabilities, labels, classes);
+  check_table(probabilities, labels.size(), classes);
+  check_labels(labels, classes);
   Evaluation result;
   result.confusion.assign(classes, std::vector<std::int64_t>(classes));
   result.top = top;

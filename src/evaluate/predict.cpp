@@ -219,7 +219,7 @@ std::vector<ImagePrediction> classify(const Model& model, const std::vector<std:
   const auto columns = static_cast<std::size_t>(table.shape()[1]);
   for (std::size_t row = 0; row < computed.samples.size(); ++row) {
     auto& prediction = predictions[static_cast<std::size_t>(computed.samples[row])];
-    prediction.classes = ranked_classes(table.values().subspan(row * columns, columns), top);
+    prediction.classes = listed_classes(model.graph, table.values().subspan(row * columns, columns), top);
     if (!computed.strangeness.empty()) {
       prediction.strangeness = computed.strangeness[row];
     }

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -31,6 +32,17 @@ Json classes_json(const Model& model, const std::vector<std::string>& labels,
   return classes;
 }
 
+std::vector<std::string> present_names(const std::vector<std::string>& labels,
+                                       const std::vector<RankedClass>& ranking) {
+  std::vector<std::string> names;
+  for (const auto& ranked : ranking) {
+    if (ranked.probability > kPresent) {
+      names.push_back(labels.at(static_cast<std::size_t>(ranked.index)));
+    }
+  }
+  return names;
+}
+
 }  // namespace
 
 std::string predictions_json(const Model& model, const std::string& name,
@@ -41,6 +53,9 @@ std::string predictions_json(const Model& model, const std::string& name,
     if (prediction.error.empty()) {
       list.push_back(
           {{"image", prediction.path}, {"classes", classes_json(model, labels, prediction.classes)}});
+      if (has_independent_classes(model.graph)) {
+        list.back()["labels"] = present_names(labels, prediction.classes);
+      }
       if (prediction.strangeness) {
         list.back()["unknown"] = is_unknown(*prediction.strangeness);
         list.back()["strangeness"] = number(*prediction.strangeness);

@@ -74,7 +74,7 @@ std::vector<Neighbour> nearest_photos(const Model& model, const std::string& pho
         const Sample& sample = dataset.samples[item];
         neighbours.push_back(
             {.path = sample.path,
-             .label = sample.label < 0 ? "" : dataset.class_names.at(static_cast<std::size_t>(sample.label)),
+             .label = label_text(dataset, sample),
              .similarity = cosine(wanted.values(), {values[0], static_cast<std::size_t>(wanted.size())})});
       });
   progress.end();

@@ -126,22 +126,27 @@ Op hidden_dense(Layer& layer, const Shape&) {
                .weight_normalization = weight_normalization};
 }
 
-// The last dense layer has one output a class, or one in all for two classes.
-Op output_dense(Layer layer, int classes) {
+// The last dense layer has one output a class, or one in all for two classes that exclude each other.
+Op output_dense(Layer layer, const HeadOptions& head) {
+  const int classes = head.classes;
+  const bool one_for_two = classes == 2 && !head.multi_label;
   const std::string form = "dense[:UNITS][:ACTIVATION][:nobias][:weightnorm] at the end";
   const bool use_bias = !take(layer, "nobias"), weight_normalization = take(layer, "weightnorm");
   require_arguments(layer, 0, 2, form);
   const bool has_units = !layer.arguments.empty() && is_number(layer.arguments[0]);
   std::string name = argument(layer, has_units ? 1 : 0, "");
-  int units = classes == 2 && name != "softmax" ? 1 : classes;
+  int units = one_for_two && name != "softmax" ? 1 : classes;
   if (has_units) {
     units = whole_number(layer, layer.arguments[0], form);
   }
-  if (units != classes && !(units == 1 && classes == 2)) {
+  if (units != classes && !(units == 1 && one_for_two)) {
     refuse(layer, fmt::format("{} outputs, one a class", classes));
   }
   if (name.empty()) {
-    name = units == 1 ? "sigmoid" : "softmax";
+    name = units == 1 || head.multi_label ? "sigmoid" : "softmax";
+  }
+  if (head.multi_label && name != "sigmoid") {
+    refuse(layer, "sigmoid at the end, as photos have any number of classes");
   }
   if (name != (units == 1 ? "sigmoid" : "softmax") && name != "sigmoid") {
     refuse(layer,
@@ -292,7 +297,7 @@ Graph attach_head(const Graph& base, const HeadOptions& options) {
   }
   for (const Layer& layer : layers) {
     const Shape& shape = graph.node(last).shape;
-    const Op op = &layer == &layers.back() ? output_dense(layer, options.classes) : op_of(layer, shape);
+    const Op op = &layer == &layers.back() ? output_dense(layer, options) : op_of(layer, shape);
     if (std::holds_alternative<Dense>(op) && shape.size() != 1) {
       throw Error(
           fmt::format("[head] \"{}\" does not fit there: expected a flat input; received {}; put flatten or "

@@ -34,7 +34,23 @@ std::string fact_table(const std::vector<Fact>& facts) {
   return out + "</table>\n";
 }
 
+std::string multi_label_headline(const MultiLabelEvaluation& e, const std::string& measured_on) {
+  std::string out = "<div class=\"tiles\">\n";
+  out +=
+      tile(fmt::format("{:.3f}", e.mean_average_precision), "mAP", "mean average precision of the classes");
+  out += tile(fmt::format("{:.3f}", e.macro_f1), "macro F1", "mean F1 of the classes");
+  out += tile(fmt::format("{:.3f}", e.micro_f1), "micro F1", "of all classes together");
+  out += tile(per_cent(e.accuracy), "accuracy", "of all classes of all images");
+  out += tile(per_cent(e.exact_accuracy), "exactly right", "images of which every class is right");
+  out += tile(fmt::format("{:.3f}", e.loss), "loss", "mean binary cross-entropy");
+  return out + fmt::format("</div>\n<p class=\"note\">Measured on {} images: {}.</p>\n",
+                           with_thousands(e.images), escape_markup(measured_on));
+}
+
 std::string headline(const RunReport& report) {
+  if (report.multi_label) {
+    return multi_label_headline(*report.multi_label, report.measured_on);
+  }
   if (!report.evaluation) {
     return fmt::format("<p class=\"note\">{}</p>\n", escape_markup(report.measured_on));
   }
@@ -92,6 +108,23 @@ std::string class_table(const RunReport& report) {
                        one.support, share_cells(one.recall, recall, one.support),
                        share_cells(one.precision, precision, predicted), figure_cell(one.f1, one.support),
                        report.known ? unknown : "");
+  }
+  return out + "</tbody></table></div>\n";
+}
+
+std::string multi_label_table(const MultiLabelEvaluation& evaluation) {
+  std::string out =
+      "<p class=\"note\">A class is said to be on a photo where its probability is above one half; the "
+      "average "
+      "precision is over all thresholds.</p>\n<div class=\"scroll\"><table>\n"
+      "<thead><tr><th>class</th><th>images</th><th>average precision</th><th>recall</th><th>95&nbsp;%</th>"
+      "<th>precision</th><th>95&nbsp;%</th><th>F1</th></tr></thead>\n<tbody>\n";
+  for (const LabelMetrics& one : evaluation.classes) {
+    out += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td>{}{}{}{}</tr>\n", escape_markup(one.name),
+                       one.support, figure_cell(one.average_precision, one.support),
+                       share_cells(one.recall, wilson_interval(one.right, one.support), one.support),
+                       share_cells(one.precision, wilson_interval(one.right, one.predicted), one.predicted),
+                       figure_cell(one.f1, one.support));
   }
   return out + "</tbody></table></div>\n";
 }
@@ -162,6 +195,9 @@ std::string mistakes(const RunReport& report) {
 }
 
 std::string measurement(const RunReport& report) {
+  if (report.multi_label) {
+    return section("Classes", multi_label_table(*report.multi_label));
+  }
   if (!report.evaluation) {
     return "";
   }

@@ -66,18 +66,19 @@ std::string between(const Interval& interval) {
 }
 
 std::string measured_metrics(const RunReport& report) {
-  if (!report.evaluation) {
+  if (!report.evaluation && !report.multi_label) {
     return "";
   }
-  const Evaluation& e = *report.evaluation;
+  const double accuracy = report.multi_label ? report.multi_label->accuracy : report.evaluation->accuracy;
+  const double macro_f1 = report.multi_label ? report.multi_label->macro_f1 : report.evaluation->macro_f1;
   return fmt::format(
       "metrics:\n- accuracy\n- f1\n"
       "model-index:\n- name: {}\n  results:\n  - task:\n      type: image-classification\n"
       "    dataset:\n      type: imagefolder\n      name: {}\n      split: {}\n"
       "    metrics:\n    - type: accuracy\n      value: {:.4f}\n    - type: f1\n      name: macro F1\n"
       "      value: {:.4f}\n",
-      quoted(report.curves.name), quoted(report.subject.data_name), quoted(report.subject.split), e.accuracy,
-      e.macro_f1);
+      quoted(report.curves.name), quoted(report.subject.data_name), quoted(report.subject.split), accuracy,
+      macro_f1);
 }
 
 std::string front_matter(const RunReport& report) {
@@ -94,8 +95,9 @@ std::string introduction(const RunReport& report) {
   for (const auto& name : subject.classes) {
     names.push_back(plain(name));
   }
-  std::string out = fmt::format("\n# {}\n\nSays which of {} kinds of things is on a photo: {}.\n",
-                                plain(report.title), names.size(), fmt::join(names, ", "));
+  std::string out = fmt::format("\n# {}\n\nSays which of {} kinds of things {} on a photo{}: {}.\n",
+                                plain(report.title), names.size(), report.multi_label ? "are" : "is",
+                                report.multi_label ? ", any number of them" : "", fmt::join(names, ", "));
   if (subject.accepted_share) {
     out += fmt::format(
         "Of photos unlike those that it was trained on it says that they are unknown; the limits were set so "
@@ -111,8 +113,9 @@ std::string introduction(const RunReport& report) {
 std::string photo_table(const RunReport& report) {
   const Subject& subject = report.subject;
   if (subject.photos.empty()) {
-    return report.evaluation ? "The photos of the training were not looked at for this card.\n"
-                             : fmt::format("{}\n", plain(report.measured_on));
+    return report.evaluation || report.multi_label
+               ? "The photos of the training were not looked at for this card.\n"
+               : fmt::format("{}\n", plain(report.measured_on));
   }
   std::string out = fmt::format(
       "{}, as folders or lists of labelled photos. Validation: {}.\n\n| class | training | validation | test "
@@ -150,7 +153,33 @@ std::string card_classes(const RunReport& report) {
   return out;
 }
 
+std::string multi_label_results(const MultiLabelEvaluation& e, const std::string& measured_on) {
+  const std::vector<Fact> figures{
+      {"mean average precision", fmt::format("{:.3f}", e.mean_average_precision)},
+      {"macro F1", fmt::format("{:.3f}", e.macro_f1)},
+      {"micro F1", fmt::format("{:.3f}", e.micro_f1)},
+      {"accuracy of all classes of all photos", fmt::format("{:.3f}", e.accuracy)},
+      {"photos of which every class is right", fmt::format("{:.3f}", e.exact_accuracy)},
+      {"loss (binary cross-entropy)", fmt::format("{:.3f}", e.loss)}};
+  std::string out = fmt::format(
+      "On {} photos: {}. A class is said to be on a photo where its probability is above one half.\n\n{}\n"
+      "| class | photos | average precision | recall | 95 % interval | precision | F1 |\n"
+      "|---|--:|--:|--:|--:|--:|--:|\n",
+      with_thousands(e.images), plain(measured_on), card_facts(figures));
+  for (const LabelMetrics& one : e.classes) {
+    out += one.support == 0
+               ? fmt::format("| {} | 0 | | | | | |\n", plain(one.name))
+               : fmt::format("| {} | {} | {:.3f} | {:.3f} | {} | {:.3f} | {:.3f} |\n", plain(one.name),
+                             one.support, one.average_precision, one.recall,
+                             between(wilson_interval(one.right, one.support)), one.precision, one.f1);
+  }
+  return out;
+}
+
 std::string card_results(const RunReport& report) {
+  if (report.multi_label) {
+    return multi_label_results(*report.multi_label, report.measured_on);
+  }
   if (!report.evaluation) {
     return fmt::format("{}\n", plain(report.measured_on));
   }
@@ -237,10 +266,11 @@ std::string weaknesses(const RunReport& report) {
     }
   }
   out += imbalance(report.subject.photos);
-  out += report.subject.accepted_share
+  out += report.multi_label ? "- The probabilities of its classes were not calibrated.\n"
+         : report.subject.accepted_share
              ? "- How many photos of other things it calls unknown was not measured here.\n"
              : "- It has an answer for every photo, also for one of something else.\n";
-  if (report.evaluation && report.subject.same_data) {
+  if ((report.evaluation || report.multi_label) && report.subject.same_data) {
     out +=
         "- The photos that it was measured on come from the same data as those that it was trained on; "
         "others "

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -55,8 +56,9 @@ bool same_place(const std::string& a, const std::string& b) {
 Measured read_data(const std::string& run, const std::string& path, const RunConfig& config) {
   const TrainOptions& options = config.train;
   Measured measured{.own = same_place(path, value_of(config.train.command, "data", ""))};
-  measured.splits =
-      config.adds_classes() ? read_dataset(path, ReadingTerms{.fewest_classes = 1}) : read_dataset(path);
+  measured.splits = read_dataset(
+      path, ReadingTerms{.fewest_classes = config.adds_classes() ? 1 : 2,
+                         .labels = config.adds_classes() ? LabelsOfPhoto::one : LabelsOfPhoto::any_number});
   measured.held_out = "photos of their own, apart from the training photos";
   if (!measured.splits.validation) {
     auto divided = as_run_divided(run, measured.splits);
@@ -171,7 +173,7 @@ void add_views(const Dataset& dataset, const TrainOptions& options, const Prepro
     try {
       const Image photo =
           fit_image(read_image(sample.path, decode_options_for(preprocessing)), preprocessing);
-      const auto& name = dataset.class_names.at(static_cast<std::size_t>(sample.label));
+      const std::string name = label_text(dataset, sample);
       report.views.push_back(
           {.uri = thumbnail_uri(photo), .caption = name, .detail = "as it is", .path = sample.path});
       for (int view = 0; view < 3; ++view) {
@@ -187,22 +189,23 @@ void add_views(const Dataset& dataset, const TrainOptions& options, const Prepro
   }
 }
 
-DatasetEvaluation measurement_of(const ReportRequest& request, const Model& model, const Measured& measured,
-                                 Progress& progress) {
+// What the training found for the validation photos, where those are measured on.
+std::optional<ClassTable> known_table(const ReportRequest& request, const Model& model,
+                                      const Measured& measured) {
   const Dataset& dataset = measured.dataset;
   const auto images = static_cast<std::int64_t>(dataset.samples.size());
   const Tensor& logits = request.validation_logits;
   const auto strange = static_cast<std::int64_t>(request.validation_strangeness.size());
   if (!measured.own || measured.part == "test" || logits.empty() || logits.shape()[0] != images ||
       (model.acceptance && strange != images)) {
-    return evaluate(model, dataset, request.predict, progress);
+    return std::nullopt;
   }
   ClassTable table;
   table.probabilities = class_probabilities_of_logits(model, logits);
   table.strangeness = request.validation_strangeness;
   table.samples.resize(dataset.samples.size());
   std::iota(table.samples.begin(), table.samples.end(), 0);
-  return evaluate_table(model, dataset, std::move(table), request.predict.top);
+  return table;
 }
 
 // After `add-classes` there may be no photo of an old class to measure on.
@@ -234,13 +237,23 @@ void add_measurement(const ReportRequest& request, const RunConfig& config, cons
   subject.split = measured.part;
   subject.held_out = measured.held_out;
   subject.same_data = measured.own;
-  auto result = measurement_of(request, model, measured, progress);
-  report.measured_on = measured_on(measured, subject.data_name) + without_photos(result.evaluation);
+  report.measured_on = measured_on(measured, subject.data_name);
   if (measured.own) {
     add_data_facts(measured.splits, report);
     add_views(measured.splits.train, config.train, model.preprocessing, report);
   }
-  add_examples(result, measured.dataset, report);
+  auto known = known_table(request, model, measured);
+  const Dataset& dataset = measured.dataset;
+  if (is_multi_label(dataset)) {
+    report.multi_label = (known ? evaluate_multi_label(model, dataset, std::move(*known))
+                                : evaluate_multi_label(model, dataset, request.predict, progress))
+                             .evaluation;
+    return;
+  }
+  auto result = known ? evaluate_table(model, dataset, std::move(*known), request.predict.top)
+                      : evaluate(model, dataset, request.predict, progress);
+  report.measured_on += without_photos(result.evaluation);
+  add_examples(result, dataset, report);
   add_evidence(model, request.predict, report, progress);
   report.evaluation = std::move(result.evaluation);
   report.known = std::move(result.known);

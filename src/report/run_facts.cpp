@@ -94,7 +94,9 @@ void add_photo_counts(const DatasetSplits& splits, RunReport& report) {
   }
   const auto count = [&](const Dataset& part, std::int64_t PhotoCount::*number) {
     for (const Sample& sample : part.samples) {
-      ++(photos.at(static_cast<std::size_t>(sample.label)).*number);
+      for (const int one : classes_of(part, sample)) {
+        ++(photos.at(static_cast<std::size_t>(one)).*number);
+      }
     }
   };
   count(splits.train, &PhotoCount::train);

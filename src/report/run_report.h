@@ -49,6 +49,7 @@ struct RunReport {
   std::vector<Fact> facts{};  // what was trained on what, how
   RunCurves curves{};
   std::optional<Evaluation> evaluation{};
+  std::optional<MultiLabelEvaluation> multi_label{};  // of multi-label data, in place of `evaluation`
   std::optional<LimitsReport> known{};  // of the same photos, where the model tells unknown ones
   std::string measured_on{};            // "validation"; or why there is no measurement
   double temperature = 1.0;

@@ -157,7 +157,8 @@ Answer Service::predict(const std::vector<Upload>& pictures) {
     const auto columns = static_cast<std::size_t>(table.probabilities.shape()[1]);
     for (std::size_t r = 0; r < read.size(); ++r) {
       predictions[read[r]].classes =
-          ranked_classes(table.probabilities.values().subspan(r * columns, columns), impl_->options.top);
+          listed_classes(impl_->classifier.model().graph,
+                         table.probabilities.values().subspan(r * columns, columns), impl_->options.top);
       if (!table.strangeness.empty()) {
         predictions[read[r]].strangeness = table.strangeness[r];
       }

@@ -10,12 +10,12 @@ namespace headstart {
 
 std::string class_sizes_note(const Dataset& train, const TrainOptions& options) {
   constexpr int kTimes = 3;
+  if (train.class_names.empty() || is_multi_label(train)) {
+    return "";
+  }
   std::vector<int> sizes(train.class_names.size());
   for (const auto& sample : train.samples) {
     ++sizes.at(static_cast<std::size_t>(sample.label));
-  }
-  if (sizes.empty()) {
-    return "";
   }
   const auto [least, most] = std::minmax_element(sizes.begin(), sizes.end());
   if (*least == 0 || *most < kTimes * *least) {

@@ -15,6 +15,18 @@ Evaluator::Evaluator(const Graph& graph, const Parameters& parameters, const Eva
                 .sources = options.boundary}),
       logits_(Shape{options.batch, units_}) {}
 
+LossValue Evaluator::loss_of(std::span<const float> logits, std::span<const int> labels) const {
+  if (options_.label_sets.empty()) {
+    return loss_of_labels(options_.loss, logits, labels, {}, {});
+  }
+  const auto batch = static_cast<int>(labels.size());
+  const auto targets =
+      soft_targets({.labels = labels, .sets = options_.label_sets}, static_cast<std::size_t>(units_));
+  LossValue value = loss_of_targets(options_.loss, logits, targets, batch, {}, {});
+  value.correct = right_shares(logits, targets, batch);
+  return value;
+}
+
 LossAndAccuracy Evaluator::evaluate(const Parameters& parameters, BoundarySource& source) {
   program_.refresh(parameters);
   float* const destination = logits_.data();
@@ -28,22 +40,22 @@ LossAndAccuracy Evaluator::evaluate(const Parameters& parameters, BoundarySource
   source.begin(std::move(items));
   all_logits_.clear();
   double loss = 0.0;
-  std::size_t correct = 0, samples = 0;
+  double correct = 0.0;
+  std::size_t samples = 0;
   while (const BoundaryBatch* batch = source.next()) {
     program_.run(batch->tensors, std::span(&destination, 1));
     const std::size_t count = batch->labels.size();
     const auto rows = logits_.values().first(count * static_cast<std::size_t>(units_));
     all_logits_.insert(all_logits_.end(), rows.begin(), rows.end());
-    const LossValue value = loss_of_labels(options_.loss, rows, batch->labels, {}, {});
+    const LossValue value = loss_of(rows, batch->labels);
     loss += value.loss * static_cast<double>(count);
-    correct += static_cast<std::size_t>(value.correct);
+    correct += value.correct;
     samples += count;
   }
   if (samples == 0) {
     return {};
   }
-  return {.loss = loss / static_cast<double>(samples),
-          .accuracy = static_cast<double>(correct) / static_cast<double>(samples)};
+  return {.loss = loss / static_cast<double>(samples), .accuracy = correct / static_cast<double>(samples)};
 }
 
 }  // namespace headstart

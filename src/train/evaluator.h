@@ -1,6 +1,7 @@
 // Loss and accuracy of the trainable part in evaluation mode, on batches of boundary tensors.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "headstart/engine.h"
@@ -14,6 +15,7 @@ struct EvaluatorOptions {
   int batch = 32;
   Precision precision = Precision::f32;
   Loss loss = Loss::sparse_categorical_crossentropy;
+  std::span<const std::vector<int>> label_sets{};  // of multi-label data; empty: one class each
   int steps = 0;  // batches of samples spread evenly over the source; 0: every sample
 };
 
@@ -32,6 +34,8 @@ class Evaluator {
   const std::vector<float>& logits() const { return all_logits_; }
 
  private:
+  LossValue loss_of(std::span<const float> logits, std::span<const int> labels) const;
+
   EvaluatorOptions options_;
   std::int64_t units_ = 0;
   FrozenProgram program_;

@@ -85,6 +85,30 @@ std::vector<float> one_hot(std::span<const int> labels, std::size_t units) {
   return targets;
 }
 
+std::vector<float> multi_hot(std::span<const int> labels, std::span<const std::vector<int>> sets,
+                             std::size_t units) {
+  std::vector<float> targets(labels.size() * units, 0.0F);
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] < 0 || static_cast<std::size_t>(labels[i]) >= sets.size()) {
+      throw Error(
+          fmt::format("[loss] labels run from 0 to below {}, the number of sets of classes; received {}",
+                      sets.size(), labels[i]));
+    }
+    for (const int one : sets[static_cast<std::size_t>(labels[i])]) {
+      if (one < 0 || static_cast<std::size_t>(one) >= units) {
+        throw Error(fmt::format("[loss] classes run from 0 to below {}; received {}", units, one));
+      }
+      targets[i * units + static_cast<std::size_t>(one)] = 1.0F;
+    }
+  }
+  return targets;
+}
+
+std::vector<float> targets_of(std::span<const int> labels, std::span<const std::vector<int>> sets,
+                              std::size_t units) {
+  return sets.empty() ? one_hot(labels, units) : multi_hot(labels, sets, units);
+}
+
 }  // namespace
 
 Loss loss_from(const std::string& name) {
@@ -131,7 +155,7 @@ LossValue sparse_categorical_crossentropy(std::span<const float> logits, std::sp
     const double normalizer = log_sum_exp(row);
     const double factor = weight_of(weights, i) / static_cast<double>(batch);
     value.loss += factor * (normalizer - static_cast<double>(row[label]));
-    value.correct += argmax(row) == label ? 1 : 0;
+    value.correct += argmax(row) == label ? 1.0 : 0.0;
     if (!diff_logits.empty()) {
       for (std::size_t c = 0; c < units; ++c) {
         const double probability = std::exp(static_cast<double>(row[c]) - normalizer);
@@ -159,7 +183,7 @@ LossValue categorical_crossentropy(std::span<const float> logits, std::span<cons
       value.loss += factor * static_cast<double>(target[c]) * (normalizer - static_cast<double>(row[c]));
       total += static_cast<double>(target[c]);
     }
-    value.correct += predicted_right(row, target) ? 1 : 0;
+    value.correct += predicted_right(row, target) ? 1.0 : 0.0;
     for (std::size_t c = 0; c < units && !diff_logits.empty(); ++c) {
       const double probability = std::exp(static_cast<double>(row[c]) - normalizer);
       diff_logits[i * units + c] =
@@ -187,7 +211,7 @@ LossValue binary_crossentropy(std::span<const float> logits, std::span<const flo
       }
     }
     value.correct +=
-        predicted_right(logits.subspan(i * units, units), targets.subspan(i * units, units)) ? 1 : 0;
+        predicted_right(logits.subspan(i * units, units), targets.subspan(i * units, units)) ? 1.0 : 0.0;
   }
   return value;
 }
@@ -199,14 +223,15 @@ std::vector<float> soft_targets(const SoftLabels& soft, std::size_t units) {
         "partners; give as many",
         soft.labels.size(), units, soft.partners.size()));
   }
-  auto targets = one_hot(soft.labels, units);
+  auto targets = targets_of(soft.labels, soft.sets, units);
   if (!soft.partners.empty()) {
-    const auto others = one_hot(soft.partners, units);
+    const auto others = targets_of(soft.partners, soft.sets, units);
     for (std::size_t i = 0; i < targets.size(); ++i) {
       targets[i] = soft.share * targets[i] + (1.0F - soft.share) * others[i];
     }
   }
-  const float everywhere = soft.smoothing / static_cast<float>(std::max<std::size_t>(units, 2));
+  const std::size_t outcomes = soft.sets.empty() ? std::max<std::size_t>(units, 2) : 2;
+  const float everywhere = soft.smoothing / static_cast<float>(outcomes);
   for (float& target : targets) {
     target = (1.0F - soft.smoothing) * target + everywhere;
   }
@@ -233,6 +258,16 @@ LossValue loss_of_labels(Loss loss, std::span<const float> logits, std::span<con
       return sparse_categorical_crossentropy(logits, labels, weights, diff_logits);
   }
   throw Error("[loss] unknown loss");
+}
+
+double right_shares(std::span<const float> logits, std::span<const float> targets, int batch) {
+  const std::size_t units = units_of(logits.size(), static_cast<std::size_t>(std::max(batch, 0)));
+  check_targets(logits.size(), targets.size());
+  std::int64_t right = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    right += (logits[i] > 0.0F) == (targets[i] > 0.5F) ? 1 : 0;
+  }
+  return static_cast<double>(right) / static_cast<double>(units);
 }
 
 Tensor probabilities(OutputActivation activation, const Tensor& logits) {

@@ -233,8 +233,10 @@ std::optional<DatasetSplits> as_run_divided(const std::string& run, const Datase
   }
   DatasetSplits divided;
   divided.train.class_names = data.train.class_names;
+  divided.train.label_sets = data.train.label_sets;
   divided.test = data.test;
   divided.validation.emplace().class_names = data.train.class_names;
+  divided.validation->label_sets = data.train.label_sets;
   std::set<std::size_t> held_out;
   for (const std::size_t sample : held_out_samples(data.train, path)) {  // as validation_logits have them
     divided.validation->samples.push_back(data.train.samples[sample]);

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,9 @@ struct Session {
   std::string fingerprint;
   bool holds_out = false;  // the validation part is none of the caller's
   Loss loss = Loss::sparse_categorical_crossentropy;
-  std::vector<float> class_weights{};  // by label; empty: all 1
-  std::vector<float> logit_offsets{};  // by unit, in training; empty: all 0
+  std::span<const std::vector<int>> label_sets{};  // of multi-label data; empty: one class each
+  std::vector<float> class_weights{};              // by label; empty: all 1
+  std::vector<float> logit_offsets{};              // by unit, in training; empty: all 0
   RunState state{};
   Parameters resumed_optimizer{};  // its state in the checkpoint, until the stage takes it over
   std::optional<Clock::time_point> next_save{};

@@ -79,7 +79,8 @@ class Stage {
   int views_ = 0;        // of a training image; 0: new ones every epoch
   int steps_ = 0;        // of an epoch
   double loss_sum_ = 0;  // of this epoch
-  std::int64_t correct_ = 0, seen_ = 0;
+  double correct_ = 0;
+  std::int64_t seen_ = 0;
   double last_rate_ = 0;
 };
 
@@ -153,17 +154,23 @@ LossValue Stage::loss_of_batch(const BoundaryBatch& batch, TrainingProgram& prog
                                   : share * own + (1.0F - share) *
                                                       weights[static_cast<std::size_t>(mixed->partners[i])]);
   }
-  if (mixed == nullptr && options_.label_smoothing == 0.0) {
+  const auto& sets = session_.label_sets;
+  if (mixed == nullptr && options_.label_smoothing == 0.0 && sets.empty()) {
     return loss_of_labels(session_.loss, logits, batch.labels, sample_weights_, diff_logits_);
   }
+  const auto size = static_cast<int>(batch.labels.size());
   const auto targets = soft_targets(
       {.labels = batch.labels,
        .partners = mixed != nullptr ? std::span<const int>(mixed->partners) : std::span<const int>(),
        .share = share,
-       .smoothing = static_cast<float>(options_.label_smoothing)},
+       .smoothing = static_cast<float>(options_.label_smoothing),
+       .sets = sets},
       logits.size() / batch.labels.size());
-  return loss_of_targets(session_.loss, logits, targets, static_cast<int>(batch.labels.size()),
-                         sample_weights_, diff_logits_);
+  LossValue value = loss_of_targets(session_.loss, logits, targets, size, sample_weights_, diff_logits_);
+  if (!sets.empty()) {
+    value.correct = right_shares(logits, targets, size);
+  }
+  return value;
 }
 
 // One step of the optimizer; `step`: the batch of this epoch that ends it. An epoch with unreadable images
@@ -225,7 +232,8 @@ bool Stage::train_epoch(EpochProgress& progress) {
   const auto start = Clock::now();
   auto items = order_of_epoch(train_->labels(), options_, views_, progress.epoch);
   loss_sum_ = 0.0;
-  correct_ = seen_ = 0;
+  correct_ = 0.0;
+  seen_ = 0;
   accumulated_.clear();
   train_->begin(std::move(items));
   while (const BoundaryBatch* batch = train_->next()) {
@@ -233,7 +241,7 @@ bool Stage::train_epoch(EpochProgress& progress) {
     ++progress.step;
     progress.learning_rate = last_rate_;
     progress.loss = loss_sum_ / static_cast<double>(seen_);
-    progress.accuracy = static_cast<double>(correct_) / static_cast<double>(seen_);
+    progress.accuracy = correct_ / static_cast<double>(seen_);
     progress.seconds = seconds_since(start);
     session_.observer.step_done(progress);
     if (stop_requested()) {
@@ -429,6 +437,7 @@ void Stage::prepare() {
                                       .batch = options_.batch_size,
                                       .precision = precision_,
                                       .loss = session_.loss,
+                                      .label_sets = session_.label_sets,
                                       .steps = options_.validation_steps});
   RunState& state = session_.state;
   if (state.stage_epochs_done > 0) {

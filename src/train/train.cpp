@@ -8,9 +8,11 @@
 #include <filesystem>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/sha256.h"
 #include "engine/core_limit.h"
@@ -46,7 +48,42 @@ void check_labels(const Graph& graph, const std::vector<int>& labels) {
   }
 }
 
-void check_labels(const Graph& graph, const Dataset& data) {
+// Every class has a sigmoid of its own, and what is said of classes that exclude each other is not asked for.
+void check_multi_label(const Graph& graph, const Dataset& data, const TrainOptions& options) {
+  const auto units = static_cast<std::size_t>(element_count(graph.output_shape()));
+  if (units != data.class_names.size() || options.loss != Loss::binary_crossentropy) {
+    throw Error(
+        fmt::format("[train] multi-label data need a sigmoid for each of their {} classes; received {} "
+                    "outputs with {}; end "
+                    "the head with dense:sigmoid",
+                    data.class_names.size(), units, to_string(*options.loss)));
+  }
+  if (options.balanced_class_weights || !options.class_weights.empty() || options.balanced_sampling ||
+      options.logit_adjustment != 0.0) {
+    throw Error(
+        "[train] weights, sampling and offsets by class are of data with one class a photo; received "
+        "multi-label "
+        "data; leave these options out");
+  }
+  const auto sets = static_cast<int>(data.label_sets.size());
+  for (const int label : labels_of(data)) {
+    if (label < 0 || label >= sets) {
+      throw Error(
+          fmt::format("[train] expected labels from 0 to below {}, the number of sets of classes; received "
+                      "{}; give every "
+                      "photo a set, be it empty",
+                      sets, label));
+    }
+  }
+  for (const auto& set : data.label_sets) {
+    check_labels(graph, set);
+  }
+}
+
+void check_labels(const Graph& graph, const Dataset& data, const TrainOptions& options) {
+  if (is_multi_label(data)) {
+    return check_multi_label(graph, data, options);
+  }
   const auto labels = labels_of(data);
   check_labels(graph, labels);
   const auto names = static_cast<int>(data.class_names.size());
@@ -139,6 +176,9 @@ std::string fingerprint_of(const Session& session) {
       hash.update_text(std::to_string(label));
     }
     if (split->files != nullptr) {
+      for (const auto& set : split->files->label_sets) {
+        hash.update_text(fmt::format("{}", fmt::join(set, "|")));
+      }
       for (const Sample& sample : split->files->samples) {
         // Whole seconds, which every file system keeps: moving the photos is no change.
         struct stat status {};
@@ -276,6 +316,9 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
                   .fingerprint = {},
                   .holds_out = holds_out,
                   .loss = *options.loss,
+                  .label_sets = train_split.files != nullptr
+                                    ? std::span<const std::vector<int>>(train_split.files->label_sets)
+                                    : std::span<const std::vector<int>>(),
                   .class_weights = class_weights_of(options, model.graph, labels_of(train_split)),
                   .logit_offsets = logit_offsets_of(options, model.graph, labels_of(train_split))};
   if (!options.out_directory.empty()) {
@@ -311,6 +354,19 @@ TrainResult run(Model model, const Split& train_split, const Split& validation_s
 
 std::string found_line(std::size_t images, std::size_t classes) {
   return fmt::format("Found {} images belonging to {} classes.", images, classes);
+}
+
+std::string found_line(const Dataset& part) {
+  if (!is_multi_label(part)) {
+    return found_line(part.samples.size(), part.class_names.size());
+  }
+  double labels = 0.0;
+  for (const auto& sample : part.samples) {
+    labels += static_cast<double>(classes_of(part, sample).size());
+  }
+  return fmt::format("Found {} images with any of {} classes, {:.1f} an image.", part.samples.size(),
+                     part.class_names.size(),
+                     part.samples.empty() ? 0.0 : labels / static_cast<double>(part.samples.size()));
 }
 
 // Splits labels without files through the same stratified split as files.
@@ -382,14 +438,16 @@ void save_outputs(Session& session) {
 TrainResult train(Model model, const DatasetSplits& data, const TrainOptions& given,
                   TrainObserver& observer) {
   const TrainOptions options = resolved(given, model.graph);
-  check_labels(model.graph, data.train);
+  check_labels(model.graph, data.train, options);
   if (data.validation) {
-    check_labels(model.graph, *data.validation);
+    check_labels(model.graph, *data.validation, options);
+    if (data.validation->label_sets != data.train.label_sets) {
+      throw Error("[train] training and validation photos share their sets of classes; received others");
+    }
   }
   const DatasetSplits splits = data.validation ? data : with_photos_held_out(data.train, options, observer);
-  const std::size_t classes = splits.train.class_names.size();
-  observer.message(found_line(splits.train.samples.size(), classes));
-  observer.message(found_line(splits.validation->samples.size(), classes));
+  observer.message(found_line(splits.train));
+  observer.message(found_line(*splits.validation));
   if (const auto note = left_out_note(data.train); !note.empty()) {
     observer.message(note);
   }

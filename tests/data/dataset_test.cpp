@@ -149,6 +149,34 @@ TEST(Csv, ReadsSplitsAndGroups) {
   EXPECT_THAT(names_of(*splits.test), ElementsAre("4.jpg:dog"));
 }
 
+TEST(Csv, SeveralClassesAPhoto) {
+  const FolderTree tree;
+  tree.file("1.jpg");
+  const auto csv = tree.file("labels.csv",
+                             "path,Labels,split\n1.jpg,dog| cat |dog,\n2.jpg,,\n3.jpg,cat|dog,\n4.jpg,dog,\n"
+                             "5.jpg,cat,validation\n");
+  EXPECT_THAT(message_of([&] { read_dataset(csv); }), HasSubstr("one class each"));
+  const auto splits = read_dataset(csv, LabelsOfPhoto::any_number);
+  EXPECT_THAT(splits.train.class_names, ElementsAre("cat", "dog"));
+  EXPECT_THAT(splits.train.label_sets,
+              ElementsAre(ElementsAre(), ElementsAre(0), ElementsAre(0, 1), ElementsAre(1)));
+  EXPECT_EQ(splits.validation->label_sets, splits.train.label_sets);
+  std::vector<std::string> texts;
+  for (const auto& sample : splits.train.samples) {
+    texts.push_back(fs::path(sample.path).filename().string() + ":" + label_text(splits.train, sample));
+  }
+  EXPECT_THAT(texts, ElementsAre("2.jpg:", "1.jpg:cat|dog", "3.jpg:cat|dog", "4.jpg:dog"));
+
+  const auto message = [&tree](const std::string& text) {
+    const auto bad = tree.file("bad.csv", text);
+    return message_of([&bad] { read_dataset(bad, LabelsOfPhoto::any_number); });
+  };
+  EXPECT_THAT(message("path,label,labels\n1.jpg,a,a|b\n"), HasSubstr("received both"));
+  EXPECT_THAT(message("path,labels\n1.jpg,a\n2.jpg,\n"), HasSubstr("only \"a\""));
+  EXPECT_THAT(message("path,labels\n1.jpg,\n"), HasSubstr("received none"));
+  EXPECT_THAT(message("path,labels,split\n1.jpg,a|b,\n2.jpg,c,test\n"), HasSubstr("\"c\""));
+}
+
 TEST(Csv, BadOnesSayWhatIsWrong) {
   const FolderTree tree;
   tree.file("1.jpg");

@@ -56,6 +56,33 @@ TEST(Split, IsStratified) {
   EXPECT_EQ(class_counts(*splits.test), (std::vector{10, 1, 3}));
 }
 
+// The rarest class of a photo says in which proportion it is divided.
+TEST(Split, MultiLabelDataKeepTheShareOfEveryClass) {
+  Dataset dataset{.class_names = {"common", "rare"}, .samples = {}, .skipped = {}};
+  dataset.label_sets = {{}, {0}, {0, 1}, {1}};
+  for (int i = 0; i < 400; ++i) {
+    dataset.samples.push_back({std::to_string(i),
+                               i % 40 == 0   ? 2
+                               : i % 40 == 1 ? 3
+                               : i % 4 == 2  ? 0
+                                             : 1,
+                               ""});
+  }
+  const auto splits = split_dataset(dataset, SplitFractions{0.8, 0.2, 0.0}, 1);
+  const auto photos_with = [](const Dataset& part, int wanted) {
+    return std::ranges::count_if(part.samples, [&](const Sample& sample) {
+      return std::ranges::count(classes_of(part, sample), wanted) > 0;
+    });
+  };
+  EXPECT_EQ(photos_with(dataset, 1), 20);
+  EXPECT_EQ(photos_with(splits.train, 1), 16);
+  EXPECT_EQ(photos_with(*splits.validation, 1), 4);
+  EXPECT_NEAR(static_cast<double>(photos_with(*splits.validation, 0)),
+              0.2 * static_cast<double>(photos_with(dataset, 0)), 4.0);
+  EXPECT_EQ(splits.validation->samples.size(), 80U);
+  EXPECT_EQ(splits.train.label_sets, dataset.label_sets);
+}
+
 TEST(Split, IsAPartitionInOrder) {
   const auto dataset = dataset_of({31, 17});
   const auto splits = split_dataset(dataset, {}, 3);

@@ -77,6 +77,39 @@ TEST(Metrics, LossOfIndependentSigmoidsIsTheMeanOverThem) {
   EXPECT_NEAR(result.loss, -(std::log(0.9) + std::log(0.8) + std::log(0.6)) / 3.0, 1e-6);
 }
 
+// Average precision by hand: class a is ranked + - + -, so (1 + 2/3) / 2; b has two equal probabilities, one
+// of each kind, taken together: 1/2.
+TEST(Metrics, MultiLabelWorkedExample) {
+  const std::vector<float> probabilities{
+      0.9F, 0.6F, 0.2F,  // a, b
+      0.8F, 0.6F, 0.1F,  // none
+      0.4F, 0.3F, 0.1F,  // a
+      0.1F, 0.2F, 0.3F,  // none
+  };
+  const auto result =
+      measure_multi_label(Tensor({4, 3}, probabilities), {{0, 1}, {}, {0}, {}}, {"a", "b", "c"});
+  EXPECT_EQ(result.images, 4);
+  EXPECT_DOUBLE_EQ(result.classes[0].average_precision, (1.0 + 2.0 / 3.0) / 2.0);
+  EXPECT_DOUBLE_EQ(result.classes[1].average_precision, 0.5);
+  EXPECT_EQ(result.classes[2].average_precision, 0.0);
+  EXPECT_DOUBLE_EQ(result.mean_average_precision, (5.0 / 6.0 + 0.5) / 2.0);  // c is on no image
+  EXPECT_DOUBLE_EQ(result.classes[0].precision, 0.5);
+  EXPECT_DOUBLE_EQ(result.classes[0].recall, 0.5);
+  EXPECT_DOUBLE_EQ(result.classes[1].precision, 0.5);
+  EXPECT_DOUBLE_EQ(result.classes[1].recall, 1.0);
+  EXPECT_DOUBLE_EQ(result.macro_f1, (0.5 + 2.0 / 3.0) / 2.0);
+  EXPECT_DOUBLE_EQ(result.micro_f1, 2.0 * 2.0 / (4.0 + 3.0));
+  EXPECT_DOUBLE_EQ(result.accuracy, 9.0 / 12.0);
+  EXPECT_DOUBLE_EQ(result.exact_accuracy, 0.5);
+  EXPECT_NEAR(result.loss,
+              -(std::log(0.9 * 0.6 * 0.8) + std::log(0.2 * 0.4 * 0.9) + std::log(0.4 * 0.7 * 0.9) +
+                std::log(0.9 * 0.8 * 0.7)) /
+                  12.0,
+              1e-7);
+  EXPECT_THROW(measure_multi_label(Tensor({4, 3}, probabilities), {{3}, {}, {}, {}}, {"a", "b", "c"}), Error);
+  EXPECT_THROW(measure_multi_label(Tensor({4, 3}, probabilities), {{}, {}}, {"a", "b", "c"}), Error);
+}
+
 TEST(Metrics, RefusesWhatDoesNotFit) {
   const float nan = std::nanf("");
   EXPECT_THROW(measure(Tensor({1, 2}, std::vector<float>{nan, nan}), {0}, {"a", "b"}), Error);

@@ -42,6 +42,18 @@ TEST(Head, SeveralClassesEndInSoftmax) {
   EXPECT_EQ(output_activation(with_head("gap,dense:5:sigmoid", 5)), OutputActivation::sigmoid);
 }
 
+TEST(Head, OfMultiLabelDataEndsInASigmoidForEachClass) {
+  for (const int classes : {2, 5}) {
+    const Graph graph =
+        attach_head(tiny_base(), {.head = "gap,dense", .classes = classes, .multi_label = true});
+    EXPECT_EQ(graph.output_shape(), Shape({classes}));
+    EXPECT_EQ(output_activation(graph), OutputActivation::sigmoid);
+  }
+  EXPECT_THROW(attach_head(tiny_base(), {.head = "gap,dense:softmax", .classes = 2, .multi_label = true}),
+               Error);
+  EXPECT_THROW(attach_head(tiny_base(), {.head = "gap,dense:1", .classes = 2, .multi_label = true}), Error);
+}
+
 TEST(Head, WordsOfTheLastLayer) {
   const Graph plain = with_head("gap,dense:nobias:weightnorm", 2);
   const auto& sigmoid = std::get<Dense>(plain.node(plain.output()).op);

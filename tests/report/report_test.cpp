@@ -121,6 +121,23 @@ TEST_F(ReportTest, TellsWhatIsCalledUnknown) {
   EXPECT_THAT(html, testing::ContainsRegex(">other</th>.*<td>0.000</td></tr>"));
 }
 
+TEST_F(ReportTest, TellsOfMultiLabelData) {
+  RunReport report = report_of("<roses>");
+  report.evaluation.reset();
+  report.mistakes.clear();
+  const std::vector<float> probabilities{0.8F, 0.9F, 0.3F, 0.7F};
+  report.multi_label = measure_multi_label(Tensor({2, 2}, probabilities), {{0, 1}, {}}, {"<roses>", "other"});
+  const std::string html = report_html(report), card = model_card(report);
+  EXPECT_EQ(test::markup_fault(html), "");
+  for (const auto* text : {"mAP", "exactly right", "average precision"}) {
+    EXPECT_THAT(html, HasSubstr(text));
+  }
+  EXPECT_THAT(html, Not(HasSubstr("Confusion")));
+  for (const auto* text : {"any number of them", "mean average precision | 1.000", "| other | 1 | 1.000 |"}) {
+    EXPECT_THAT(card, HasSubstr(text));
+  }
+}
+
 TEST_F(ReportTest, PageWithoutMeasurementSaysSo) {
   RunReport report = report_of("roses");
   report.evaluation.reset();

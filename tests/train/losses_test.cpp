@@ -108,6 +108,27 @@ TEST(Losses, LabelsAndOneHotTargetsAgree) {
   EXPECT_TRUE(test::all_close(sparse, dense, {.atol = 1e-7}));
 }
 
+TEST(Losses, TargetsOfSetsOfClasses) {
+  const std::vector<std::vector<int>> sets{{}, {0, 2}, {1}};
+  const std::vector<int> labels{1, 0}, partners{2, 1};
+  EXPECT_EQ(soft_targets({.labels = labels, .sets = sets}, 3),
+            (std::vector<float>{1.0F, 0.0F, 1.0F, 0.0F, 0.0F, 0.0F}));
+  // Mixed, and every target half way to 1/2 (Keras's BinaryCrossentropy).
+  EXPECT_EQ(soft_targets(
+                {.labels = labels, .partners = partners, .share = 0.75F, .smoothing = 0.5F, .sets = sets}, 3),
+            (std::vector<float>{0.625F, 0.375F, 0.625F, 0.375F, 0.25F, 0.375F}));
+  const std::vector<int> unknown{3};
+  EXPECT_THROW(soft_targets({.labels = unknown, .sets = sets}, 3), Error);
+  EXPECT_THROW(soft_targets({.labels = labels, .sets = sets}, 2), Error);
+}
+
+TEST(Losses, RightSharesCountEveryUnit) {
+  const std::vector<float> logits{2.0F, -1.0F, 0.5F, -0.5F, 0.1F, -3.0F};
+  const std::vector<float> targets{1.0F, 1.0F, 1.0F, 0.0F, 0.0F, 0.0F};
+  EXPECT_DOUBLE_EQ(right_shares(logits, targets, 2), 2.0 / 3.0 + 2.0 / 3.0);
+  EXPECT_THROW(right_shares(logits, std::span(targets).first(3), 2), Error);
+}
+
 TEST(Losses, LargeLogitsStayFinite) {
   const std::vector<float> logits{1e4F, -1e4F};
   std::vector<float> gradient(2);

@@ -80,7 +80,7 @@ Measured measure(const Model& model, const MemoryDataset& data) {
   float* const destination = logits.data();
   program.run(data.images.data(), std::span(&destination, 1));
   const LossValue value = loss_of_labels(loss_for(model.graph), logits.values(), data.labels, {}, {});
-  return {.loss = value.loss, .accuracy = static_cast<double>(value.correct) / count};
+  return {.loss = value.loss, .accuracy = value.correct / count};
 }
 
 TEST(Train, HeadLearnsOnFrozenBase) {
