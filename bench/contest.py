@@ -1,6 +1,7 @@
 """Runners that wait for work on their standard input, asked in turn."""
 import os
 import select
+import signal
 import statistics
 import subprocess
 import time
@@ -35,7 +36,7 @@ class Runner:
         if self.process is None:
             return 0
         if kill:
-            self.process.kill()
+            os.kill(self.process.pid, signal.SIGKILL)  # Popen.kill() would take the status of one that has ended
         self.process.stdin.close()
         _, _, usage = os.wait4(self.process.pid, 0)
         self.process.stdout.close()
